@@ -1,0 +1,75 @@
+"""Errors that name the place, the value and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BayesLawError(Exception):
+    """Something the caller gave cannot be used.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, with the offending value.
+    place : str
+        Where: a file, row and column, a card and its line, an option of a call.
+    remedy : str
+        What would be right.
+    """
+
+    def __init__(self, problem: str, *, place: str = "", remedy: str = "") -> None:
+        self.problem, self.place, self.remedy = problem, place, remedy
+        super().__init__(problem, place, remedy)
+
+    def __str__(self) -> str:
+        """One message: place, problem, remedy."""
+        head = f"{self.place}: {self.problem}" if self.place else self.problem
+        return f"{head}. {self.remedy}" if self.remedy else head
+
+
+class FormulaError(BayesLawError):
+    """A formula or expression that cannot be read or evaluated."""
+
+
+class CardError(BayesLawError):
+    """A law card that is not well formed."""
+
+
+class TableError(BayesLawError):
+    """A table of runs that cannot be used as it is."""
+
+
+class PosteriorError(BayesLawError):
+    """A saved posterior that cannot be opened or used."""
+
+
+class RequestError(BayesLawError):
+    """A call whose options do not fit the law, the table or each other."""
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Suggest the option that a misspelt name most likely meant.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    options : iterable of str
+        What exists.
+
+    Returns
+    -------
+    str
+        A sentence naming the nearest option, if one is near, and then the others.
+    """
+    options = list(options)
+    folded = {option.casefold(): option for option in options}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    listed = ", ".join(options) if options else "none"
+    return (
+        f"Did you mean {folded[close[0]]!r}? There are: {listed}"
+        if close
+        else f"There are: {listed}"
+    )
