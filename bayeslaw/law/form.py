@@ -1,0 +1,310 @@
+"""The functional form of a law: everything about it but its numbers.
+
+Two laws of the same form share compiled code. The form also holds the two sets of coordinates: the
+paper's *raw* coefficients, and the quantities that the priors are stated *on*, at a reference run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.errors import CardError
+from bayeslaw.formula import Expression, Formula, Scope
+from bayeslaw.formula.terms import contexts
+
+#: Name that an ``on`` uses for the reference value of the predicted quantity.
+SCALE = "loss"
+
+
+@dataclass(frozen=True)
+class Form:
+    """A formula with its variables and what each prior is stated on; hashable.
+
+    Attributes
+    ----------
+    formula : Formula
+        Over letters and parameters.
+    letters : tuple of (str, Expression)
+        Each letter as an expression over canonical variables.
+    on : tuple of (str, Expression)
+        For each parameter, what its prior is stated on.
+    floor : str or None
+        The additive irreducible parameter.
+    place : str
+        The card's name, for messages.
+    """
+
+    formula: Formula
+    letters: tuple[tuple[str, Expression], ...]
+    on: tuple[tuple[str, Expression], ...]
+    floor: str | None
+    place: str = ""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in the card's order."""
+        return tuple(name for name, _ in self.on)
+
+    @cached_property
+    def canonical(self) -> tuple[str, ...]:
+        """Canonical variables that the law reads, in the card's order."""
+        return tuple(dict.fromkeys(name for _, is_ in self.letters for name in sorted(is_.names)))
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Parameters sorted so that each ``on`` reads only those before it and its own.
+
+        Raises
+        ------
+        CardError
+            If they read each other in a circle.
+        """
+        needs = {
+            name: (self.formula.reads(expression) & set(self.parameters)) - {name}
+            for name, expression in self.on
+        }
+        ready: list[str] = []
+        while len(ready) < len(needs):
+            free = [name for name in needs if name not in ready and needs[name] <= set(ready)]
+            if not free:
+                stuck = [name for name in needs if name not in ready]
+                raise CardError(
+                    f"the priors of {', '.join(stuck)} are stated on each other in a circle",
+                    place=f"{self.place}, [parameters]",
+                    remedy="State one of them on quantities that read none of the others",
+                )
+            ready += free
+        return tuple(ready)
+
+    def canonical_reads(self, expression: Expression) -> frozenset[str]:
+        """Canonical variables behind an expression over letters, lines and parameters.
+
+        Parameters
+        ----------
+        expression : Expression
+            The expression.
+
+        Returns
+        -------
+        frozenset of str
+            Canonical names.
+        """
+        read = self.formula.reads(expression)
+        return frozenset(n for letter, is_ in self.letters if letter in read for n in is_.names)
+
+    def in_letters(self, columns: Mapping[str, Any], xp: ModuleType = np) -> dict[str, Any]:
+        """Translate canonical variables to the paper's letters.
+
+        Parameters
+        ----------
+        columns : mapping
+            Canonical variables, arrays of one shape.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        dict
+            The letters whose variables are all given.
+        """
+        return {
+            letter: is_(columns, xp) for letter, is_ in self.letters if is_.names <= set(columns)
+        }
+
+    def scope(self, values: Mapping[str, Any], scale: Any, xp: ModuleType = np) -> Scope:
+        """Letters, parameters, helper lines and the reference scale together.
+
+        Parameters
+        ----------
+        values : mapping
+            Letters and parameters.
+        scale : float
+            Reference value of the predicted quantity.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        Scope
+            What an ``on`` may read.
+        """
+        return self.formula.scope({**values, SCALE: scale}, xp)
+
+    def predict(
+        self, columns: Mapping[str, Any], raw: Mapping[str, Any], xp: ModuleType = np
+    ) -> Any:
+        """The law's value.
+
+        Parameters
+        ----------
+        columns : mapping
+            Canonical variables; shapes broadcast against those of ``raw``.
+        raw : mapping
+            Raw coefficients.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        array
+            The predicted quantity, in the unit of the law.
+        """
+        scope = self.formula.scope({**self.in_letters(columns, xp), **raw}, xp)
+        return scope[self.formula.result]
+
+    @cached_property
+    def hoisted(self) -> tuple[Formula, dict[str, Expression]]:
+        """The formula over precomputed columns, and those columns as expressions over letters."""
+        return self.formula.hoist(frozenset(letter for letter, _ in self.letters))
+
+    def hoist(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Precompute what the formula reads from a table.
+
+        Parameters
+        ----------
+        columns : mapping
+            Canonical variables, each of shape (runs,).
+
+        Returns
+        -------
+        dict of str to ndarray of shape (runs,)
+            Columns for the first of ``hoisted``.
+        """
+        letters = self.in_letters(columns)
+        shape = np.broadcast_shapes(*(np.shape(value) for value in letters.values()))
+        return {
+            name: np.ascontiguousarray(np.broadcast_to(expression(letters), shape), dtype=float)
+            for name, expression in self.hoisted[1].items()
+        }
+
+    def to_raw(
+        self, on: Mapping[str, Any], at: Mapping[str, Any], scale: Any, xp: ModuleType = np
+    ) -> dict[str, Any]:
+        """From prior coordinates to the paper's coefficients.
+
+        Parameters
+        ----------
+        on : mapping
+            The quantities that the priors are stated on, by parameter.
+        at : mapping
+            Canonical variables of the reference run.
+        scale : float
+            Reference value of the predicted quantity.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        dict
+            Raw coefficients of the parameters that ``on`` names.
+        """
+        raw: dict[str, Any] = {}
+        letters = self.in_letters(at, xp)
+        for name in self.order:
+            if name in on:
+                offset, slope = self._line(name, {**letters, **raw}, scale, xp)
+                raw[name] = (on[name] - offset) / slope
+        return {name: raw[name] for name in self.parameters if name in raw}
+
+    def to_on(
+        self, raw: Mapping[str, Any], at: Mapping[str, Any], scale: Any, xp: ModuleType = np
+    ) -> dict[str, Any]:
+        """From the paper's coefficients to prior coordinates: the inverse of ``to_raw``.
+
+        Parameters
+        ----------
+        raw : mapping
+            Raw coefficients.
+        at : mapping
+            Canonical variables of the reference run.
+        scale : float
+            Reference value of the predicted quantity.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        dict
+            What the priors are stated on, by parameter.
+        """
+        scope = self.scope({**self.in_letters(at, xp), **raw}, scale, xp)
+        return {name: expression(scope, xp) for name, expression in self.on}
+
+    def _line(
+        self, name: str, known: Mapping[str, Any], scale: Any, xp: ModuleType
+    ) -> tuple[Any, Any]:
+        """Offset and slope of a parameter's ``on`` in the parameter itself."""
+        expression = dict(self.on)[name]
+        if expression.text == name:
+            return 0.0, 1.0
+        at_zero = expression(self.scope({**known, name: 0.0}, scale, xp), xp)
+        at_one = expression(self.scope({**known, name: 1.0}, scale, xp), xp)
+        return at_zero, at_one - at_zero
+
+    def tied_to(self, constant: frozenset[str]) -> frozenset[str]:
+        """Parameters that a table in which some variables never vary cannot inform.
+
+        A parameter is one of them if every term that holds it reads variables, and only ones that
+        are constant: it is then confounded with the law's other constants.
+
+        Parameters
+        ----------
+        constant : frozenset of str
+            Canonical variables that do not vary.
+
+        Returns
+        -------
+        frozenset of str
+            Names of parameters.
+        """
+        letters = dict(self.letters)
+        still = {letter for letter, is_ in letters.items() if is_.names <= constant}
+        tied = set()
+        for name in self.parameters:
+            around = [others & set(letters) for others in contexts(self.formula, name)]
+            if around and all(others and others <= still for others in around):
+                tied.add(name)
+        return frozenset(tied)
+
+    def check(self) -> None:
+        """Verify what the coordinates rely on.
+
+        Raises
+        ------
+        CardError
+            If an ``on`` is not affine in its own parameter, or the floor is not additive.
+        """
+        # Arbitrary positive numbers: both properties hold everywhere or are wrong.
+        columns = {name: 1.3 + 0.1 * i for i, name in enumerate(self.canonical)}
+        raw = {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
+        known = {**self.in_letters(columns), **raw}
+        for name in self.order:
+            expression = dict(self.on)[name]
+            steps = np.array([0.0, 0.5, 1.0, 2.0])
+            with np.errstate(all="ignore"):
+                scope = self.scope({**known, name: steps}, 1.7)
+                values = np.broadcast_to(np.asarray(expression(scope), dtype=float), (4,))
+            slope = values[2] - values[0]
+            straight = np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
+            if not straight or slope == 0 or not np.isfinite(slope):
+                raise CardError(
+                    f"{expression.text!r} is not affine in {name!r}",
+                    place=f"{self.place}, [parameters] {name}, on",
+                    remedy="State the prior on something of the form u + v*" + name,
+                )
+        if self.floor is not None:
+            low, high = (
+                float(self.predict(columns, {**raw, self.floor: value})) for value in (0.0, 1.0)
+            )
+            if not np.isclose(high - low, 1.0, rtol=1e-9):
+                raise CardError(
+                    f"{self.floor!r} has the role 'floor' but is not added to the prediction",
+                    place=f"{self.place}, [parameters] {self.floor}",
+                    remedy="Leave the role out",
+                )

@@ -1,0 +1,344 @@
+"""``Law``: a card, read and ready to be evaluated, fitted and optimised."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.cost import COSTS, Cost
+from bayeslaw.errors import CardError, RequestError, nearest
+from bayeslaw.formula import Formula
+from bayeslaw.law import card as cards
+from bayeslaw.law.form import SCALE, Form
+from bayeslaw.law.roles import default_parameters
+
+
+@dataclass(frozen=True)
+class Law:
+    """A scaling law: formula, variables, priors, published coefficients and checks.
+
+    Attributes
+    ----------
+    card : dict
+        The card as plain data; everything else is read from it.
+    place : str
+        Where the card stands, for messages.
+    """
+
+    card: dict[str, Any]
+    place: str = "card"
+
+    def __post_init__(self) -> None:
+        """Read and check the whole card, so that a law that exists can be used."""
+        reserved = {SCALE} & (self.formula.names | {target for target, _ in self.formula.lines})
+        if reserved:
+            raise CardError(
+                f"{SCALE!r} is the reference value of the predicted quantity",
+                place=f"{self.place}, formula",
+                remedy="Use another letter",
+            )
+        floors = [name for name, entry in self.parameters.items() if entry.role == "floor"]
+        if len(floors) > 1:
+            raise CardError(f"{' and '.join(floors)} are both floors", place=self.place)
+        for name, entry in self.parameters.items():
+            known = {*self.form.parameters, *self.letters, SCALE, *dict(self.formula.lines)}
+            for read in sorted(entry.on.names - known):
+                place = f"{self.place}, [parameters] {name}, on"
+                raise CardError(f"unknown name {read!r}", place=place, remedy=nearest(read, known))
+            cards.check_reference_use(entry, self.form.canonical_reads(entry.on), self.place)
+        for term in self.terms:
+            if term not in {target for target, _ in self.formula.lines} | set(self.parameters):
+                lines = [target for target, _ in self.formula.lines]
+                raise CardError(
+                    f"{term!r} is no line of the formula",
+                    place=f"{self.place}, terms",
+                    remedy=nearest(term, lines),
+                )
+        self.form.check()
+        _ = self.coefficients, self.optimum, self.checks, self.cost, self.ratios
+
+    def __repr__(self) -> str:
+        """Name and formula, briefly."""
+        return f"Law({self.name!r}: {self.formula.result}, {len(self.parameters)} parameters)"
+
+    @property
+    def name(self) -> str:
+        """Author or project and year, or a common name."""
+        return str(self.card.get("name", "own"))
+
+    @property
+    def title(self) -> str:
+        """What the law is about, in a few words."""
+        return str(self.card.get("title", ""))
+
+    @property
+    def source(self) -> str:
+        """Where the law was published."""
+        return str(self.card.get("source", ""))
+
+    @property
+    def status(self) -> str:
+        """How the coefficients were checked: verified, secondary, inferred, or own."""
+        return str(self.card.get("status", "own"))
+
+    @property
+    def predicts(self) -> str:
+        """The predicted quantity; positive."""
+        return str(self.card.get("predicts", "loss"))
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """The card's notes."""
+        return tuple(self.card.get("notes", ()))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Lines and parameters that a prediction can be split into."""
+        return tuple(self.card.get("terms", ()))
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The formula in the paper's letters."""
+        return cards.read_formula(self.card, self.place)
+
+    @cached_property
+    def letters(self) -> dict[str, cards.Letter]:
+        """The paper's letters for variables."""
+        return cards.read_letters(self.card, self.formula, self.place)
+
+    @cached_property
+    def parameters(self) -> dict[str, cards.Parameter]:
+        """The coefficients and their priors."""
+        return cards.read_parameters(self.card, self.formula, self.letters, self.place)
+
+    @cached_property
+    def coefficients(self) -> dict[str, dict[str, float]]:
+        """Published coefficient sets; the first is the default."""
+        return cards.read_coefficients(self.card, self.parameters, self.place)
+
+    @cached_property
+    def optimum(self) -> cards.Optimum:
+        """Free variables and reported expressions."""
+        return cards.read_optimum(self.card, self.form.canonical, self.place)
+
+    @cached_property
+    def ratios(self) -> tuple[cards.Ratio, ...]:
+        """Bounds that a design of this law keeps."""
+        return cards.read_ratios(self.card, self.letters, self.place)
+
+    @cached_property
+    def checks(self) -> tuple[cards.Check, ...]:
+        """Published numbers that the card must reproduce."""
+        return cards.read_checks(self.card, self.place)
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Training FLOPs in this law's convention."""
+        name = str(self.card.get("cost", "training"))
+        if name not in COSTS:
+            raise CardError(f"unknown cost {name!r}", place=self.place, remedy=nearest(name, COSTS))
+        return COSTS[name]
+
+    @cached_property
+    def form(self) -> Form:
+        """The law without its numbers."""
+        floor = [name for name, entry in self.parameters.items() if entry.role == "floor"]
+        return Form(
+            self.formula,
+            tuple((name, letter.is_) for name, letter in self.letters.items()),
+            tuple((name, parameter.on) for name, parameter in self.parameters.items()),
+            floor[0] if floor else None,
+            self.place,
+        )
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Canonical variables that the law reads."""
+        return self.form.canonical
+
+    def published(self, name: str | None = None) -> dict[str, float]:
+        """A published coefficient set.
+
+        Parameters
+        ----------
+        name : str, optional
+            Which; the first unless named.
+
+        Returns
+        -------
+        dict of str to float
+            Raw coefficients.
+
+        Raises
+        ------
+        RequestError
+            If the card has no such set.
+        """
+        if not self.coefficients:
+            raise RequestError(f"no coefficients of {self.name} were published")
+        if name is None:
+            name = next(iter(self.coefficients))
+        if name not in self.coefficients:
+            raise RequestError(
+                f"{self.name} has no coefficient set {name!r}",
+                remedy=nearest(name, self.coefficients),
+            )
+        return dict(self.coefficients[name])
+
+    def predict(
+        self, *, coefficients: str | Mapping[str, Any] | None = None, **variables: Any
+    ) -> np.ndarray:
+        """Evaluate the law at published or given coefficients.
+
+        Parameters
+        ----------
+        coefficients : str or mapping, optional
+            Name of a published set (the first unless named), or raw coefficients.
+        **variables : array_like
+            Every canonical variable of the law, raw counts; shapes broadcast.
+
+        Returns
+        -------
+        ndarray
+            The predicted quantity.
+
+        Raises
+        ------
+        RequestError
+            If a variable is missing or foreign to the law.
+        """
+        missing = [name for name in self.variables if name not in variables]
+        extra = [name for name in variables if name not in self.variables]
+        if missing or extra:
+            said = [f"{name} is missing" for name in missing]
+            said += [f"{name} is not in the law" for name in extra]
+            raise RequestError(
+                f"{self.name} takes {', '.join(self.variables)}: {'; '.join(said)}",
+                place=f"{self.name}.predict",
+            )
+        raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
+        columns = {name: np.asarray(value, dtype=float) for name, value in variables.items()}
+        return np.asarray(self.form.predict(columns, raw))
+
+    def with_priors(self, **priors: Mapping[str, Any]) -> Law:
+        """The same law with other priors.
+
+        Parameters
+        ----------
+        **priors : mapping
+            For a parameter, ``{"family": ..., ...}`` as in a card; its key ``on``, if any, says
+            what the prior is stated on.
+
+        Returns
+        -------
+        Law
+            A new law.
+
+        Raises
+        ------
+        RequestError
+            If a name is no parameter.
+        """
+        card = copy.deepcopy(self.card)
+        for name, prior in priors.items():
+            if name not in self.parameters:
+                remedy = nearest(name, self.parameters)
+                raise RequestError(f"{self.name} has no parameter {name!r}", remedy=remedy)
+            entry = dict(prior)
+            if "on" in entry:
+                card["parameters"][name]["on"] = entry.pop("on")
+            card["parameters"][name]["prior"] = entry
+        return Law(card, self.place)
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Law:
+        """Read a card.
+
+        Parameters
+        ----------
+        path : str or Path
+            A TOML file.
+
+        Returns
+        -------
+        Law
+            The law.
+
+        Raises
+        ------
+        CardError
+            If the file cannot be read or the card is not well formed.
+        """
+        path = Path(path)
+        try:
+            return cls(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+        except OSError as error:
+            raise CardError(f"cannot be read ({error.strerror})", place=path.name) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise CardError(f"is not TOML ({error})", place=path.name) from None
+
+    @classmethod
+    def from_formula(
+        cls,
+        text: str,
+        *,
+        variables: Iterable[str] | Mapping[str, str],
+        priors: Mapping[str, Mapping[str, Any]] | None = None,
+        name: str = "own",
+        predicts: str = "loss",
+    ) -> Law:
+        """A law of one's own, without a card.
+
+        Every name that is no variable is a parameter. Its default prior follows from its role: an
+        additive floor, the amplitude of a term, or an exponent.
+
+        Parameters
+        ----------
+        text : str
+            The formula: one expression, or assignments of which the last is the prediction.
+        variables : iterable of str or mapping
+            Canonical variables that the formula reads, or letters with what they stand for.
+        priors : mapping, optional
+            Priors that replace the defaults, as in ``with_priors``.
+        name : str
+            Its name.
+        predicts : str
+            The predicted quantity.
+
+        Returns
+        -------
+        Law
+            The law.
+
+        Raises
+        ------
+        FormulaError
+            If the formula cannot be read.
+        CardError
+            If the role of a parameter is unclear and no prior is given for it.
+
+        Examples
+        --------
+        >>> Law.from_formula("E + A/N**alpha + B/D**beta", variables=["N", "D"])
+        Law('own': L, 5 parameters)
+        """
+        letters = dict(variables) if isinstance(variables, Mapping) else {n: n for n in variables}
+        card: dict[str, Any] = {
+            "name": name,
+            "formula": text,
+            "predicts": predicts,
+            "variables": {letter: {"is": is_} for letter, is_ in letters.items()},
+        }
+        formula = cards.read_formula(card, name)
+        read = cards.read_letters(card, formula, name)
+        card["parameters"] = default_parameters(formula, read, priors or {}, name)
+        free = [n for letter in read.values() for n in sorted(letter.is_.names)]
+        card["optimum"] = {"free": list(dict.fromkeys(free))}
+        return cls(card, name)

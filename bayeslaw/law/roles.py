@@ -1,0 +1,104 @@
+"""Default priors for a formula without a card, by the role of each parameter."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from bayeslaw import vocabulary
+from bayeslaw.errors import CardError
+from bayeslaw.formula import Formula
+from bayeslaw.formula.language import names_in
+from bayeslaw.formula.terms import exponents, factors, summands
+from bayeslaw.law.card import Letter
+
+# Published exponents run from .08 to .76; a floor is more than half of the loss in most papers, and
+# the other terms share the rest.
+_EXPONENT = {"family": "lognormal", "median": 0.25, "factor": 2.0}
+_FLOOR = {"family": "lognormal", "median": 0.6, "factor": 1.5}
+_SHARE = {"family": "lognormal", "median": 0.1, "factor": 3.0}
+
+
+def default_parameters(
+    formula: Formula,
+    letters: Mapping[str, Letter],
+    priors: Mapping[str, Mapping[str, Any]],
+    place: str,
+) -> dict[str, dict[str, Any]]:
+    """The ``[parameters]`` of a card, for every name that is no variable.
+
+    Parameters
+    ----------
+    formula : Formula
+        The formula.
+    letters : mapping
+        Its variables.
+    priors : mapping
+        Priors given by the caller, with ``on`` where they are not stated on the parameter itself.
+    place : str
+        Name of the law, for messages.
+
+    Returns
+    -------
+    dict of str to dict
+        Entries as in a card.
+
+    Raises
+    ------
+    CardError
+        If a parameter without a prior has no clear role, or a prior is for no parameter.
+    """
+    names = [name for name in _in_order(formula) if name not in letters]
+    for name in priors:
+        if name not in names:
+            raise CardError(f"a prior for {name!r}, which is no parameter", place=place)
+    terms = list(summands(formula.lines[-1][1].tree))
+    powers = {name for _, expression in formula.lines for name in exponents(expression.tree)}
+    has_floor = any(isinstance(term, ast.Name) and term.id in names for term in terms)
+    share = _SHARE if has_floor else {**_SHARE, "median": 1 / len(terms)}
+    zero = {
+        letter
+        for letter, entry in letters.items()
+        if any(vocabulary.variable(name).includes_zero for name in entry.is_.names)
+    }
+    entries: dict[str, dict[str, Any]] = {}
+    for name in names:
+        if name in priors:
+            prior = dict(priors[name])
+            entry = {"on": prior.pop("on")} if "on" in prior else {}
+            entries[name] = {**entry, "prior": prior}
+            continue
+        holding = [term for term in terms if name in names_in(term)]
+        if holding and all(isinstance(term, ast.Name) for term in holding):
+            entries[name] = {"on": f"{name} / loss", "prior": _FLOOR, "role": "floor"}
+        elif name in powers and not _is_factor(name, terms):
+            entries[name] = {"prior": _EXPONENT}
+        elif len(holding) == 1 and _is_only_amplitude(name, holding[0], names, zero):
+            entries[name] = {"on": f"({ast.unparse(holding[0])}) / loss", "prior": share}
+        else:
+            raise CardError(
+                f"the role of {name!r} is unclear: no floor, amplitude of a term or exponent",
+                place=place,
+                remedy=f'Give it a prior: priors={{"{name}": {{"family": "lognormal", '
+                f'"median": ..., "factor": ...}}}}',
+            )
+    return entries
+
+
+def _in_order(formula: Formula) -> list[str]:
+    found = [name for _, expression in formula.lines for name in names_in(expression.tree)]
+    return [name for name in dict.fromkeys(found) if name in formula.names]
+
+
+def _is_factor(name: str, terms: list[ast.expr]) -> bool:
+    return any(
+        isinstance(factor, ast.Name) and factor.id == name
+        for term in terms
+        for factor in factors(term)
+    )
+
+
+def _is_only_amplitude(name: str, term: ast.expr, names: list[str], zero: set[str]) -> bool:
+    bare = [f.id for f in factors(term) if isinstance(f, ast.Name) and f.id in names]
+    return bare == [name] and not zero & set(names_in(term))
