@@ -1,0 +1,192 @@
+"""What a cell says: numbers, gaps and text, read the same way from every kind of file."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: Texts that stand for a missing value.
+MISSING = frozenset({"", "nan", "NaN", "NA", "null", "None"})
+
+_FLAGS = {"True": True, "true": True, "TRUE": True, "False": False, "false": False, "FALSE": False}
+_GAPS = {type(None), type(pd.NA), type(pd.NaT)}
+_FLAG_TYPES = {bool, np.bool_}
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:[,_' ]\d{3})+(?:\.\d*)?")
+
+
+def number(text: str) -> float | None:
+    """Read one cell of text as a number.
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+
+    Returns
+    -------
+    float or None
+        NaN for a missing value, None for text that is not a number.
+    """
+    text = text.strip()
+    if text in MISSING:
+        return math.nan
+    # Python reads 1_000 as a number; the table's author more likely mistyped.
+    if "_" in text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def hint(value: object) -> str:
+    """How a value that is not a number should be written.
+
+    Parameters
+    ----------
+    value : object
+        The cell.
+
+    Returns
+    -------
+    str
+        A remedy.
+    """
+    text = str(value).strip()
+    if _THOUSANDS.fullmatch(text):
+        plain = re.sub(r"[,_' ]", "", text)
+        return f"Write it without thousands separators: {plain}"
+    return "Write a plain number, such as 1.3e9"
+
+
+def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
+    """Give a column of text its type: numbers, flags or text.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        A column of a CSV file, shape (rows,).
+
+    Returns
+    -------
+    array of float64, array of bool or pandas.Series of str
+        Numbers where every cell is a number or missing, flags where every cell is true or false.
+    """
+    values: list[float] = []
+    for cell in cells:
+        value = number(cell)
+        if value is None:
+            break
+        values.append(value)
+    else:
+        return np.array(values, dtype=np.float64)
+    stripped = [cell.strip() for cell in cells]
+    given = {cell for cell in stripped if cell not in MISSING}
+    if given <= _FLAGS.keys():
+        if MISSING.isdisjoint(stripped):
+            return np.array([_FLAGS[cell] for cell in stripped])
+        return np.array([float(_FLAGS.get(cell, math.nan)) for cell in stripped])
+    return pd.Series(
+        [None if cell in MISSING else whole for cell, whole in zip(stripped, cells, strict=True)],
+        dtype="str",
+    )
+
+
+def from_series(series: pd.Series) -> np.ndarray | pd.Series:
+    """Give a typed column the same types that a column of text gets.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        A column of a DataFrame, of Parquet or of JSON lines. It is not changed.
+
+    Returns
+    -------
+    array of float64, array of bool or pandas.Series
+        Numbers become float64: integers overflow silently in products such as ``6*N_a*D``. Text
+        becomes ``str``; dates and nested values stay as they are.
+    """
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _from_objects(series.to_list())
+    if pd.api.types.is_bool_dtype(dtype):
+        return (
+            series.to_numpy(dtype=np.float64, na_value=np.nan)
+            if series.hasnans
+            else series.to_numpy(dtype=bool)
+        )
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
+        return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    if isinstance(dtype, pd.StringDtype):
+        return pd.Series(series.to_list(), dtype="str")
+    if pd.api.types.is_object_dtype(dtype):
+        return _from_objects(series.to_list())
+    return series.reset_index(drop=True)
+
+
+def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Read a column as numbers, and say where that fails.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        A column as `from_text` or `from_series` left it.
+
+    Returns
+    -------
+    values : array of float64, shape (rows,)
+        NaN where missing or not a number.
+    bad : array of bool, shape (rows,)
+        Whether the cell holds something that is not a number.
+    """
+    if column.dtype == np.float64:
+        return column.to_numpy(), np.zeros(len(column), dtype=bool)
+    values = np.full(len(column), np.nan)
+    bad = np.zeros(len(column), dtype=bool)
+    for place, cell in enumerate(column.to_list()):
+        value = number(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
+        if value is None:
+            bad[place] = True
+        else:
+            values[place] = value
+    return values, bad
+
+
+def _from_objects(cells: list[Any]) -> np.ndarray | pd.Series:
+    # Types instead of cells: a file of JSON has a million cells, but few types.
+    if all(map(_number_type, set(map(type, cells)) - _GAPS)):
+        return np.array([math.nan if type(cell) in _GAPS else _as_float(cell) for cell in cells])
+    gaps = [_missing(cell) for cell in cells]
+    types = {type(cell) for cell, gap in zip(cells, gaps, strict=True) if not gap}
+    if types <= _FLAG_TYPES:
+        if any(gaps):
+            values = [math.nan if gap else float(c) for c, gap in zip(cells, gaps, strict=True)]
+            return np.array(values)
+        return np.array(cells, dtype=bool)
+    if all(issubclass(kind, str) or kind in _FLAG_TYPES or _number_type(kind) for kind in types):
+        texts = [None if gap else str(c) for c, gap in zip(cells, gaps, strict=True)]
+        return pd.Series(texts, dtype="str")
+    return pd.Series(cells, dtype=object)
+
+
+def _missing(cell: Any) -> bool:
+    return type(cell) in _GAPS or (_number_type(type(cell)) and cell != cell)
+
+
+def _number_type(kind: type) -> bool:
+    return issubclass(kind, numbers.Real | Decimal) and kind not in _FLAG_TYPES
+
+
+def _as_float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        # JSON may hold integers beyond 1e308; as infinity they are reported, not lost.
+        return math.inf if cell > 0 else -math.inf

@@ -1,0 +1,224 @@
+"""What the caller asks of a table: arguments of the call over a mapping file, checked."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bayeslaw.errors import RequestError, TableError, nearest
+from bayeslaw.formula import FUNCTIONS
+
+EMBEDDINGS = ("included", "excluded")
+
+_KEYS = ("columns", "units", "where", "run", "step", "best_of", "group", "embeddings", "loss_unit")
+_EXAMPLES = {"columns": '{"N": "n_total"}', "units": '{"N": 1e9}'}
+
+Pairs = Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a table.
+
+    Attributes
+    ----------
+    columns : dict of str to str
+        Variable to source column or expression; empty text for "this column is not that variable".
+    units : dict of str to float
+        Factor of each variable.
+    where : str or None
+        Which rows to keep.
+    run, step : str or None
+        Columns that name a run and its step.
+    best_of : tuple of str
+        Columns that were tuned.
+    group : tuple of str
+        Columns that say which runs belong together.
+    embeddings : str or None
+        "included", "excluded" or None.
+    loss_unit : str
+        Unit of the column ``loss``.
+    """
+
+    columns: dict[str, str]
+    units: dict[str, float]
+    where: str | None
+    run: str | None
+    step: str | None
+    best_of: tuple[str, ...]
+    group: tuple[str, ...]
+    embeddings: str | None
+    loss_unit: str
+
+
+def settle(mapping: str | Path | None, **given: Any) -> Options:
+    """Put arguments of the call over those of a mapping file, and check their form.
+
+    Parameters
+    ----------
+    mapping : str, Path or None
+        A TOML file with ``where``, ``run``, ``step``, ``best_of``, ``group``, ``embeddings`` and
+        ``loss_unit`` on top and the tables ``[columns]`` and ``[units]`` below.
+    **given
+        The same by name; None and () count as not given. ``columns`` and ``units``
+        win key by key.
+
+    Returns
+    -------
+    Options
+        The options that hold.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read or has unknown keys, a variable is given twice or cannot be
+        named so, or a unit is not a positive number.
+    RequestError
+        If an option has the wrong type, ``embeddings`` is an unknown word, or ``step`` stands
+        without ``run``.
+    """
+    place, file = ("read_runs", {}) if mapping is None else _toml(Path(mapping))
+    asked = {key: value for key, value in given.items() if value is not None and value != ()}
+
+    def paired(key: str, check: Callable[[Any, Any, str], Any]) -> dict[str, Any]:
+        own = _pairs(key, asked.get(key, {}), "read_runs")
+        both = _pairs(key, file.get(key, {}), place) | own
+        return {
+            name: check(name, value, "read_runs" if name in own else place)
+            for name, value in both.items()
+        }
+
+    merged = {**file, **asked}
+
+    def text(key: str) -> str | None:
+        value = merged.get(key)
+        if value is not None and not isinstance(value, str):
+            here = "read_runs" if key in asked else place
+            raise RequestError(f"{key} = {value!r} is not text", place=here, remedy="Quote it")
+        return value
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = merged.get(key, ())
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
+            raise RequestError(
+                f"{key} = {value!r} is not a list of column names",
+                place="read_runs" if key in asked else place,
+                remedy=f'Write {key} = ["sweep"]',
+            )
+        return tuple(dict.fromkeys(items))
+
+    options = Options(
+        columns=paired("columns", _column),
+        units=paired("units", _unit),
+        where=text("where"),
+        run=text("run"),
+        step=text("step"),
+        best_of=texts("best_of"),
+        group=texts("group"),
+        embeddings=text("embeddings"),
+        loss_unit=text("loss_unit") or "nats",
+    )
+    if options.embeddings not in (None, *EMBEDDINGS):
+        raise RequestError(
+            f"embeddings = {options.embeddings!r}",
+            place="read_runs" if "embeddings" in asked else place,
+            remedy="Say 'included' or 'excluded', or leave it out where it is not known",
+        )
+    if options.step is not None and options.run is None:
+        raise RequestError(
+            f"step = {options.step!r} without run",
+            place="read_runs" if "step" in asked else place,
+            remedy="Give the column that names the run as well: run='run_id'",
+        )
+    return options
+
+
+def _toml(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise TableError(
+            f"the mapping cannot be read ({error.strerror})",
+            place=str(path),
+            remedy="Give the name of a TOML file",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TableError(
+            f"not valid TOML ({error})",
+            place=path.name,
+            remedy='Write [columns] and below it N = "n_total", one variable a line, each once',
+        ) from None
+    for key in content:
+        if key not in _KEYS:
+            raise TableError(
+                f"unknown key {key!r} in the mapping", place=path.name, remedy=nearest(key, _KEYS)
+            )
+    for table in ("columns", "units"):
+        stray = [key for key in _KEYS if isinstance(content.get(table), dict)
+                 and key in content[table]]  # fmt: skip
+        if stray:
+            # In TOML whatever follows [columns] belongs to it, which surprises everyone once.
+            raise TableError(
+                f"{stray[0]!r} stands inside the table [{table}]",
+                place=path.name,
+                remedy=f"Move it above the first line in brackets: {stray[0]} is no variable",
+            )
+    return path.name, content
+
+
+def _pairs(option: str, value: Any, place: str) -> dict[str, Any]:
+    pairs = list(value.items() if isinstance(value, Mapping) else value)
+    if isinstance(value, str) or not all(isinstance(i, tuple) and len(i) == 2 for i in pairs):
+        raise RequestError(
+            f"{option} = {value!r} does not pair variables with anything",
+            place=place,
+            remedy=f"Write {option} = {_EXAMPLES[option]}",
+        )
+    found: dict[str, Any] = {}
+    for name, meant in pairs:
+        if name in found:
+            raise TableError(
+                f"{option} gives {name!r} twice, as {found[name]!r} and {meant!r}",
+                place=place,
+                remedy="Give each variable once",
+            )
+        found[name] = meant
+    return found
+
+
+def _column(name: Any, value: Any, place: str) -> str:
+    named = isinstance(name, str) and name.isascii() and name.isidentifier()
+    if not named or keyword.iskeyword(name) or name in FUNCTIONS:
+        raise TableError(
+            f"columns: {name!r} cannot be the name of a variable",
+            place=place,
+            remedy="Variables stand on the left: letters, digits and underscores, such as N_a;"
+            " the column of the table stands on the right",
+        )
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
+    if value is not None and not isinstance(value, str):
+        raise TableError(
+            f"columns: {name} = {value!r} is neither a column nor an expression",
+            place=place,
+            remedy=f'Write columns={{"{name}": "its column"}}',
+        )
+    return (value or "").strip()
+
+
+def _unit(name: Any, value: Any, place: str) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= 0:
+        raise TableError(
+            f"the unit of {name} is {value!r}, not a positive number",
+            place=place,
+            remedy=f'For a table in billions write units={{"{name}": 1e9}} in Python, '
+            f"--unit {name}=1e9 on the command line",
+        )
+    return float(value)

@@ -1,0 +1,113 @@
+"""`Reference`: the run and the loss that priors are stated at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.errors import RequestError, TableError
+from bayeslaw.runs.table import Runs
+from bayeslaw.vocabulary import variable
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where priors are stated: a typical run and a scale of the predicted quantity.
+
+    It belongs to the model, not to the fit: computed once from the full table and stored, so that
+    folds, bootstraps and rival laws share it.
+
+    Attributes
+    ----------
+    loss : float
+        Geometric mean of the predicted quantity, to one significant digit.
+    at : dict of str to float
+        The reference run: the geometric mean of each variable, or the arithmetic mean of one that
+        may be zero.
+    """
+
+    loss: float
+    at: dict[str, float]
+
+    @classmethod
+    def of(cls, runs: Runs, names: Iterable[str], predicts: str = "loss") -> Reference:
+        """Compute the reference from a table.
+
+        Parameters
+        ----------
+        runs : Runs
+            The full table.
+        names : iterable of str
+            Variables that the model reads.
+        predicts : str
+            The predicted quantity.
+
+        Returns
+        -------
+        Reference
+            The reference run and scale.
+
+        Raises
+        ------
+        TableError
+            If the table lacks one of them or has no rows.
+        """
+        names = list(names)
+        runs.require([*names, predicts], purpose="the reference run")
+        if not len(runs):
+            raise TableError(
+                "no runs to take a reference run from",
+                place=runs.source,
+                remedy="Give at least one run",
+            )
+        at = {}
+        for name in names:
+            values = runs.column(name)
+            at[name] = float(values.mean()) if variable(name).includes_zero else _geometric(values)
+        return cls(loss=float(f"{_geometric(runs.column(predicts)):.0e}"), at=at)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn the reference into plain data.
+
+        Returns
+        -------
+        dict
+            With the keys "loss" and "at".
+        """
+        return {"loss": self.loss, "at": dict(self.at)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Reference:
+        """Rebuild a reference from plain data.
+
+        Parameters
+        ----------
+        data : mapping
+            As `to_dict` gives it.
+
+        Returns
+        -------
+        Reference
+            The reference.
+
+        Raises
+        ------
+        RequestError
+            If a key is missing or a value is not a number.
+        """
+        try:
+            at = {str(name): float(value) for name, value in data["at"].items()}
+            return cls(loss=float(data["loss"]), at=at)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RequestError(
+                f"not a reference run: {data!r} ({type(error).__name__}: {error})",
+                place="Reference.from_dict",
+                remedy='Give {"loss": 2.0, "at": {"N": 1e9}}, as Reference.to_dict() does',
+            ) from error
+
+
+def _geometric(values: np.ndarray) -> float:
+    return float(np.exp(np.log(values).mean()))
