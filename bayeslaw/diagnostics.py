@@ -1,0 +1,210 @@
+"""Whether draws can be trusted, and how far a question lies from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslaw import vocabulary
+from bayeslaw.law import Law
+from bayeslaw.notes import Note
+from bayeslaw.runs import Runs
+
+#: A fit is trusted within these limits (Vehtari et al. 2021; Betancourt 2016 for the energy).
+LARGEST_RHAT = 1.01
+SMALLEST_ESS = 400.0
+SMALLEST_BFMI = 0.3
+#: A design reaches this far beyond its own extremes before a note is due.
+NEARBY = 1.5
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Diagnostics of draws.
+
+    Attributes
+    ----------
+    rhat, ess_bulk, ess_tail : dict of str to float
+        Rank-normalised split R-hat and effective sample sizes, by quantity.
+    divergences : int
+        Number of divergent transitions.
+    bfmi : float
+        Smallest energy Bayesian fraction of missing information over the chains.
+    """
+
+    rhat: dict[str, float]
+    ess_bulk: dict[str, float]
+    ess_tail: dict[str, float]
+    divergences: int = 0
+    bfmi: float = np.inf
+
+    @classmethod
+    def of(
+        cls, draws: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray] | None = None
+    ) -> Convergence:
+        """Diagnose draws.
+
+        Parameters
+        ----------
+        draws : mapping of str to ndarray of shape (chains, draws)
+            Quantities.
+        stats : mapping of str to ndarray of shape (chains, draws), optional
+            The sampler's ``diverging`` and ``energy``.
+
+        Returns
+        -------
+        Convergence
+            A quantity that does not vary at all has R-hat 1 and as many effective draws as draws.
+        """
+        from arviz_stats.base import array_stats
+
+        axes = {"chain_axis": 0, "draw_axis": 1}
+        rhat, bulk, tail = {}, {}, {}
+        for name, values in draws.items():
+            if np.isfinite(values).all() and np.ptp(values) == 0:
+                rhat[name], bulk[name], tail[name] = 1.0, float(values.size), float(values.size)
+                continue
+            rhat[name] = float(array_stats.rhat(values, **axes))
+            bulk[name] = float(array_stats.ess(values, method="bulk", **axes))
+            tail[name] = float(array_stats.ess(values, method="tail", prob=(0.055, 0.945), **axes))
+        if stats is None:
+            return cls(rhat, bulk, tail)
+        bfmi = float(np.min(array_stats.bfmi(stats["energy"], **axes)))
+        return cls(rhat, bulk, tail, int(np.sum(stats["diverging"])), bfmi)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether every limit is kept."""
+        return not self.notes()
+
+    def notes(self, what: str = "the fit") -> tuple[Note, ...]:
+        """An error for every limit that is not kept.
+
+        Parameters
+        ----------
+        what : str
+            What was diagnosed.
+
+        Returns
+        -------
+        tuple of Note
+            Empty if the draws can be trusted.
+        """
+        found = []
+        more = "Draw more (draws=, warmup=), give more runs, or tighter priors"
+        # A comparison with NaN is false: whatever is not within the limit is out of it.
+        bad = [name for name, value in self.rhat.items() if not value < LARGEST_RHAT]
+        if bad:
+            top = max(bad, key=lambda name: self.rhat[name])
+            said = f"R-hat of {what} is {self.rhat[top]:.3f} for {top}"
+            found.append(Note("rhat", "error", f"{said}, above {LARGEST_RHAT} for {bad}", more))
+        for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
+            bad = [name for name, value in sizes.items() if not value > SMALLEST_ESS]
+            if bad:
+                low = min(bad, key=lambda name: sizes[name])
+                said = f"{kind} ESS of {what} is {sizes[low]:.0f} for {low}"
+                text = f"{said}, below {SMALLEST_ESS:.0f} for {bad}"
+                found.append(Note(f"ess_{kind}", "error", text, more))
+        if self.divergences:
+            found.append(
+                Note(
+                    "divergences",
+                    "error",
+                    f"{self.divergences} divergent transitions: part of the posterior was not seen",
+                    "Give more runs or tighter priors, or fix a coefficient that is not identified",
+                )
+            )
+        if not self.bfmi > SMALLEST_BFMI:
+            found.append(
+                Note("bfmi", "error", f"E-BFMI is {self.bfmi:.2f}, below {SMALLEST_BFMI}", more)
+            )
+        return tuple(found)
+
+
+def design_notes(runs: Runs, law: Law) -> tuple[Note, ...]:
+    """What a table cannot say about a law, from its design alone.
+
+    Parameters
+    ----------
+    runs : Runs
+        The table.
+    law : Law
+        The law.
+
+    Returns
+    -------
+    tuple of Note
+        On constant variables, few runs and embedding conventions.
+    """
+    found = []
+    constant = runs.constant(law.variables)
+    if constant:
+        tied = [name for name in law.parameters if name in law.form.tied_to(constant)]
+        names = ", ".join(name for name in law.variables if name in constant)
+        about = f" {', '.join(tied)} and optima over it are the prior's" if tied else ""
+        found.append(
+            Note(
+                "prior_only",
+                "warning",
+                f"{names} never varied in {runs.source}: the runs say nothing about its effect."
+                + about,
+                "Add runs that vary it, or state in with_priors(...) what is known otherwise",
+            )
+        )
+    if len(runs) < len(law.parameters):
+        found.append(
+            Note(
+                "few_runs",
+                "warning",
+                f"{len(runs)} runs for {len(law.parameters)} parameters of {law.name}: the prior "
+                "decides part of the answer",
+                "Compare prior and posterior intervals in the summary",
+            )
+        )
+    for letter in law.letters.values():
+        said = (runs.embeddings, letter.embeddings)
+        if {*said} == {"included", "excluded"}:
+            found.append(
+                Note(
+                    "embeddings",
+                    "warning",
+                    f"{letter.name} counts parameters with embeddings {said[1]} in {law.name}, "
+                    f"and {said[0]} in {runs.source}",
+                    "Convert the counts, or read the coefficients in the table's convention",
+                )
+            )
+    return tuple(found)
+
+
+def beyond(runs: Runs, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """How far configurations lie outside the range of the runs.
+
+    Parameters
+    ----------
+    runs : Runs
+        The table.
+    columns : mapping of str to ndarray of shape (configurations,)
+        Canonical variables.
+
+    Returns
+    -------
+    times : ndarray of shape (configurations,)
+        The largest factor by which a positive variable exceeds the largest run or falls below the
+        smallest; 1 within the range.
+    names : ndarray of str of shape (configurations,)
+        The variable with that factor, empty within the range.
+    """
+    size = len(np.atleast_1d(next(iter(columns.values()))))
+    times, names = np.ones(size), np.full(size, "", dtype=object)
+    for name, values in columns.items():
+        if vocabulary.variable(name).includes_zero:
+            continue
+        seen = runs.column(name)
+        with np.errstate(divide="ignore"):
+            factor = np.maximum(values / seen.max(), seen.min() / values)
+        further = factor > np.maximum(times, 1.0 + 1e-9)
+        times = np.where(further, factor, times)
+        names[further] = name
+    return times, names

@@ -1,0 +1,173 @@
+"""NUTS: NumPyro's kernel in whitened coordinates, compiled once, one thread a chain."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.infer.hmc import hmc
+from numpyro.infer.util import ParamInfo
+
+from bayeslaw.inference.density import Density
+from bayeslaw.inference.mode import Mode, value_and_gradient
+from bayeslaw.numpyro_model import Data
+
+#: Iterations between two looks at the clock: a chain can be interrupted, and reports its progress.
+CHUNK = 100
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What NUTS returns.
+
+    Attributes
+    ----------
+    z : ndarray of shape (chains, draws, parameters)
+        Draws in sampling coordinates.
+    stats : dict of str to ndarray of shape (chains, draws)
+        ArviZ's names: diverging, energy, lp, n_steps, acceptance_rate, step_size.
+    """
+
+    z: np.ndarray
+    stats: dict[str, np.ndarray]
+
+
+def _kernel(
+    density: Density, data: Data, mode: Any, whitener: Any, start: Any, target: Any, warmup: int
+) -> tuple[Any, Callable[..., Any]]:
+    """NumPyro's initial state and step, in coordinates x with z = mode + whitener @ x."""
+    init, step = hmc(lambda x: density.potential(mode + whitener @ x, data), algo="NUTS")
+    x, value, gradient, key = start
+    state = init(
+        ParamInfo(x, value, gradient),
+        warmup,
+        step_size=0.5,
+        target_accept_prob=target,
+        trajectory_length=None,
+        rng_key=key,
+    )
+    return state, step
+
+
+@partial(jax.jit, static_argnames=("density", "warmup"))
+def _begin(
+    density: Density, data: Data, mode: Any, whitener: Any, start: Any, target: Any, *, warmup: int
+) -> Any:
+    return _kernel(density, data, mode, whitener, start, target, warmup)[0]
+
+
+@partial(jax.jit, static_argnames=("density", "warmup"))
+def _advance(
+    density: Density,
+    data: Data,
+    mode: Any,
+    whitener: Any,
+    start: Any,
+    target: Any,
+    state: Any,
+    *,
+    warmup: int,
+) -> Any:
+    # NumPyro's step closes over what its init set up; the initial state itself is not used here.
+    _, step = _kernel(density, data, mode, whitener, start, target, warmup)
+
+    def body(state: Any, _: Any) -> tuple[Any, Any]:
+        state = step(state)
+        kept = (
+            state.z,
+            state.diverging,
+            state.energy,
+            -state.potential_energy,
+            state.num_steps,
+            state.accept_prob,
+            state.adapt_state.step_size,
+        )
+        return state, kept
+
+    return jax.lax.scan(body, state, None, length=CHUNK)
+
+
+_STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size")
+
+
+def nuts(
+    density: Density,
+    data: Data,
+    mode: Mode,
+    *,
+    seed: int,
+    chains: int,
+    draws: int,
+    warmup: int,
+    target_accept: float,
+    report: Callable[[int], None],
+) -> Chains:
+    """Sample by NUTS.
+
+    Parameters
+    ----------
+    density : Density
+        What to sample.
+    data : Data
+        Table, reference and priors.
+    mode : Mode
+        Where to start, and the whitening.
+    seed : int
+        The same seed gives the same draws.
+    chains, draws, warmup : int
+        Number of chains, kept draws a chain and adaptation steps before them; the last two are
+        multiples of ``CHUNK``.
+    target_accept : float
+        Acceptance probability that the step size is tuned to.
+    report : callable
+        Called from this thread with the number of iterations done by all chains.
+
+    Returns
+    -------
+    Chains
+        The draws.
+    """
+    size = len(mode.z)
+    keys = jax.random.split(jax.random.key(seed), 2)
+    starts = np.asarray(jax.random.normal(keys[0], (chains, size), dtype=float))
+    chain_keys = jax.random.split(keys[1], chains)
+    stop, done = threading.Event(), [0] * chains
+
+    def run(chain: int) -> list[Any]:
+        # JAX's precision is a setting of each thread.
+        with jax.enable_x64(True):
+            x = starts[chain]
+            value, gradient = value_and_gradient(density, mode.z + mode.whitener @ x, data)
+            start = (x, value, mode.whitener.T @ np.asarray(gradient), chain_keys[chain])
+            shared = (density, data, mode.z, mode.whitener, start, target_accept)
+            state = _begin(*shared, warmup=warmup)
+            kept = []
+            for chunk in range((warmup + draws) // CHUNK):
+                if stop.is_set():
+                    break
+                state, out = _advance(*shared, state, warmup=warmup)
+                out = [np.asarray(part) for part in out]
+                if chunk >= warmup // CHUNK:
+                    kept.append(out)
+                done[chain] += CHUNK
+            return [np.concatenate(parts) for parts in zip(*kept, strict=True)]
+
+    with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
+        futures = [pool.submit(run, chain) for chain in range(chains)]
+        try:
+            while wait(futures, timeout=0.1).not_done:
+                report(sum(done))
+        finally:
+            # An interrupt ends the chains at their next chunk instead of at their end.
+            stop.set()
+        x, *stats = (np.stack(parts) for parts in zip(*(f.result() for f in futures), strict=True))
+    report(sum(done))
+    named = dict(zip(_STATS, stats, strict=True))
+    return Chains(mode.z + x @ mode.whitener.T, named)

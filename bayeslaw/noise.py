@@ -1,0 +1,112 @@
+"""Observation models on the log scale: how a run's loss scatters around the law."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayeslaw.errors import RequestError, nearest
+from bayeslaw.law.priors import Prior
+
+if TYPE_CHECKING:
+    from numpyro.distributions import Distribution
+
+_SCALE = Prior("lognormal", 0.005, 3.0)
+# Heavy enough for a few outliers unless the runs say otherwise; below one the t has no location.
+_DEGREES = Prior("lognormal", 5.0, math.e, low=1.0)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A distribution of log loss around the law's.
+
+    Attributes
+    ----------
+    name : {"student_t", "normal"}
+        Which.
+    """
+
+    name: str
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """Its parameters and their priors; scales are standard deviations of log loss."""
+        if self.name == "student_t":
+            return {"noise_scale": _SCALE, "noise_df": _DEGREES}
+        return {"noise_scale": _SCALE}
+
+    def distribution(self, centre: Any, values: Mapping[str, Any]) -> Distribution:
+        """The distribution of log loss.
+
+        Parameters
+        ----------
+        centre : array
+            Log of the law's value.
+        values : mapping
+            The noise parameters.
+
+        Returns
+        -------
+        numpyro.distributions.Distribution
+            Of the shape of ``centre``.
+        """
+        from numpyro import distributions as dist
+
+        if self.name == "student_t":
+            return dist.StudentT(values["noise_df"], centre, values["noise_scale"])
+        return dist.Normal(centre, values["noise_scale"])
+
+    def draw(
+        self, rng: np.random.Generator, values: Mapping[str, Any], shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """Draw deviations of log loss from the law.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        values : mapping
+            The noise parameters; they broadcast against ``shape``.
+        shape : tuple of int
+            Shape of the result.
+
+        Returns
+        -------
+        ndarray
+            Deviations.
+        """
+        if self.name == "student_t":
+            unit = rng.standard_t(np.broadcast_to(values["noise_df"], shape))
+        else:
+            unit = rng.standard_normal(shape)
+        return np.asarray(values["noise_scale"] * unit)
+
+
+NOISES = ("student_t", "normal")
+
+
+def noise(name: str) -> Noise:
+    """Look up an observation model.
+
+    Parameters
+    ----------
+    name : {"student_t", "normal"}
+        Which.
+
+    Returns
+    -------
+    Noise
+        The model.
+
+    Raises
+    ------
+    RequestError
+        If there is no such model.
+    """
+    if name not in NOISES:
+        raise RequestError(f"unknown noise {name!r}", remedy=nearest(str(name), NOISES))
+    return Noise(name)

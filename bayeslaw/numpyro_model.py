@@ -1,0 +1,272 @@
+"""Law, runs and noise as a plain NumPyro model, which any NumPyro tool can take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bayeslaw.law import Form, Law, Prior
+from bayeslaw.law.library import law as load_law
+from bayeslaw.noise import Noise, noise as load_noise
+
+if TYPE_CHECKING:
+    from bayeslaw.runs import Reference, Runs
+
+#: Below this share of the reference loss a prediction's logarithm goes on as a straight line, so
+#: that absurd coefficients are unlikely instead of undefined.
+SMALLEST_SHARE = 1e-3
+
+
+class Data(NamedTuple):
+    """What a compiled model is given: arrays only, so that a second table compiles nothing.
+
+    Attributes
+    ----------
+    columns : dict of str to ndarray of shape (runs,)
+        Precomputed functions of the table's variables.
+    at : dict of str to float
+        Canonical variables of the reference run.
+    scale : float
+        Reference value of the predicted quantity.
+    priors : dict of str to ndarray of shape (3,)
+        Centre, scale and lower end of each prior.
+    observed : ndarray of shape (runs,)
+        Log of the observed quantity.
+    """
+
+    columns: dict[str, Any]
+    at: dict[str, Any]
+    scale: Any
+    priors: dict[str, Any]
+    observed: Any
+
+
+def on_site(form: Form, name: str) -> str:
+    """Name under which the quantity that a prior is stated on is sampled.
+
+    Parameters
+    ----------
+    form : Form
+        The law's form.
+    name : str
+        A parameter.
+
+    Returns
+    -------
+    str
+        The parameter's own name if its prior is stated on itself, else with ``_on`` behind it.
+    """
+    return name if dict(form.on)[name].text == name else f"{name}_on"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A NumPyro model of the form of a law; hashable, so that compiled code is found again.
+
+    Attributes
+    ----------
+    form : Form
+        The law without its numbers.
+    families : tuple of (str, str)
+        Prior family of every sampled parameter, the noise's included.
+    noise : Noise
+        Observation model.
+    predicts : str
+        The observed quantity.
+    """
+
+    form: Form
+    families: tuple[tuple[str, str], ...]
+    noise: Noise
+    predicts: str
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Parameters of law and noise, in order."""
+        return tuple(name for name, _ in self.families)
+
+    def site(self, name: str) -> str:
+        """Sample site of a parameter.
+
+        Parameters
+        ----------
+        name : str
+            A parameter of law or noise.
+
+        Returns
+        -------
+        str
+            Its name in the trace.
+        """
+        return on_site(self.form, name) if name in self.form.parameters else name
+
+    def __call__(self, data: Data) -> None:
+        """Run the model under NumPyro's handlers.
+
+        Parameters
+        ----------
+        data : Data
+            Table, reference and prior numbers.
+        """
+        import jax.numpy as jnp
+        import numpyro
+
+        values = {
+            name: numpyro.sample(self.site(name), _distribution(family, data.priors[name]))
+            for name, family in self.families
+        }
+        raw = self.raw(values, data, jnp)
+        for name, value in raw.items():
+            if self.site(name) != name:
+                numpyro.deterministic(name, value)
+        centre = self.centre(raw, data)
+        numpyro.sample(
+            f"ln_{self.predicts}", self.noise.distribution(centre, values), obs=data.observed
+        )
+
+    def raw(self, values: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
+        """The paper's coefficients from what the priors are stated on.
+
+        Parameters
+        ----------
+        values : mapping
+            By parameter.
+        data : Data
+            For the reference.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        dict
+            Raw coefficients.
+        """
+        on = {name: values[name] for name in self.form.parameters if name in values}
+        return self.form.to_raw(on, data.at, data.scale, xp)
+
+    def centre(self, raw: Mapping[str, Any], data: Data) -> Any:
+        """Log of the law's value at the runs.
+
+        Parameters
+        ----------
+        raw : mapping
+            Raw coefficients.
+        data : Data
+            The table.
+
+        Returns
+        -------
+        array of shape (runs,)
+            Finite for any coefficients (see ``SMALLEST_SHARE``).
+        """
+        import jax.numpy as jnp
+
+        formula, _ = self.form.hoisted
+        value = formula.scope({**data.columns, **raw}, jnp)[formula.result]
+        low = SMALLEST_SHARE * data.scale
+        line = jnp.log(low) + (value - low) / low
+        return jnp.where(value > low, jnp.log(jnp.maximum(value, low)), line)
+
+
+def _distribution(family: str, numbers: Any) -> Any:
+    from numpyro import distributions as dist
+    from numpyro.distributions import constraints
+
+    centre, scale, low = numbers[0], numbers[1], numbers[2]
+    if family == "normal":
+        return dist.Normal(centre, scale)
+    shift = dist.transforms.AffineTransform(low, 1.0, domain=constraints.positive)
+    return dist.TransformedDistribution(dist.LogNormal(centre, scale), shift)
+
+
+def all_priors(law: Law, noise: Noise) -> dict[str, Prior]:
+    """Priors of every sampled parameter.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    noise : Noise
+        The observation model.
+
+    Returns
+    -------
+    dict of str to Prior
+        The law's parameters in the card's order, then the noise's.
+    """
+    return {**{name: one.prior for name, one in law.parameters.items()}, **noise.priors}
+
+
+def build(law: Law, runs: Runs, reference: Reference, noise: Noise) -> tuple[Model, Data]:
+    """The model and what it is given.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    runs : Runs
+        A table with the law's variables and what it predicts.
+    reference : Reference
+        The reference run and scale.
+    noise : Noise
+        The observation model.
+
+    Returns
+    -------
+    Model
+        Hashable, free of numbers.
+    Data
+        Arrays.
+
+    Raises
+    ------
+    TableError
+        If the table lacks a column.
+    """
+    priors = all_priors(law, noise)
+    families = tuple((name, prior.family) for name, prior in priors.items())
+    model = Model(law.form, families, noise, law.predicts)
+    observed = np.log(runs.column(law.predicts))
+    numbers = {name: np.array(prior.numbers) for name, prior in priors.items()}
+    columns = law.form.hoist(runs.columns(law.variables))
+    return model, Data(columns, dict(reference.at), reference.loss, numbers, observed)
+
+
+def numpyro_model(
+    runs: Runs, law: str | Law, *, noise: str = "student_t", reference: Reference | None = None
+) -> Callable[[], None]:
+    """A NumPyro model without arguments: priors as in the card, log loss observed.
+
+    Parameters
+    ----------
+    runs : Runs
+        The table.
+    law : str or Law
+        The law.
+    noise : {"student_t", "normal"}
+        Observation model.
+    reference : Reference, optional
+        The reference run; the table's own unless given.
+
+    Returns
+    -------
+    callable
+        For ``numpyro.infer``, ``numpyro.handlers`` and what builds on them. It computes in the
+        precision that the caller has set; bayeslaw's own fits use double precision.
+
+    Raises
+    ------
+    TableError
+        If the table lacks a column.
+    """
+    from bayeslaw.runs import Reference as _Reference
+
+    one = load_law(law)
+    reference = reference or _Reference.of(runs, one.variables, one.predicts)
+    model, data = build(one, runs, reference, load_noise(noise))
+    return partial(model, data)

@@ -1,0 +1,326 @@
+"""``Posterior``: draws of a law's coefficients, and all that is needed to use and trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayeslaw import storage
+from bayeslaw.diagnostics import Convergence, beyond
+from bayeslaw.errors import RequestError
+from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.law import Law
+from bayeslaw.noise import Noise
+from bayeslaw.notes import Note
+from bayeslaw.numpyro_model import all_priors
+from bayeslaw.runs import Reference, Runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Level = Literal["law", "run", "observation"]
+LEVELS: tuple[Level, ...] = ("law", "run", "observation")
+
+#: Log likelihoods are stored up to this many numbers; beyond, they are computed when asked for.
+LARGEST_STORED = 10_000_000
+_PRIOR_DRAWS = 4000
+_CELLS = 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Draws from the posterior of a law, its table, reference, card and notes.
+
+    Attributes
+    ----------
+    law : Law
+        The law, with its card.
+    runs : Runs
+        The table.
+    reference : Reference
+        Where priors are stated.
+    noise : Noise
+        Observation model.
+    draws : dict of str to ndarray of shape (chains, draws)
+        Raw coefficients and noise parameters by name; what the priors are stated on under ``*_on``;
+        ``T``, the law's value at the reference run.
+    stats : dict of str to ndarray of shape (chains, draws)
+        The sampler's statistics, under ArviZ's names.
+    notes : tuple of Note
+        What reading and fitting had to say.
+    settings : dict
+        Seed, chains, draws, warmup, method, attempts and versions: what a repetition needs.
+    """
+
+    law: Law
+    runs: Runs
+    reference: Reference
+    noise: Noise
+    draws: dict[str, np.ndarray] = field(repr=False)
+    stats: dict[str, np.ndarray] = field(repr=False)
+    notes: tuple[Note, ...]
+    settings: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """Law, table and size, briefly."""
+        chains, draws = self.stats["diverging"].shape
+        return (
+            f"Posterior({self.law.name} on {len(self.runs)} runs of {self.runs.source}, "
+            f"{chains} chains of {draws} draws, {len(self.notes)} notes)"
+        )
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """Diagnostics of everything that was drawn."""
+        return Convergence.of(self.draws, self.stats)
+
+    @cached_property
+    def prior_only(self) -> frozenset[str]:
+        """Parameters that the design of the table cannot inform."""
+        return self.law.form.tied_to(self.runs.constant(self.law.variables))
+
+    def coefficients(self) -> dict[str, np.ndarray]:
+        """Raw coefficients of the law, chains run together.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (draws,)
+            In the paper's letters and units.
+        """
+        return {name: self.draws[name].ravel() for name in self.law.parameters}
+
+    @cached_property
+    def prior(self) -> dict[str, np.ndarray]:
+        """Draws from the prior, of the same quantities, each of shape (draws,)."""
+        rng = np.random.default_rng(self.settings["seed"])
+        priors = all_priors(self.law, self.noise)
+        values = {name: prior.sample(rng, _PRIOR_DRAWS) for name, prior in priors.items()}
+        form = self.law.form
+        on = {name: values[name] for name in form.parameters}
+        raw = form.to_raw(on, self.reference.at, self.reference.loss)
+        found = {**{f"{name}_on": value for name, value in on.items()}, **values, **raw}
+        found["T"] = form.predict(self.reference.at, raw)
+        return {name: found[name] for name in self.draws}
+
+    def summary(self, *, interval_probability: float = INTERVAL) -> pd.DataFrame:
+        """Coefficients in the paper's letters and units, and the noise.
+
+        Parameters
+        ----------
+        interval_probability : float
+            Probability of the equal-tailed intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a parameter: median, low, high, the same of the prior, the first published set,
+            R-hat, bulk and tail ESS, and ``informed_by`` (``runs``, or ``prior only`` where the
+            table's design says nothing).
+        """
+        import pandas as pd
+
+        published = self.law.published() if self.law.coefficients else {}
+        rows = {}
+        for name in [*self.law.parameters, *self.noise.priors]:
+            ours = interval(self.draws[name].ravel(), interval_probability)
+            before = interval(self.prior[name], interval_probability)
+            rows[name] = {
+                "median": float(ours.median),
+                "low": float(ours.low),
+                "high": float(ours.high),
+                "prior_low": float(before.low),
+                "prior_high": float(before.high),
+                "published": published.get(name, np.nan),
+                "rhat": self.convergence.rhat[name],
+                "ess_bulk": self.convergence.ess_bulk[name],
+                "ess_tail": self.convergence.ess_tail[name],
+                "informed_by": "prior only" if name in self.prior_only else "runs",
+            }
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        table.index.name = "parameter"
+        return table
+
+    def evaluate(
+        self, columns: Mapping[str, np.ndarray], *, coefficients: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """The law's value at configurations, for every draw.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray of shape (configurations,)
+            Canonical variables.
+        coefficients : mapping, optional
+            Draws of raw coefficients to use instead of the posterior's, such as the prior's.
+
+        Returns
+        -------
+        ndarray of shape (draws, configurations)
+            In the unit of the law.
+        """
+        raw = self.coefficients() if coefficients is None else coefficients
+        shaped = {name: np.asarray(raw[name])[:, None] for name in self.law.parameters}
+        wide = {name: np.atleast_1d(values)[None, :] for name, values in columns.items()}
+        draws = len(next(iter(shaped.values())))
+        size = max(values.shape[1] for values in wide.values())
+        value = self.law.form.predict(wide, shaped)
+        return np.asarray(np.broadcast_to(value, (draws, size)))
+
+    def predict(
+        self,
+        new: Runs | pd.DataFrame | Mapping[str, Any],
+        *,
+        level: Level = "law",
+        interval_probability: float = INTERVAL,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Predict configurations, with credible intervals.
+
+        Parameters
+        ----------
+        new : Runs, DataFrame or mapping
+            Canonical variables of the law; other columns are ignored.
+        level : {"law", "run", "observation"}
+            ``law``: the law's value. ``run``: the next run's true value, misfit included; until
+            replicates tell misfit from noise, all scatter counts as misfit. ``observation``: what
+            would be measured.
+        interval_probability : float
+            Probability of the equal-tailed intervals.
+        seed : int
+            For the scatter of runs and observations.
+
+        Returns
+        -------
+        pandas.DataFrame
+            For each configuration median, low, high, and by which factor ``beyond`` the runs its
+            furthest ``variable`` lies (1 within their range).
+
+        Raises
+        ------
+        RequestError
+            If a variable is missing or the level is unknown.
+        TableError
+            If a value is outside the domain of its variable.
+        """
+        import pandas as pd
+
+        if level not in LEVELS:
+            raise RequestError(f"unknown level {level!r}", remedy=f"One of {', '.join(LEVELS)}")
+        table = self._configurations(new)
+        columns = table.columns(self.law.variables)
+        times, furthest = beyond(self.runs, columns)
+        rng = np.random.default_rng(seed)
+        noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
+        step = max(1, _CELLS // self.draws["noise_scale"].size)
+        parts = []
+        for first in range(0, len(table), step):
+            block = {name: values[first : first + step] for name, values in columns.items()}
+            value = self.evaluate(block)
+            if level != "law":
+                value = value * np.exp(self.noise.draw(rng, noise, value.shape))
+            parts.append(interval(value, interval_probability))
+        low, median, high = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return pd.DataFrame(
+            {"median": median, "low": low, "high": high, "beyond": times, "variable": furthest},
+            index=table.table.index,
+        )
+
+    def _configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
+        import pandas as pd
+
+        from bayeslaw.runs import read_runs
+
+        if not isinstance(new, Runs):
+            if not isinstance(new, pd.DataFrame):
+                wide = {name: np.atleast_1d(values) for name, values in new.items()}
+                new = pd.DataFrame(
+                    dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True))
+                )
+            new = read_runs(new)
+        new.require(self.law.variables, purpose=f"a prediction of {self.law.name}")
+        return new
+
+    def log_likelihood(self) -> np.ndarray:
+        """Log density of each run's log loss, for every draw.
+
+        Returns
+        -------
+        ndarray of shape (chains, draws, runs)
+            The observation model's.
+        """
+        import jax
+
+        observed = np.log(self.runs.column(self.law.predicts))
+        value = self.evaluate(self.runs.columns(self.law.variables))
+        noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
+        with jax.enable_x64(True):
+            density = self.noise.distribution(np.log(value), noise).log_prob(observed)
+        shape = (*self.stats["diverging"].shape, len(self.runs))
+        return np.asarray(density).reshape(shape)
+
+    def to_arviz(self) -> xr.DataTree:
+        """The posterior for ArviZ.
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups posterior, sample_stats, observed_data, constant_data, prior, and log_likelihood
+            where it has no more than 1e7 numbers.
+        """
+        return storage.to_tree(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one netCDF file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where to; an existing file is replaced once the new one is complete.
+
+        Raises
+        ------
+        PosteriorError
+            If the file cannot be written.
+        """
+        storage.save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Posterior:
+        """Open a saved posterior.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that ``save`` wrote.
+
+        Returns
+        -------
+        Posterior
+            As it was saved.
+
+        Raises
+        ------
+        PosteriorError
+            If the file is missing, truncated or foreign, or its table is not the one fitted to.
+        """
+        return cls(**storage.load(Path(path)))
+
+    def with_notes(self, *notes: Note) -> Posterior:
+        """The same posterior with more notes.
+
+        Parameters
+        ----------
+        *notes : Note
+            Notes to add.
+
+        Returns
+        -------
+        Posterior
+            A new one.
+        """
+        return replace(self, notes=(*self.notes, *notes))

@@ -1,0 +1,215 @@
+"""Posteriors as ArviZ DataTrees and netCDF files."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayeslaw.errors import BayesLawError, PosteriorError
+from bayeslaw.law import Law
+from bayeslaw.noise import noise as load_noise
+from bayeslaw.notes import Note
+from bayeslaw.runs import Reference, Runs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayeslaw.posterior import Posterior
+
+FORMAT = 1
+_ATTRIBUTE = "bayeslaw"
+
+
+def to_tree(posterior: Posterior) -> xr.DataTree:
+    """Arrange a posterior in ArviZ's groups.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+
+    Returns
+    -------
+    xarray.DataTree
+        Its groups, with everything else as JSON in an attribute of the root.
+    """
+    import xarray as xr
+
+    from bayeslaw.posterior import LARGEST_STORED
+
+    runs, predicts = posterior.runs, posterior.law.predicts
+    sampled = ("chain", "draw")
+    chains, draws = posterior.stats["diverging"].shape
+    steps = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    rows = {"run": runs.table.index.to_numpy()}
+    if rows["run"].dtype == object:
+        rows = {"run": rows["run"].astype(str)}
+
+    def dataset(values: dict[str, np.ndarray], dims: tuple[str, ...], coords: Any) -> xr.Dataset:
+        return xr.Dataset({name: (dims, value) for name, value in values.items()}, coords=coords)
+
+    observed = {f"ln_{predicts}": np.log(runs.column(predicts))}
+    constant = {name: runs.column(name) for name in runs.variables}
+    constant |= {name: runs.table[name].to_numpy() for name in runs.groups}
+    constant = {n: v.astype(str) if v.dtype == object else v for n, v in constant.items()}
+    prior = {name: values[None, :] for name, values in posterior.prior.items()}
+    before = {"chain": [0], "draw": np.arange(len(next(iter(posterior.prior.values()))))}
+    groups = {
+        "posterior": dataset(posterior.draws, sampled, steps),
+        "sample_stats": dataset(posterior.stats, sampled, steps),
+        "observed_data": dataset(observed, ("run",), rows),
+        "constant_data": dataset(constant, ("run",), rows),
+        "prior": dataset(prior, sampled, before),
+    }
+    if chains * draws * len(runs) <= LARGEST_STORED:
+        likelihood = {f"ln_{predicts}": posterior.log_likelihood()}
+        groups["log_likelihood"] = dataset(likelihood, (*sampled, "run"), {**steps, **rows})
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs[_ATTRIBUTE] = json.dumps(
+        {
+            "format": FORMAT,
+            "card": posterior.law.card,
+            "place": posterior.law.place,
+            "reference": posterior.reference.to_dict(),
+            "noise": posterior.noise.name,
+            "runs": {
+                "source": runs.source,
+                "variables": runs.variables,
+                "groups": runs.groups,
+                "embeddings": runs.embeddings,
+                "loss_unit": runs.loss_unit,
+                "notes": [note.to_dict() for note in runs.notes],
+                "fingerprint": runs.fingerprint,
+            },
+            "notes": [note.to_dict() for note in posterior.notes],
+            "settings": posterior.settings,
+        }
+    )
+    return tree
+
+
+def save(posterior: Posterior, path: Path) -> None:
+    """Write a posterior, whole or not at all.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    path : Path
+        Where to.
+
+    Raises
+    ------
+    PosteriorError
+        If the file cannot be written.
+    """
+    # Beside the target, since a rename is atomic only within one file system.
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        to_tree(posterior).to_netcdf(partial, engine="h5netcdf")
+        os.replace(partial, path)
+    except OSError as error:
+        raise PosteriorError(
+            f"cannot be written ({error.strerror or error})",
+            place=path.name,
+            remedy="Name a file in a folder that exists and can be written to",
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a posterior.
+
+    Parameters
+    ----------
+    path : Path
+        A file that ``save`` wrote.
+
+    Returns
+    -------
+    dict
+        The fields of a ``Posterior``.
+
+    Raises
+    ------
+    PosteriorError
+        If the file is missing, truncated or foreign, or does not agree with itself.
+    """
+    import pandas as pd
+    import xarray as xr
+
+    again = "Fit again, or copy the file again"
+    if not path.is_file():
+        raise PosteriorError("there is no such file", place=path.name, remedy="Fit first")
+    try:
+        tree = xr.open_datatree(path, engine="h5netcdf").load()
+        tree.close()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise PosteriorError(
+            f"is no readable netCDF file ({reason})", place=path.name, remedy=again
+        ) from None
+    if _ATTRIBUTE not in tree.attrs:
+        raise PosteriorError(
+            "is a netCDF file, but not one that bayeslaw wrote",
+            place=path.name,
+            remedy="Give a file written by 'bayeslaw fit --out' or Posterior.save",
+        )
+    try:
+        meta = json.loads(tree.attrs[_ATTRIBUTE])
+        if meta["format"] != FORMAT:
+            raise PosteriorError(
+                f"has format {meta['format']}, and this version reads {FORMAT}",
+                place=path.name,
+                remedy="Open it with the version of bayeslaw that wrote it",
+            )
+        constant = tree["constant_data"].dataset
+        table = pd.DataFrame(
+            {name: constant[name].to_numpy() for name in constant.data_vars},
+            index=pd.Index(constant["run"].to_numpy(), name=None),
+        )
+        about = meta["runs"]
+        fields: dict[str, Any] = {
+            "law": Law(meta["card"], meta["place"]),
+            "runs": Runs(
+                table=table,
+                source=about["source"],
+                variables=tuple(about["variables"]),
+                groups=tuple(about["groups"]),
+                embeddings=about["embeddings"],
+                loss_unit=about["loss_unit"],
+                notes=tuple(Note(**note) for note in about["notes"]),
+            ),
+            "reference": Reference.from_dict(meta["reference"]),
+            "noise": load_noise(meta["noise"]),
+            "draws": _arrays(tree["posterior"].dataset),
+            "stats": _arrays(tree["sample_stats"].dataset),
+            "notes": tuple(Note(**note) for note in meta["notes"]),
+            "settings": meta["settings"],
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise PosteriorError(
+            f"lacks part of what a posterior holds ({error})", place=path.name, remedy=again
+        ) from None
+    except PosteriorError:
+        raise
+    except BayesLawError as error:
+        raise PosteriorError(f"holds something unusable: {error}", place=path.name) from None
+    missing = [n for n in (*fields["law"].parameters, "noise_scale") if n not in fields["draws"]]
+    if missing:
+        raise PosteriorError(f"has no draws of {missing[0]!r}", place=path.name, remedy=again)
+    if fields["runs"].fingerprint != about["fingerprint"]:
+        raise PosteriorError(
+            "holds another table than the one it was fitted to", place=path.name, remedy=again
+        )
+    return fields
+
+
+def _arrays(dataset: Any) -> dict[str, np.ndarray]:
+    return {str(name): values.to_numpy() for name, values in dataset.data_vars.items()}
