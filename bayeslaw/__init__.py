@@ -1,0 +1,41 @@
+"""Bayesian scaling laws for Mixture-of-Experts language models.
+
+>>> import bayeslaw as bl
+>>> runs = bl.simulate("zhao2025", seed=7)
+>>> posterior = bl.fit(runs, "zhao2025", seed=1)  # doctest: +SKIP
+>>> best = bl.optimum(posterior, at={"N": 30e9})  # doctest: +SKIP
+"""
+
+__version__ = "0.1.0"
+
+from bayeslaw import plots
+from bayeslaw.errors import BayesLawError
+from bayeslaw.inference import fit
+from bayeslaw.law import Law, law, laws
+from bayeslaw.notes import Note
+from bayeslaw.numpyro_model import numpyro_model
+from bayeslaw.optimum import Budget, Optimum, optimum
+from bayeslaw.posterior import Posterior
+from bayeslaw.runs import Reference, Runs, read_runs
+from bayeslaw.simulate import design, simulate
+
+__all__ = [
+    "BayesLawError",
+    "Budget",
+    "Law",
+    "Note",
+    "Optimum",
+    "Posterior",
+    "Reference",
+    "Runs",
+    "__version__",
+    "design",
+    "fit",
+    "law",
+    "laws",
+    "numpyro_model",
+    "optimum",
+    "plots",
+    "read_runs",
+    "simulate",
+]

@@ -1,0 +1,130 @@
+"""How answers are printed: tables for people, JSON for programs, notes for both."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bayeslaw.notes import Note
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLOURS = {"info": "dim", "warning": "yellow", "error": "bold red"}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: what is not finite becomes null.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, text, mappings and sequences of them.
+
+    Returns
+    -------
+    object
+        The same with Python's own types.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def as_json(answer: Mapping[str, Any]) -> None:
+    """Print an answer as JSON.
+
+    Parameters
+    ----------
+    answer : mapping
+        What to print.
+    """
+    sys.stdout.write(json.dumps(plain(answer), indent=2) + "\n")
+
+
+def number(value: Any) -> str:
+    """A number in four digits, anything else as it is.
+
+    Parameters
+    ----------
+    value : object
+        What to write.
+
+    Returns
+    -------
+    str
+        Short text; empty for a missing number.
+    """
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table.
+
+    Parameters
+    ----------
+    title : str
+        Printed above it.
+    heads : sequence of str
+        Names of the columns.
+    rows : iterable of sequence
+        Values.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    lines = [list(row) for row in rows]
+    for position, head in enumerate(heads):
+        numeric = all(isinstance(row[position], int | float | None) for row in lines)
+        grid.add_column(head, justify="right" if numeric else "left", overflow="fold")
+    for row in lines:
+        grid.add_row(*(number(value) for value in row))
+    # Without a terminal there is no width to keep to: a table in a file or a pipe stays whole.
+    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+
+
+def frame(title: str, data: pd.DataFrame) -> None:
+    """Print a DataFrame with its index.
+
+    Parameters
+    ----------
+    title : str
+        Printed above it.
+    data : pandas.DataFrame
+        What to print.
+    """
+    heads = [str(data.index.name or ""), *map(str, data.columns)]
+    values = ([index, *row] for index, row in zip(data.index, data.values.tolist(), strict=True))
+    table(title, heads, values)
+
+
+def notes(found: Iterable[Note]) -> None:
+    """Print notes on the error stream, the gravest first.
+
+    Parameters
+    ----------
+    found : iterable of Note
+        Notes.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True)
+    order = list(_COLOURS)[::-1]
+    for note in sorted(found, key=lambda note: order.index(note.severity)):
+        text = Text(f"{note.severity}: ", style=_COLOURS[note.severity])
+        remedy = f". {note.remedy}" if note.remedy else ""
+        console.print(text + Text(f"{note.message}{remedy}", style=""))

@@ -1,0 +1,7 @@
+"""Pictures: one a function; each takes a result and returns a matplotlib figure."""
+
+from bayeslaw.plots.band import band
+from bayeslaw.plots.coefficients import coefficients
+from bayeslaw.plots.optimum import optimum
+
+__all__ = ["band", "coefficients", "optimum"]

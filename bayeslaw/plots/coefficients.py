@@ -1,0 +1,112 @@
+"""Posterior, prior and published value of every coefficient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayeslaw.errors import RequestError, nearest
+from bayeslaw.intervals import interval
+from bayeslaw.plots import style
+from bayeslaw.posterior import Posterior
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) -> Figure:
+    """Draw the posterior of coefficients beside their prior and the published value.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    names : iterable of str, optional
+        Which; all of the law's unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a coefficient, in the paper's units, on the scale where its prior is normal; an 89%
+        interval as a bar. A coefficient that the runs say nothing about is marked.
+
+    Raises
+    ------
+    RequestError
+        If a name is no parameter of the law.
+    """
+    import matplotlib.pyplot as plt
+
+    law = posterior.law
+    wanted = list(law.parameters if names is None else names)
+    for name in wanted:
+        if name not in law.parameters:
+            raise RequestError(
+                f"{law.name} has no parameter {name!r}", remedy=nearest(name, law.parameters)
+            )
+    across = min(4, len(wanted))
+    down = -(-len(wanted) // across)
+    figure, panels = plt.subplots(
+        down, across, figsize=(2.5 * across, 1.9 * down + 0.5), layout="constrained", squeeze=False
+    )
+    published = law.published() if law.coefficients else {}
+    for panel in panels.flat[len(wanted) :]:
+        panel.set_visible(False)
+    for name, panel in zip(wanted, panels.flat, strict=False):
+        ours, before = posterior.draws[name].ravel(), posterior.prior[name]
+        logarithmic = bool(ours.min() > 0 and ours.max() / ours.min() > 3)
+        move = np.log10 if logarithmic else np.asarray
+        low, _, high = interval(move(ours), 0.998)
+        shown = [low, high] + ([move(published[name])] if name in published else [])
+        width = max(shown) - min(shown)
+        grid = np.linspace(min(shown) - 0.25 * width, max(shown) + 0.25 * width, 300)
+        kept = before[before > 0] if logarithmic else before
+        panel.fill_between(grid, style.density(move(ours), grid), color=style.POSTERIOR, alpha=0.35)
+        panel.plot(grid, style.density(move(ours), grid), color=style.POSTERIOR, lw=1.2)
+        panel.plot(grid, _beside(move(kept), grid), color=style.PRIOR, lw=1.2, ls="--")
+        ends = interval(move(ours))
+        panel.plot([ends.low, ends.high], [0.03, 0.03], color=style.POSTERIOR, lw=3)
+        if name in published:
+            panel.axvline(float(move(published[name])), color=style.PUBLISHED, lw=1.2, ls="-.")
+        only = " (prior only)" if name in posterior.prior_only else ""
+        panel.set_title(f"{name}{only}", fontsize=10)
+        panel.set_yticks([])
+        panel.set_ylim(0, 1.12)
+        panel.spines[["left", "right", "top"]].set_visible(False)
+        panel.tick_params(labelsize=8)
+        if logarithmic:
+            from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+            panel.xaxis.set_major_locator(MaxNLocator(3))
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: style.count(10**v)))
+        else:
+            panel.locator_params(axis="x", nbins=4)
+    _legend(figure, bool(published))
+    figure.suptitle(
+        f"{law.name} on {len(posterior.runs)} runs ({posterior.runs.source})", fontsize=11
+    )
+    return figure
+
+
+def _beside(prior: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """The prior's density with its highest point in the panel at one half, so that both show."""
+    from scipy.stats import gaussian_kde
+
+    # Tails far out of the panel would only widen the kernel.
+    low, high = np.quantile(prior, [0.005, 0.995])
+    height = gaussian_kde(prior[(prior >= low) & (prior <= high)])(grid)
+    return np.asarray(0.5 * height / max(height.max(), 1e-300))
+
+
+def _legend(figure: Figure, published: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=style.POSTERIOR, lw=3, label="posterior, 89% interval"),
+        Line2D([], [], color=style.PRIOR, ls="--", label="prior (not to scale)"),
+    ]
+    if published:
+        handles.append(Line2D([], [], color=style.PUBLISHED, ls="-.", label="published"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

@@ -1,0 +1,84 @@
+"""Densities of an optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayeslaw.intervals import interval
+from bayeslaw.optimum import Optimum
+from bayeslaw.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
+    """Draw the posterior of every optimal quantity, one row of panels for each answer.
+
+    Parameters
+    ----------
+    answers : Optimum or sequence of Optimum
+        Answers over the same quantities.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Densities with their 89% interval, the prior's interval as a dashed bar, the published
+        optimum as a line, and the share of draws at a bound or without optimum in words.
+    """
+    import matplotlib.pyplot as plt
+
+    rows = [answers] if isinstance(answers, Optimum) else list(answers)
+    names = list(rows[0].quantities)
+    figure, panels = plt.subplots(
+        len(rows),
+        len(names),
+        figsize=(2.7 * len(names), 2.0 * len(rows) + 0.5),
+        layout="constrained",
+        squeeze=False,
+    )
+    for answer, line in zip(rows, panels, strict=True):
+        for name, panel in zip(names, line, strict=True):
+            quantity, draws = answer.quantities[name], answer.draws[name]
+            finite = draws[np.isfinite(draws)]
+            if len(finite) and np.ptp(finite) > 0:
+                low, _, high = interval(finite, 0.998)
+                width = high - low or 1.0
+                grid = np.linspace(low - 0.15 * width, high + 0.15 * width, 300)
+                height = style.density(finite, grid)
+                panel.fill_between(grid, height, color=style.POSTERIOR, alpha=0.35)
+                panel.plot(grid, height, color=style.POSTERIOR, lw=1.2)
+                panel.set_xlim(grid[0], grid[-1])
+            panel.plot([quantity.low, quantity.high], [0.03, 0.03], color=style.POSTERIOR, lw=3)
+            ends = panel.get_xlim()
+            prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
+            panel.plot(prior, [-0.06, -0.06], color=style.PRIOR, lw=1.5, ls="--")
+            panel.set_xlim(*ends)
+            if quantity.published is not None:
+                panel.axvline(quantity.published, color=style.PUBLISHED, lw=1.2, ls="-.")
+            panel.set_ylim(-0.12, 1.12)
+            panel.set_yticks([])
+            panel.spines[["left", "right", "top"]].set_visible(False)
+            panel.locator_params(axis="x", nbins=4)
+            panel.tick_params(labelsize=8)
+            where = ", ".join(
+                f"{key} = {style.count(value)}" for key, value in answer.at.items() if key == "N"
+            )
+            status = "" if quantity.status == "interior" else f" ({quantity.status})"
+            panel.set_title(f"best {name}{status}" + (f" at {where}" if where else ""), fontsize=9)
+    _legend(figure)
+    return figure
+
+
+def _legend(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=style.POSTERIOR, lw=3, label="posterior, 89% interval"),
+        Line2D([], [], color=style.PRIOR, ls="--", label="prior's interval, where in view"),
+        Line2D([], [], color=style.PUBLISHED, ls="-.", label="published coefficients"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

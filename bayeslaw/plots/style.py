@@ -1,0 +1,126 @@
+"""What all pictures share: colours, numbers and axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayeslaw import vocabulary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's palette keeps apart for colour-blind readers, and these in greyscale too.
+POSTERIOR, PRIOR, PUBLISHED, RUNS = "#0072B2", "#999999", "#D55E00", "#333333"
+
+_PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
+
+
+def count(value: float) -> str:
+    """A count as people write it: 30B, 133M; large FLOPs as 1e22.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        Short form.
+    """
+    for size, prefix in _PREFIXES:
+        if size <= abs(value) < 1e15:
+            return f"{value / size:.3g}{prefix}"
+    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:.4g}"
+
+
+def label(expression: str) -> str:
+    """An axis label: the name, what it means and its unit.
+
+    Parameters
+    ----------
+    expression : str
+        A canonical variable, or an expression over several.
+
+    Returns
+    -------
+    str
+        The label.
+    """
+    if expression not in vocabulary.VOCABULARY:
+        return expression
+    what = vocabulary.variable(expression)
+    unit = f" [{what.unit}]" if what.unit and what.unit not in what.means else ""
+    return f"{expression}: {what.means}{unit}"
+
+
+def axes(ax: Axes | None, **size: Any) -> Axes:
+    """The axes to draw on.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes or None
+        The caller's, or None for a new figure.
+    **size : Any
+        For ``matplotlib.pyplot.subplots``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Axes in a figure.
+    """
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained", **size)[1]
+
+
+def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """A smooth density of draws, for the eye.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (draws,)
+        Draws.
+    grid : ndarray of shape (points,)
+        Where to evaluate it.
+
+    Returns
+    -------
+    ndarray of shape (points,)
+        The kernel density estimate, scaled to a highest point of 1.
+    """
+    from scipy.stats import gaussian_kde
+
+    height = gaussian_kde(draws)(grid)
+    return np.asarray(height / height.max())
+
+
+def count_axis(ax: Axes, values: np.ndarray, *, which: str = "x") -> None:
+    """Write counts on an axis the short way, on a logarithmic scale where they span a decade.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The axes.
+    values : ndarray
+        What the axis shows.
+    which : {"x", "y"}
+        Which axis.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    low, high = np.min(values), np.max(values)
+    if low > 0 and high / low >= 8:
+        (ax.set_xscale if which == "x" else ax.set_yscale)("log")
+        subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=subs))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
