@@ -14,6 +14,7 @@ from bayeslaw.errors import RequestError
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode
 from bayeslaw.inference.nuts import CHUNK, nuts
+from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import noise as load_noise
@@ -93,13 +94,14 @@ def fit(
     notes = [*runs.notes, *design_notes(runs, law)]
     with jax.enable_x64(True), _bar(progress, chains * (warmup + draws), law.name) as report:
         mode = find_mode(density, data, priors, seed=seed)
+        whitening = mode.whitening
         attempts = 0
         for target in (TARGET_ACCEPT, TARGET_ACCEPT_RETRY):
             attempts += 1
             sampled = nuts(
                 density,
                 data,
-                mode,
+                whitening,
                 seed=seed,
                 chains=chains,
                 draws=draws,
@@ -111,13 +113,15 @@ def fit(
             convergence = Convergence.of(values, sampled.stats)
             if convergence.trusted:
                 break
+            # Where the curvature at the mode says little of the whole, the first draws say more.
+            whitening = Whitening.of_draws(sampled.z)
     if attempts > 1 and convergence.trusted:
         notes.append(
             Note(
                 "second_attempt",
                 "info",
-                f"the first draws did not pass; these, at target acceptance {TARGET_ACCEPT_RETRY}, "
-                "do",
+                f"the first draws did not pass; these, at target acceptance {TARGET_ACCEPT_RETRY} "
+                "and in coordinates whitened by the first, do",
             )
         )
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}

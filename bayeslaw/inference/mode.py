@@ -12,6 +12,7 @@ import numpy as np
 
 from bayeslaw.errors import RequestError
 from bayeslaw.inference.density import Density
+from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law.priors import Prior
 from bayeslaw.numpyro_model import Data
 
@@ -49,8 +50,8 @@ class Mode:
         Sampling coordinates.
     potential : float
         Minus the log density there.
-    whitener : ndarray of shape (parameters, parameters)
-        ``z + whitener @ x`` with standard normal ``x`` is the normal approximation.
+    whitening : Whitening
+        The normal approximation there.
     found : int
         How many starts ended there.
     starts : int
@@ -59,7 +60,7 @@ class Mode:
 
     z: np.ndarray
     potential: float
-    whitener: np.ndarray
+    whitening: Whitening
     found: int
     starts: int
 
@@ -122,7 +123,8 @@ def find_mode(
         for row, step in zip(np.diag(steps), steps, strict=True)
     ]
     hessian = np.array(rows)
-    return Mode(best.x, float(best.fun), _whitener((hessian + hessian.T) / 2), found, starts)
+    whitening = Whitening.of_hessian(best.x, (hessian + hessian.T) / 2)
+    return Mode(best.x, float(best.fun), whitening, found, starts)
 
 
 def _starts(
@@ -140,10 +142,3 @@ def _starts(
         for z in located:
             z[where] = np.exp(np.mean(data.observed)) / data.scale
     return located
-
-
-def _whitener(hessian: np.ndarray) -> np.ndarray:
-    """Square root of the inverse Hessian; directions without curvature get a finite length."""
-    size = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-12))
-    values, vectors = np.linalg.eigh(hessian / np.outer(size, size))
-    return np.asarray((vectors / np.sqrt(np.maximum(values, 1e-4))) / size[:, None])

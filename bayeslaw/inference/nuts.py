@@ -16,7 +16,8 @@ from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import Mode, value_and_gradient
+from bayeslaw.inference.mode import value_and_gradient
+from bayeslaw.inference.whitening import Whitening
 from bayeslaw.numpyro_model import Data
 
 #: Iterations between two looks at the clock: a chain can be interrupted, and reports its progress.
@@ -40,10 +41,10 @@ class Chains:
 
 
 def _kernel(
-    density: Density, data: Data, mode: Any, whitener: Any, start: Any, target: Any, warmup: int
+    density: Density, data: Data, centre: Any, matrix: Any, start: Any, target: Any, warmup: int
 ) -> tuple[Any, Callable[..., Any]]:
-    """NumPyro's initial state and step, in coordinates x with z = mode + whitener @ x."""
-    init, step = hmc(lambda x: density.potential(mode + whitener @ x, data), algo="NUTS")
+    """NumPyro's initial state and step, in coordinates x with z = centre + matrix @ x."""
+    init, step = hmc(lambda x: density.potential(centre + matrix @ x, data), algo="NUTS")
     x, value, gradient, key = start
     state = init(
         ParamInfo(x, value, gradient),
@@ -58,17 +59,17 @@ def _kernel(
 
 @partial(jax.jit, static_argnames=("density", "warmup"))
 def _begin(
-    density: Density, data: Data, mode: Any, whitener: Any, start: Any, target: Any, *, warmup: int
+    density: Density, data: Data, centre: Any, matrix: Any, start: Any, target: Any, *, warmup: int
 ) -> Any:
-    return _kernel(density, data, mode, whitener, start, target, warmup)[0]
+    return _kernel(density, data, centre, matrix, start, target, warmup)[0]
 
 
 @partial(jax.jit, static_argnames=("density", "warmup"))
 def _advance(
     density: Density,
     data: Data,
-    mode: Any,
-    whitener: Any,
+    centre: Any,
+    matrix: Any,
     start: Any,
     target: Any,
     state: Any,
@@ -76,7 +77,7 @@ def _advance(
     warmup: int,
 ) -> Any:
     # NumPyro's step closes over what its init set up; the initial state itself is not used here.
-    _, step = _kernel(density, data, mode, whitener, start, target, warmup)
+    _, step = _kernel(density, data, centre, matrix, start, target, warmup)
 
     def body(state: Any, _: Any) -> tuple[Any, Any]:
         state = step(state)
@@ -100,7 +101,7 @@ _STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size"
 def nuts(
     density: Density,
     data: Data,
-    mode: Mode,
+    whitening: Whitening,
     *,
     seed: int,
     chains: int,
@@ -117,8 +118,8 @@ def nuts(
         What to sample.
     data : Data
         Table, reference and priors.
-    mode : Mode
-        Where to start, and the whitening.
+    whitening : Whitening
+        Coordinates to sample in; the chains start at standard normal points of them.
     seed : int
         The same seed gives the same draws.
     chains, draws, warmup : int
@@ -134,7 +135,8 @@ def nuts(
     Chains
         The draws.
     """
-    size = len(mode.z)
+    centre, matrix = whitening.centre, whitening.matrix
+    size = len(centre)
     keys = jax.random.split(jax.random.key(seed), 2)
     starts = np.asarray(jax.random.normal(keys[0], (chains, size), dtype=float))
     chain_keys = jax.random.split(keys[1], chains)
@@ -144,9 +146,9 @@ def nuts(
         # JAX's precision is a setting of each thread.
         with jax.enable_x64(True):
             x = starts[chain]
-            value, gradient = value_and_gradient(density, mode.z + mode.whitener @ x, data)
-            start = (x, value, mode.whitener.T @ np.asarray(gradient), chain_keys[chain])
-            shared = (density, data, mode.z, mode.whitener, start, target_accept)
+            value, gradient = value_and_gradient(density, centre + matrix @ x, data)
+            start = (x, value, matrix.T @ np.asarray(gradient), chain_keys[chain])
+            shared = (density, data, centre, matrix, start, target_accept)
             state = _begin(*shared, warmup=warmup)
             kept = []
             for chunk in range((warmup + draws) // CHUNK):
@@ -170,4 +172,4 @@ def nuts(
         x, *stats = (np.stack(parts) for parts in zip(*(f.result() for f in futures), strict=True))
     report(sum(done))
     named = dict(zip(_STATS, stats, strict=True))
-    return Chains(mode.z + x @ mode.whitener.T, named)
+    return Chains(centre + x @ matrix.T, named)
