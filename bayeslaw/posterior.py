@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 Level = Literal["law", "run", "observation"]
 LEVELS: tuple[Level, ...] = ("law", "run", "observation")
 
-#: Log likelihoods are stored up to this many numbers; beyond, they are computed when asked for.
-LARGEST_STORED = 10_000_000
 _PRIOR_DRAWS = 4000
 _CELLS = 2_000_000
 

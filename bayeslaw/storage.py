@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bayeslaw.posterior import Posterior
 
 FORMAT = 1
+#: Log likelihoods are stored up to this many numbers; beyond, they are computed when asked for.
+LARGEST_STORED = 10_000_000
 _ATTRIBUTE = "bayeslaw"
 
 
@@ -39,8 +41,6 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
         Its groups, with everything else as JSON in an attribute of the root.
     """
     import xarray as xr
-
-    from bayeslaw.posterior import LARGEST_STORED
 
     runs, predicts = posterior.runs, posterior.law.predicts
     sampled = ("chain", "draw")

@@ -15,7 +15,7 @@ import numpy as np
 from bayeslaw.cost import COSTS, Cost
 from bayeslaw.errors import CardError, RequestError, nearest
 from bayeslaw.formula import Formula
-from bayeslaw.law import card as cards
+from bayeslaw.law import card as cards, reading
 from bayeslaw.law.form import SCALE, Form
 from bayeslaw.law.roles import default_parameters
 
@@ -52,7 +52,7 @@ class Law:
             for read in sorted(entry.on.names - known):
                 place = f"{self.place}, [parameters] {name}, on"
                 raise CardError(f"unknown name {read!r}", place=place, remedy=nearest(read, known))
-            cards.check_reference_use(entry, self.form.canonical_reads(entry.on), self.place)
+            reading.check_reference_use(entry, self.form.canonical_reads(entry.on), self.place)
         for term in self.terms:
             if term not in {target for target, _ in self.formula.lines} | set(self.parameters):
                 lines = [target for target, _ in self.formula.lines]
@@ -106,37 +106,37 @@ class Law:
     @cached_property
     def formula(self) -> Formula:
         """The formula in the paper's letters."""
-        return cards.read_formula(self.card, self.place)
+        return reading.read_formula(self.card, self.place)
 
     @cached_property
     def letters(self) -> dict[str, cards.Letter]:
         """The paper's letters for variables."""
-        return cards.read_letters(self.card, self.formula, self.place)
+        return reading.read_letters(self.card, self.formula, self.place)
 
     @cached_property
     def parameters(self) -> dict[str, cards.Parameter]:
         """The coefficients and their priors."""
-        return cards.read_parameters(self.card, self.formula, self.letters, self.place)
+        return reading.read_parameters(self.card, self.formula, self.letters, self.place)
 
     @cached_property
     def coefficients(self) -> dict[str, dict[str, float]]:
         """Published coefficient sets; the first is the default."""
-        return cards.read_coefficients(self.card, self.parameters, self.place)
+        return reading.read_coefficients(self.card, self.parameters, self.place)
 
     @cached_property
     def optimum(self) -> cards.Optimum:
         """Free variables and reported expressions."""
-        return cards.read_optimum(self.card, self.form.canonical, self.place)
+        return reading.read_optimum(self.card, self.form.canonical, self.place)
 
     @cached_property
     def ratios(self) -> tuple[cards.Ratio, ...]:
         """Bounds that a design of this law keeps."""
-        return cards.read_ratios(self.card, self.letters, self.place)
+        return reading.read_ratios(self.card, self.letters, self.place)
 
     @cached_property
     def checks(self) -> tuple[cards.Check, ...]:
         """Published numbers that the card must reproduce."""
-        return cards.read_checks(self.card, self.place)
+        return reading.read_checks(self.card, self.place)
 
     @cached_property
     def cost(self) -> Cost:
@@ -336,8 +336,8 @@ class Law:
             "predicts": predicts,
             "variables": {letter: {"is": is_} for letter, is_ in letters.items()},
         }
-        formula = cards.read_formula(card, name)
-        read = cards.read_letters(card, formula, name)
+        formula = reading.read_formula(card, name)
+        read = reading.read_letters(card, formula, name)
         card["parameters"] = default_parameters(formula, read, priors or {}, name)
         free = [n for letter in read.values() for n in sorted(letter.is_.names)]
         card["optimum"] = {"free": list(dict.fromkeys(free))}

@@ -87,8 +87,14 @@ def default_parameters(
 
 
 def _in_order(formula: Formula) -> list[str]:
-    found = [name for _, expression in formula.lines for name in names_in(expression.tree)]
-    return [name for name in dict.fromkeys(found) if name in formula.names]
+    """Names that the formula does not define, as they stand in it from left to right."""
+    found = [
+        (line, node.col_offset, node.id)
+        for line, (_, expression) in enumerate(formula.lines)
+        for node in ast.walk(expression.tree)
+        if isinstance(node, ast.Name) and node.id in formula.names
+    ]
+    return list(dict.fromkeys(name for _, _, name in sorted(found)))
 
 
 def _is_factor(name: str, terms: list[ast.expr]) -> bool:

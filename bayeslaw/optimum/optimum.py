@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, astuple, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
 
 import numpy as np
 
@@ -14,115 +13,11 @@ from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.notes import Note
+from bayeslaw.optimum.answer import STATUSES, Optimum, Quantity
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.problem import Question, pose
 from bayeslaw.optimum.solve import Solution, solve
 from bayeslaw.posterior import Posterior
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-STATUSES = ("interior", "at_bound", "none", "not_converged")
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """The posterior of one optimum.
-
-    Attributes
-    ----------
-    median, low, high : float
-        Of the draws that converged; a draw without optimum counts as infinite (or zero), where it
-        runs to.
-    status : str
-        ``prior_only`` where the runs never varied it, else what most draws are: ``interior``,
-        ``at_bound``, ``none`` (the law falls for ever) or ``not_converged``.
-    shares : dict of str to float
-        Shares of draws by status.
-    prior_low, prior_high : float
-        The same interval before the runs.
-    published : float or None
-        The optimum under the card's first coefficient set, where it has one.
-    """
-
-    median: float
-    low: float
-    high: float
-    status: str
-    shares: dict[str, float]
-    prior_low: float
-    prior_high: float
-    published: float | None = None
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The best configuration, with its uncertainty.
-
-    Attributes
-    ----------
-    quantities : dict of str to Quantity
-        By expression over canonical variables.
-    predicted : tuple of float
-        Median, low and high of the law's value at each draw's own optimum.
-    predicts : str
-        What the law predicts.
-    at : dict of str to float
-        Variables that were fixed or held.
-    budget : Budget
-        What was asked to be kept.
-    probability : float
-        Probability of the intervals.
-    notes : tuple of Note
-        The posterior's, and the optimum's own.
-    draws : dict of str to ndarray of shape (draws,)
-        The optimum of every draw.
-    """
-
-    quantities: dict[str, Quantity]
-    predicted: tuple[float, float, float]
-    predicts: str
-    at: dict[str, float]
-    budget: Budget
-    probability: float
-    notes: tuple[Note, ...]
-    draws: dict[str, np.ndarray] = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as plain data, draws left out.
-
-        Returns
-        -------
-        dict
-            ``quantities``, ``predicted``, ``at``, ``budget``, ``interval`` and ``notes``.
-        """
-        names = ("median", "low", "high")
-        predicted = dict(zip(names, self.predicted, strict=True))
-        return {
-            "quantities": {name: asdict(quantity) for name, quantity in self.quantities.items()},
-            "predicted": {"of": self.predicts, **predicted},
-            "at": self.at,
-            "budget": {name: v for name, v in asdict(self.budget).items() if v is not None},
-            "interval": self.probability,
-            "notes": [note.to_dict() for note in self.notes],
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """The quantities as a table.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a quantity; shares of draws by status in columns of their own.
-        """
-        import pandas as pd
-
-        rows = {}
-        for name, quantity in self.quantities.items():
-            row = asdict(quantity)
-            rows[name] = {**row, **row.pop("shares")}
-            del rows[name]["shares"]
-        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def optimum(
@@ -343,19 +238,19 @@ def _notes(
                 f"Fix {', '.join(constant)} with at= or --at to leave it out",
             )
         )
-    columns = {name: np.array([value]) for name, value in question.fixed.items()}
-    for name, value in columns.items():
-        times = float(beyond(runs, {name: value})[0][0])
-        if times > NEARBY:
-            extreme = runs.column(name)
-            side = "largest" if value[0] > extreme.max() else "smallest"
-            what = vocabulary.variable(name)
+    # Where the answer itself lies out there, its median does.
+    places = {**question.fixed, **{n: float(np.nanmedian(draws[n])) for n in where if n in draws}}
+    for name, value in places.items():
+        times, _ = beyond(runs, {name: np.array([value])})
+        if times[0] > NEARBY:
+            side = "largest" if value > runs.column(name).max() else "smallest"
+            unit = vocabulary.variable(name).unit
             found.append(
                 Note(
                     "extrapolation",
                     "warning",
-                    f"{name} = {value[0]:.4g} {what.unit} lies {times:.3g} times beyond the "
-                    f"{side} run: the interval holds only if the law does",
+                    f"{name} = {value:.4g} {unit} lies {times[0]:.3g} times beyond the {side} run: "
+                    "the interval holds only if the law does",
                     "Compare what other laws say there",
                 )
             )

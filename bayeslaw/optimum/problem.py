@@ -169,11 +169,13 @@ def pose(
         chosen += [name for name in priced if name not in at and name not in chosen]
         spent = _spent(law, [name for name in priced if name not in at])
     searched = [name for name in chosen if name != spent]
-    if not chosen:
+    if not searched:
+        free_at_all = law.optimum.free or free
+        why = f"{spent} follows from the budget" if spent else "all variables are fixed"
         raise RequestError(
-            "nothing is free" if law.optimum.free else f"the card of {law.name} frees no variable",
+            f"nothing is left to choose: {why}" if free_at_all else f"{law.name} frees no variable",
             place="optimum",
-            remedy="Leave a variable out of at=, or name it in free=",
+            remedy="Leave a variable out of at=, or name one in free=; predict() gives the value",
         )
     held = tuple(name for name in law.variables if name not in at and name not in chosen)
     for small, large in vocabulary.ORDERED:

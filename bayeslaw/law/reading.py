@@ -1,0 +1,385 @@
+"""Law cards read and checked, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bayeslaw import vocabulary
+from bayeslaw.errors import CardError, nearest
+from bayeslaw.formula import Formula, parse_expression, parse_formula
+from bayeslaw.law.card import Check, Letter, Optimum, Parameter, Ratio
+from bayeslaw.law.priors import Prior
+
+STATUSES = ("verified", "secondary", "inferred", "own")
+ROLES = ("floor",)
+_TOP = (
+    *("name", "aliases", "title", "source", "paper", "status", "predicts", "notes", "formula"),
+    *("terms", "cost", "variables", "units", "parameters", "coefficients", "design", "optimum"),
+    "checks",
+)
+
+
+def _known(entry: Mapping[str, Any], allowed: Iterable[str], place: str) -> None:
+    allowed = list(allowed)
+    for key in entry:
+        if key not in allowed:
+            raise CardError(f"unknown key {key!r}", place=place, remedy=nearest(key, allowed))
+
+
+def _text(entry: Mapping[str, Any], key: str, place: str, default: str = "") -> str:
+    value = entry.get(key, default)
+    if not isinstance(value, str):
+        raise CardError(f"{key} = {value!r} is not text", place=place)
+    return value
+
+
+def _table(card: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
+    table = card.get(key, {})
+    if not isinstance(table, Mapping):
+        raise CardError(f"{key} is not a table", place=place, remedy=f"Write [{key}]")
+    return table
+
+
+def number(value: Any, place: str) -> float:
+    """A number of a card.
+
+    Parameters
+    ----------
+    value : object
+        What the card holds.
+    place : str
+        Where, for messages.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    CardError
+        If it is not a number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CardError(f"{value!r} is not a number", place=place)
+    return float(value)
+
+
+def read_formula(card: Mapping[str, Any], place: str) -> Formula:
+    """The card's formula.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    Formula
+        The checked formula.
+
+    Raises
+    ------
+    CardError
+        If the card has none, or has keys that no card has.
+    FormulaError
+        If it cannot be read.
+    """
+    _known(card, _TOP, place)
+    if not isinstance(card.get("formula"), str):
+        raise CardError("the card has no formula", place=place, remedy="Write formula = ...")
+    if card.get("status", "own") not in STATUSES:
+        remedy = nearest(str(card["status"]), STATUSES)
+        raise CardError(f"unknown status {card['status']!r}", place=place, remedy=remedy)
+    return parse_formula(card["formula"], place=f"{place}, formula")
+
+
+def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[str, Letter]:
+    """The card's variables.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    formula : Formula
+        Its formula.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    dict of str to Letter
+        By letter, in the card's order.
+
+    Raises
+    ------
+    CardError
+        If a letter is not in the formula, or an entry is not well formed.
+    """
+    letters = {}
+    for name, entry in _table(card, "variables", place).items():
+        here = f"{place}, [variables] {name}"
+        if name not in formula.names:
+            remedy = nearest(name, sorted(formula.names))
+            raise CardError(f"the formula does not read {name!r}", place=here, remedy=remedy)
+        if not isinstance(entry, Mapping):
+            raise CardError(f"{entry!r} is not a table", place=here, remedy='Write { is = "N" }')
+        _known(entry, ("is", "means", "embeddings", "range", "base", "values"), here)
+        is_ = parse_expression(_text(entry, "is", here, name), place=f"{here}, is")
+        span = entry.get("range")
+        if span is not None:
+            if not isinstance(span, list) or len(span) != 2:
+                raise CardError(f"range = {span!r}", place=here, remedy="Write [low, high]")
+            span = (number(span[0], here), number(span[1], here))
+        base = entry.get("base")
+        letters[name] = Letter(
+            name,
+            is_,
+            _text(entry, "means", here),
+            _text(entry, "embeddings", here),
+            span,
+            None if base is None else parse_expression(str(base), place=f"{here}, base"),
+            tuple(number(value, here) for value in entry.get("values", ())),
+        )
+    if not letters:
+        raise CardError("no variables", place=place, remedy="Write [variables]")
+    return letters
+
+
+def read_parameters(
+    card: Mapping[str, Any], formula: Formula, letters: Mapping[str, Letter], place: str
+) -> dict[str, Parameter]:
+    """The card's parameters.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    formula : Formula
+        Its formula.
+    letters : mapping
+        Its variables.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    dict of str to Parameter
+        By name, in the card's order.
+
+    Raises
+    ------
+    CardError
+        If a name of the formula has no entry, an entry is not read by the formula, or a prior is
+        stated on something it cannot be stated on.
+    """
+    parameters: dict[str, Parameter] = {}
+    for name, entry in _table(card, "parameters", place).items():
+        here = f"{place}, [parameters] {name}"
+        if name not in formula.names or name in letters:
+            remedy = nearest(name, sorted(formula.names - set(letters)))
+            raise CardError(f"{name!r} is no parameter of the formula", place=here, remedy=remedy)
+        if not isinstance(entry, Mapping):
+            raise CardError(f"{entry!r} is not a table", place=here)
+        _known(entry, ("on", "prior", "role", "weak", "means"), here)
+        role = _text(entry, "role", here)
+        if role and role not in ROLES:
+            raise CardError(f"unknown role {role!r}", place=here, remedy=nearest(role, ROLES))
+        parameters[name] = Parameter(
+            name,
+            parse_expression(_text(entry, "on", here, name), place=f"{here}, on"),
+            Prior.parse(entry.get("prior"), here),
+            role,
+            _text(entry, "weak", here),
+            _text(entry, "means", here),
+        )
+    missing = sorted(formula.names - set(letters) - set(parameters))
+    if missing:
+        raise CardError(
+            f"the formula reads {missing[0]!r}, which is neither a variable nor a parameter",
+            place=place,
+            remedy="Declare it in [variables] or [parameters]. "
+            + nearest(missing[0], [*letters, *parameters]),
+        )
+    return parameters
+
+
+def read_coefficients(
+    card: Mapping[str, Any], parameters: Mapping[str, Parameter], place: str
+) -> dict[str, dict[str, float]]:
+    """The published coefficient sets.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    parameters : mapping
+        Its parameters.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    dict of str to dict
+        By name of the set, in the card's order.
+
+    Raises
+    ------
+    CardError
+        If a set is incomplete or names a parameter that there is not.
+    """
+    sets = {}
+    for title, entry in _table(card, "coefficients", place).items():
+        here = f"{place}, [coefficients.{title}]"
+        if not isinstance(entry, Mapping):
+            raise CardError("not a table", place=here, remedy="Write [coefficients.published]")
+        _known(entry, parameters, here)
+        missing = [name for name in parameters if name not in entry]
+        if missing:
+            raise CardError(f"{missing[0]!r} is missing", place=here)
+        sets[title] = {name: number(entry[name], here) for name in parameters}
+    return sets
+
+
+def read_optimum(card: Mapping[str, Any], canonical: Iterable[str], place: str) -> Optimum:
+    """What the card says of optima.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    canonical : iterable of str
+        The law's canonical variables.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    Optimum
+        Free variables and reported expressions.
+
+    Raises
+    ------
+    CardError
+        If a name is not a variable of the law.
+    """
+    here, entry = f"{place}, [optimum]", _table(card, "optimum", place)
+    _known(entry, ("free", "report"), here)
+    canonical = list(canonical)
+    free = tuple(entry.get("free", ()))
+    report = tuple(entry.get("report", free))
+    for text in (*free, *report):
+        for name in parse_expression(text, place=here).names:
+            if name not in canonical:
+                remedy = nearest(name, canonical)
+                raise CardError(f"{name!r} is no variable of the law", place=here, remedy=remedy)
+    return Optimum(free, report)
+
+
+def read_ratios(
+    card: Mapping[str, Any], letters: Mapping[str, Letter], place: str
+) -> tuple[Ratio, ...]:
+    """Ratios that a design of this law keeps within bounds.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    letters : mapping
+        Its variables.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    tuple of Ratio
+        In the card's order.
+
+    Raises
+    ------
+    CardError
+        If an entry is not well formed.
+    """
+    here, entry = f"{place}, [design]", _table(card, "design", place)
+    _known(entry, ("ratios",), here)
+    ratios = []
+    for letter, bound in _table(entry, "ratios", here).items():
+        well = isinstance(bound, Mapping) and set(bound) == {"over", "range"}
+        if letter not in letters or not well or bound["over"] not in letters:
+            raise CardError(
+                f"{letter} = {bound!r}",
+                place=here,
+                remedy='Write N_a = { over = "N", range = [0.03, 0.7] }, over letters of the card',
+            )
+        low, high = (number(value, here) for value in bound["range"])
+        ratios.append(Ratio(letter, bound["over"], low, high))
+    return tuple(ratios)
+
+
+def read_checks(card: Mapping[str, Any], place: str) -> tuple[Check, ...]:
+    """The published numbers of the card.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    tuple of Check
+        In the card's order.
+
+    Raises
+    ------
+    CardError
+        If a check lacks its value or has foreign keys.
+    """
+    checks = []
+    for position, entry in enumerate(card.get("checks", ()), start=1):
+        here = f"{place}, check {position}"
+        _known(entry, ("of", "at", "value", "rtol", "coefficients"), here)
+        if "of" not in entry or "value" not in entry:
+            raise CardError("a check has 'of', 'at', 'value' and 'rtol'", place=here)
+        at = {name: number(value, here) for name, value in entry.get("at", {}).items()}
+        checks.append(
+            Check(
+                parse_expression(entry["of"], place=here),
+                at,
+                number(entry["value"], here),
+                number(entry.get("rtol", 1e-3), here),
+                entry.get("coefficients"),
+            )
+        )
+    return tuple(checks)
+
+
+def check_reference_use(parameter: Parameter, reads: frozenset[str], place: str) -> None:
+    """Refuse a prior stated at a reference that does not exist.
+
+    Parameters
+    ----------
+    parameter : Parameter
+        The parameter.
+    reads : frozenset of str
+        Canonical variables that its ``on`` reads.
+    place : str
+        The card's name, for messages.
+
+    Raises
+    ------
+    CardError
+        If one of them may be zero: it has no geometric mean.
+    """
+    for name in sorted(reads):
+        if vocabulary.variable(name).includes_zero:
+            raise CardError(
+                f"the prior of {parameter.name!r} is stated on {parameter.on.text!r}, and "
+                f"{name} may be zero",
+                place=f"{place}, [parameters] {parameter.name}",
+                remedy="State it on quantities that are positive at every reference run",
+            )
