@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw import vocabulary
+from bayeslaw.diagnostics import NEARBY, beyond
 from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.intervals import interval
@@ -105,7 +106,7 @@ def band(
             ls="-.",
             label="published",
         )
-    inside = (grid >= seen.min() * (1 - 1e-9)) & (grid <= seen.max() * (1 + 1e-9))
+    labels = iter(["beyond the runs"])  # the second region needs no entry of its own
     for part in (grid < seen.min(), grid > seen.max()):
         if part.any():
             ax.axvspan(
@@ -116,9 +117,8 @@ def band(
                 hatch="//",
                 lw=0,
                 zorder=0,
-                label="beyond the runs" if not inside.all() else None,
+                label=next(labels, None),
             )
-            inside = np.ones_like(inside)
     ticks = seen[(seen >= grid[0]) & (seen <= grid[-1])]
     ax.plot(
         ticks,
@@ -136,12 +136,19 @@ def band(
     ax.set_xlabel(style.label(over))
     unit = runs.loss_unit if law.predicts == "loss" else ""
     ax.set_ylabel(f"{law.predicts} [{unit} per token]" if unit else law.predicts)
-    said = [f"{key} = {style.count(fixed[key])}" for key in law.variables if key in fixed]
-    ax.set_title(f"{law.name} at " + ", ".join(said), fontsize=9)
+    said = [_place(posterior, key, fixed[key]) for key in law.variables if key in fixed]
+    ax.set_title(f"{law.name} at\n" + ", ".join(said), fontsize=9)
     ax.legend(fontsize=8, frameon=False)
     figure = ax.get_figure()
     assert figure is not None
     return figure  # type: ignore[return-value]
+
+
+def _place(posterior: Posterior, name: str, value: float) -> str:
+    """Where a variable is held, and how far beyond the runs if it is."""
+    times = float(beyond(posterior.runs, {name: np.array([value])})[0][0])
+    far = f" ({times:.2g}x beyond the runs)" if times > NEARBY else ""
+    return f"{name} = {style.count(value)}{far}"
 
 
 def _grid(seen: np.ndarray, span: tuple[float, float] | None, name: str) -> tuple[np.ndarray, bool]:

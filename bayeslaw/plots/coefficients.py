@@ -77,10 +77,8 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
         panel.spines[["left", "right", "top"]].set_visible(False)
         panel.tick_params(labelsize=8)
         if logarithmic:
-            from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-            panel.xaxis.set_major_locator(MaxNLocator(3))
-            panel.xaxis.set_major_formatter(FuncFormatter(lambda v, _: style.count(10**v)))
+            ticks = _round_numbers(10 ** grid[0], 10 ** grid[-1])
+            panel.set_xticks(np.log10(ticks), [style.count(tick) for tick in ticks])
         else:
             panel.locator_params(axis="x", nbins=4)
     _legend(figure, bool(published))
@@ -98,6 +96,16 @@ def _beside(prior: np.ndarray, grid: np.ndarray) -> np.ndarray:
     low, high = np.quantile(prior, [0.005, 0.995])
     height = gaussian_kde(prior[(prior >= low) & (prior <= high)])(grid)
     return np.asarray(0.5 * height / max(height.max(), 1e-300))
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Two to four round numbers within a range, for a logarithmic axis."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        found = [d * 10.0**k for k in decades for d in digits if low <= d * 10.0**k <= high]
+        if len(found) >= 3:
+            return found[:: -(-len(found) // 4)]
+    return found or [float(np.sqrt(low * high))]
 
 
 def _legend(figure: Figure, published: bool) -> None:
