@@ -20,6 +20,10 @@ from bayeslaw.law.form import SCALE, Form
 from bayeslaw.law.roles import default_parameters
 
 
+# Names that draws have besides a law's own.
+_TAKEN = ("T", "noise_scale", "noise_df")
+
+
 @dataclass(frozen=True)
 class Law:
     """A scaling law: formula, variables, priors, published coefficients and checks.
@@ -44,6 +48,13 @@ class Law:
                 place=f"{self.place}, formula",
                 remedy="Use another letter",
             )
+        for name in self.parameters:
+            if name in _TAKEN or name.endswith("_on"):
+                raise CardError(
+                    f"a parameter cannot be called {name!r}: draws use that name",
+                    place=f"{self.place}, [parameters]",
+                    remedy="Use another letter",
+                )
         floors = [name for name, entry in self.parameters.items() if entry.role == "floor"]
         if len(floors) > 1:
             raise CardError(f"{' and '.join(floors)} are both floors", place=self.place)
