@@ -1,0 +1,124 @@
+"""How JAX is used: double precision, and compiled code kept on disk, around our own calls only.
+
+Neither touches the caller's settings. Compiled code is kept in the user's cache folder, so that a
+new process starts where the last one ended; ``BAYESLAW_CACHE`` names another folder, or none if
+empty. A caller who has set JAX's own compilation cache keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+from jax.experimental.compilation_cache import compilation_cache
+
+#: The oldest entries go when there are more bytes than this.
+LARGEST_CACHE = 500_000_000
+
+_SETTINGS = {
+    "jax_compilation_cache_max_size": LARGEST_CACHE,
+    "jax_persistent_cache_min_compile_time_secs": 0.1,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
+
+
+class _Users:
+    """How many calls are using our folder: JAX's setting is one for all threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+        self.before: dict[str, object] = {}
+
+
+_users = _Users()
+
+
+def cache_folder() -> Path | None:
+    """Where compiled code is kept.
+
+    Returns
+    -------
+    Path or None
+        A folder for this machine, since code is compiled for its processor; None if switched off.
+    """
+    named = os.environ.get("BAYESLAW_CACHE")
+    if named == "":
+        return None
+    if named is None:
+        from platformdirs import user_cache_path
+
+        return user_cache_path("bayeslaw") / "compiled" / platform.node()
+    return Path(named) / platform.node()
+
+
+def clear_cache() -> int:
+    """Remove all compiled code of this machine.
+
+    Returns
+    -------
+    int
+        Number of bytes that were freed.
+    """
+    folder = cache_folder()
+    if folder is None or not folder.is_dir():
+        return 0
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder)
+    return size
+
+
+@contextmanager
+def compiled() -> Iterator[None]:
+    """Compute in double precision and keep what is compiled.
+
+    Yields
+    ------
+    None
+        JAX's settings are the caller's again afterwards.
+    """
+    with jax.enable_x64(True):
+        folder = _enter()
+        try:
+            yield
+        finally:
+            if folder:
+                _leave()
+
+
+def _enter() -> bool:
+    with _users.lock:
+        if _users.count:
+            _users.count += 1
+            return True
+        folder = cache_folder()
+        if folder is None or jax.config.jax_compilation_cache_dir is not None:
+            return False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            # Without a place to write there is nothing to keep; all else works.
+            return False
+        settings = {**_SETTINGS, "jax_compilation_cache_dir": str(folder)}
+        _users.before = {name: getattr(jax.config, name) for name in settings}
+        for name, value in settings.items():
+            jax.config.update(name, value)
+        # JAX decides once whether there is a cache, and where.
+        compilation_cache.reset_cache()
+        _users.count = 1
+        return True
+
+
+def _leave() -> None:
+    with _users.lock:
+        _users.count -= 1
+        if _users.count == 0:
+            for name, value in _users.before.items():
+                jax.config.update(name, value)
+            compilation_cache.reset_cache()
