@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bayeslaw.formula.language import Expression, names_in, whole_exponent
@@ -71,7 +71,22 @@ class Hoister(ast.NodeTransformer):
                 )
                 product = ast.BinOp(self.visit(node.right), ast.Mult(), logarithm)
                 return ast.Call(ast.Name("exp", ast.Load()), [product], keywords=[])
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            return self._product(node)
         return self._copy(node)
+
+    def _product(self, node: ast.BinOp) -> ast.expr:
+        """Gather the data of a product into one column, reciprocals included."""
+        data: list[tuple[ast.expr, bool]] = []
+        rest: list[tuple[ast.expr, bool]] = []
+        for factor, above in _factors(node):
+            names = set(names_in(factor))
+            known = bool(names) and names <= self._data | set(self._expanded)
+            (data if known else rest).append((factor, above))
+        parts = [(self.visit(factor), above) for factor, above in rest]
+        if data:
+            parts.append((self._column(_joined(data)), True))
+        return _joined(parts)
 
     def _copy(self, node: ast.AST) -> ast.AST:
         # generic_visit changes nodes in place: work on a shallow copy, so that the source formula
@@ -85,3 +100,28 @@ class Hoister(ast.NodeTransformer):
             for name, value in ast.iter_fields(node)
         }
         return type(node)(**fields)
+
+
+def _factors(node: ast.expr, above: bool = True) -> Iterator[tuple[ast.expr, bool]]:
+    """Factors of a product or quotient, and whether each stands above the line."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            yield from _factors(left, above)
+            yield from _factors(right, above)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            yield from _factors(left, above)
+            yield from _factors(right, not above)
+        case _:
+            yield node, above
+
+
+def _joined(factors: list[tuple[ast.expr, bool]]) -> ast.expr:
+    """The product of factors, those below the line as divisors."""
+    over = [factor for factor, above in factors if above]
+    product = over[0] if over else ast.Constant(1)
+    for factor in over[1:]:
+        product = ast.BinOp(product, ast.Mult(), factor)
+    for factor, above in factors:
+        if not above:
+            product = ast.BinOp(product, ast.Div(), factor)
+    return product

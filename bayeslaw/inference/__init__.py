@@ -1,5 +1,6 @@
-"""Inference: from a law and a table to a posterior."""
+"""Inference: from a law and a table, or many tables, to posteriors."""
 
 from bayeslaw.inference.fit import fit
+from bayeslaw.inference.many import fit_many
 
-__all__ = ["fit"]
+__all__ = ["fit", "fit_many"]

@@ -115,17 +115,18 @@ class Density:
         values = self._values({n: v for n, v in moved.items() if n != floor}, data, xp)
         raw = self.model.raw(values, data, xp)
         others = form.predict(data.at, {**raw, floor: 0.0}, xp)
-        raw[floor] = moved[floor] * data.scale - others
-        on = dict(form.on)[floor]
-        share = on(form.scope({**form.in_letters(data.at, xp), **raw}, data.scale, xp), xp)
+        offset, slope = form.line(floor, {**form.in_letters(data.at, xp), **raw}, data.scale, xp)
+        share = offset + slope * (moved[floor] * data.scale - others)
+        # From T to what the prior is stated on: nothing where that is the share of the scale.
+        volume = -xp.log(xp.abs(slope * data.scale))
         centre, scale, low = data.priors[floor]
         if dict(self.model.families)[floor] == "normal":
-            return {**moved, floor: share}, 0.0
+            return {**moved, floor: share}, volume
         least = xp.exp(centre - _DEEPEST * scale)
         above = xp.maximum(share - low, least)
         steepness = xp.maximum(_DEEPEST / scale - 1.0, 1.0) / least
         change = steepness * xp.maximum(least - (share - low), 0.0) + xp.log(above)
-        return {**moved, floor: xp.log(above)}, change
+        return {**moved, floor: xp.log(above)}, change + volume
 
     def _values(self, normal: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
         """From coordinates with normal priors to what the priors are stated on."""

@@ -2,44 +2,119 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from importlib import metadata
+from typing import Any, Literal
 
 import jax
+import numpy as np
 
-from bayeslaw.diagnostics import Convergence, design_notes
-from bayeslaw.errors import RequestError
+from bayeslaw.compilation import compiled
+from bayeslaw.diagnostics import SMALLEST_ESS, Convergence, design_notes
+from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import find_mode
+from bayeslaw.inference.laplace import LARGEST_PARETO_K, laplace
+from bayeslaw.inference.mode import Mode, find_mode
 from bayeslaw.inference.nuts import CHUNK, nuts
+from bayeslaw.inference.progress import bar
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import noise as load_noise
-from bayeslaw.notes import Note
-from bayeslaw.numpyro_model import all_priors, build
+from bayeslaw.notes import Note, worst
+from bayeslaw.numpyro_model import Data, all_priors, build
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
+Method = Literal["nuts", "laplace", "mode"]
+METHODS = ("nuts", "laplace", "mode")
+
 #: Acceptance probability at first, and in the one retry.
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.98
+
+Report = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fit: everything but the table, the law and the reference.
+
+    Attributes
+    ----------
+    method : {"nuts", "laplace", "mode"}
+        Algorithm.
+    noise : str
+        Observation model.
+    seed, chains, draws, warmup : int
+        As for ``fit``.
+    hand_over : bool
+        Whether NUTS takes over where the Laplace approximation fails.
+    """
+
+    method: Method = "nuts"
+    noise: str = "student_t"
+    seed: int = 0
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 400
+    hand_over: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no fit can do."""
+        load_noise(self.noise)
+        if self.method not in METHODS:
+            remedy = nearest(str(self.method), METHODS)
+            raise RequestError(f"unknown method {self.method!r}", place="fit", remedy=remedy)
+        whole(self.seed, "seed", place="fit")
+        whole(self.chains, "chains", place="fit", least=1)
+        for name, value in (("draws", self.draws), ("warmup", self.warmup)):
+            if whole(value, name, place="fit", least=-CHUNK) < CHUNK or value % CHUNK:
+                remedy = f"Give a multiple of {CHUNK}"
+                raise RequestError(f"{name} = {value}", place="fit", remedy=remedy)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all chains together."""
+        return self.chains * (self.warmup + self.draws)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What an algorithm returns.
+
+    Attributes
+    ----------
+    draws, stats : dict of str to ndarray of shape (chains, draws)
+        Draws of everything that is reported, and the sampler's statistics.
+    notes : tuple of Note
+        What the algorithm has to say of them.
+    settings : dict
+        What it found on the way.
+    """
+
+    draws: dict[str, np.ndarray]
+    stats: dict[str, np.ndarray]
+    notes: tuple[Note, ...]
+    settings: dict[str, Any]
 
 
 def fit(
     runs: Runs,
     law: str | Law,
     *,
+    method: Method = "nuts",
     noise: str = "student_t",
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 400,
+    hand_over: bool = False,
     progress: bool | None = None,
 ) -> Posterior:
-    """Fit a law to runs by NUTS.
+    """Fit a law to runs.
 
     Parameters
     ----------
@@ -47,6 +122,9 @@ def fit(
         The table, with the law's variables and what it predicts.
     law : str or Law
         A law, its name, or the path of a card.
+    method : {"nuts", "laplace", "mode"}
+        ``nuts`` is the reference. ``laplace`` is the normal approximation at the mode with
+        importance weights, for loops over hundreds of fits. ``mode`` is a single point.
     noise : {"student_t", "normal"}
         How log losses scatter around the law.
     reference : Reference, optional
@@ -56,14 +134,17 @@ def fit(
     chains, draws, warmup : int
         Number of chains, kept draws a chain, and adaptation steps before them; the last two in
         hundreds.
+    hand_over : bool
+        Whether NUTS takes over where ``laplace`` fails.
     progress : bool, optional
         Whether to show a progress bar; by default where the error stream is a terminal.
 
     Returns
     -------
     Posterior
-        Draws in the paper's coefficients, with notes on what cannot be trusted. Draws that diverge
-        or do not mix are drawn once more at a higher target acceptance before a note says so.
+        Draws in the paper's coefficients, with notes on what cannot be trusted. Draws of NUTS that
+        diverge or do not mix are drawn once more, at a higher target acceptance and whitened by the
+        first, before a note says so.
 
     Raises
     ------
@@ -72,13 +153,45 @@ def fit(
     TableError
         If the table lacks a column that the law needs.
     """
-    law, observation = load_law(law), load_noise(noise)
-    for name, value in (("draws", draws), ("warmup", warmup)):
-        if value < CHUNK or value % CHUNK:
-            remedy = f"Give a multiple of {CHUNK}"
-            raise RequestError(f"{name} = {value}", place="fit", remedy=remedy)
-    if chains < 1:
-        raise RequestError(f"chains = {chains}", place="fit", remedy="Give at least 1")
+    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
+    one = load_law(law)
+    with compiled(), bar(progress, settings.iterations, f"fitting {one.name}") as report:
+        return fit_one(runs, one, reference, settings, report, os.cpu_count() or 1)
+
+
+def fit_one(
+    runs: Runs,
+    law: Law,
+    reference: Reference | None,
+    settings: Settings,
+    report: Report,
+    threads: int,
+) -> Posterior:
+    """Fit one table, inside ``compiled``.
+
+    Parameters
+    ----------
+    runs, law, reference
+        As for ``fit``.
+    settings : Settings
+        How to fit.
+    report : callable
+        Told the number of iterations done.
+    threads : int
+        How many chains may run at once.
+
+    Returns
+    -------
+    Posterior
+        As of ``fit``.
+
+    Raises
+    ------
+    RequestError
+        If the reference does not fit.
+    TableError
+        If the table lacks a column.
+    """
     runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     if reference is None:
         reference = Reference.of(runs, law.variables, law.predicts)
@@ -89,41 +202,19 @@ def fit(
             place="fit",
             remedy=f"Reference.of(runs, {list(law.variables)!r})",
         )
-    model, data = build(law, runs, reference, observation)
-    density, priors = Density(model), all_priors(law, observation)
-    notes = [*runs.notes, *design_notes(runs, law)]
-    with jax.enable_x64(True), _bar(progress, chains * (warmup + draws), law.name) as report:
-        mode = find_mode(density, data, priors, seed=seed)
-        whitening = mode.whitening
-        attempts = 0
-        for target in (TARGET_ACCEPT, TARGET_ACCEPT_RETRY):
-            attempts += 1
-            sampled = nuts(
-                density,
-                data,
-                whitening,
-                seed=seed,
-                chains=chains,
-                draws=draws,
-                warmup=warmup,
-                target_accept=target,
-                report=report,
-            )
-            values = density.constrain(sampled.z, data)
-            convergence = Convergence.of(values, sampled.stats)
-            if convergence.trusted:
-                break
-            # Where the curvature at the mode says little of the whole, the first draws say more.
-            whitening = Whitening.of_draws(sampled.z)
-    if attempts > 1 and convergence.trusted:
-        notes.append(
-            Note(
-                "second_attempt",
-                "info",
-                f"the first draws did not pass; these, at target acceptance {TARGET_ACCEPT_RETRY} "
-                "and in coordinates whitened by the first, do",
-            )
-        )
+    observation = load_noise(settings.noise)
+    model, numbers = build(law, runs, reference, observation)
+    density, data = Density(model), jax.device_put(numbers)
+    mode = find_mode(density, data, all_priors(law, observation), seed=settings.seed)
+    sampled = None
+    if settings.method == "mode":
+        sampled = _point(density, numbers, mode)
+    elif settings.method == "laplace":
+        sampled = _laplace(density, data, numbers, mode, settings)
+        if settings.hand_over and worst(sampled.notes) == "error":
+            sampled = None
+    if sampled is None:
+        sampled = _nuts(density, data, numbers, mode, settings, report, threads)
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
     from bayeslaw import __version__
 
@@ -132,34 +223,89 @@ def fit(
         runs=runs,
         reference=reference,
         noise=observation,
-        draws=values,
+        draws=sampled.draws,
         stats=sampled.stats,
-        notes=(*notes, *convergence.notes()),
+        notes=(*runs.notes, *design_notes(runs, law), *sampled.notes),
         settings={
-            "method": "nuts",
-            "seed": seed,
-            "chains": chains,
-            "draws": draws,
-            "warmup": warmup,
-            "attempts": attempts,
-            "target_accept": target,
+            **asdict(settings),
+            **sampled.settings,
             "starts_at_mode": [mode.found, mode.starts],
             "versions": {"bayeslaw": __version__, **versions},
         },
     )
 
 
-@contextmanager
-def _bar(progress: bool | None, total: int, name: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar on the error stream, or nothing."""
-    if progress is None:
-        progress = sys.stderr.isatty()
-    if not progress:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
+def _nuts(
+    density: Density,
+    data: Data,
+    numbers: Data,
+    mode: Mode,
+    settings: Settings,
+    report: Report,
+    threads: int,
+) -> Sampled:
+    whitening, attempts = mode.whitening, 0
+    for target in (TARGET_ACCEPT, TARGET_ACCEPT_RETRY):
+        attempts += 1
+        chains = nuts(
+            density,
+            data,
+            whitening,
+            seed=settings.seed,
+            chains=settings.chains,
+            draws=settings.draws,
+            warmup=settings.warmup,
+            target_accept=target,
+            report=report,
+            threads=threads,
+        )
+        values = density.constrain(chains.z, numbers)
+        convergence = Convergence.of(values, chains.stats)
+        if convergence.trusted:
+            break
+        # Where the curvature at the mode says little of the whole, the first draws say more.
+        whitening = Whitening.of_draws(chains.z)
+    notes = convergence.notes()
+    if attempts > 1 and convergence.trusted:
+        text = (
+            f"the first draws did not pass; these, at target acceptance {TARGET_ACCEPT_RETRY} and "
+            "in coordinates whitened by the first, do"
+        )
+        notes = (Note("second_attempt", "info", text),)
+    found = {"method": "nuts", "attempts": attempts, "target_accept": target}
+    return Sampled(values, chains.stats, notes, found)
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"fitting {name}", total=total)
-        yield lambda done: bar.update(task, completed=done)
+
+def _laplace(
+    density: Density, data: Data, numbers: Data, mode: Mode, settings: Settings
+) -> Sampled:
+    shape = (settings.chains, settings.draws)
+    drawn = laplace(
+        density,
+        data,
+        mode.whitening,
+        seed=settings.seed,
+        draws=settings.chains * settings.draws,
+    )
+    values = density.constrain(drawn.z.reshape(*shape, -1), numbers)
+    stats = {"diverging": np.zeros(shape, dtype=bool), "lp": drawn.lp.reshape(shape)}
+    remedy = 'Fit by method="nuts", or give hand_over=True'
+    notes = []
+    if not drawn.pareto_k < LARGEST_PARETO_K:
+        text = f"the normal approximation misses the posterior: Pareto k is {drawn.pareto_k:.2f}"
+        notes.append(Note("pareto_k", "error", f"{text}, above {LARGEST_PARETO_K}", remedy))
+    if not drawn.effective > SMALLEST_ESS:
+        text = f"importance weights leave {drawn.effective:.0f} effective draws"
+        notes.append(Note("ess_weights", "error", f"{text}, below {SMALLEST_ESS:.0f}", remedy))
+    if mode.found < mode.starts:
+        text = f"only {mode.found} of {mode.starts} searches for the mode ended at the best one"
+        notes.append(Note("starts_disagree", "error", text, remedy))
+    found = {"pareto_k": drawn.pareto_k, "effective": drawn.effective}
+    return Sampled(values, stats, tuple(notes), found)
+
+
+def _point(density: Density, numbers: Data, mode: Mode) -> Sampled:
+    values = density.constrain(mode.z[None, None, :], numbers)
+    stats = {"diverging": np.zeros((1, 1), dtype=bool), "lp": np.array([[-mode.potential]])}
+    text = "a single point, the posterior mode: intervals have no width"
+    return Sampled(values, stats, (Note("mode", "warning", text, 'Fit by method="nuts"'),), {})

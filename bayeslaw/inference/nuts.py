@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -109,6 +108,7 @@ def nuts(
     warmup: int,
     target_accept: float,
     report: Callable[[int], None],
+    threads: int,
 ) -> Chains:
     """Sample by NUTS.
 
@@ -129,6 +129,8 @@ def nuts(
         Acceptance probability that the step size is tuned to.
     report : callable
         Called from this thread with the number of iterations done by all chains.
+    threads : int
+        How many chains run at once.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def nuts(
     stop, done = threading.Event(), [0] * chains
 
     def run(chain: int) -> list[Any]:
-        # JAX's precision is a setting of each thread.
+        # JAX's precision is a setting of each thread; its cache, of the process.
         with jax.enable_x64(True):
             x = starts[chain]
             value, gradient = value_and_gradient(density, centre + matrix @ x, data)
@@ -161,7 +163,7 @@ def nuts(
                 done[chain] += CHUNK
             return [np.concatenate(parts) for parts in zip(*kept, strict=True)]
 
-    with ThreadPoolExecutor(min(chains, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(chains, threads)) as pool:
         futures = [pool.submit(run, chain) for chain in range(chains)]
         try:
             while wait(futures, timeout=0.1).not_done:
