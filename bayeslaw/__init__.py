@@ -9,8 +9,9 @@
 __version__ = "0.1.0"
 
 from bayeslaw import plots
+from bayeslaw.compilation import clear_cache
 from bayeslaw.errors import BayesLawError
-from bayeslaw.inference import fit
+from bayeslaw.inference import fit, fit_many
 from bayeslaw.law import Law, law, laws
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import numpyro_model
@@ -29,8 +30,10 @@ __all__ = [
     "Reference",
     "Runs",
     "__version__",
+    "clear_cache",
     "design",
     "fit",
+    "fit_many",
     "law",
     "laws",
     "numpyro_model",

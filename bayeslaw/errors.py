@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 
 class BayesLawError(Exception):
@@ -47,6 +48,39 @@ class PosteriorError(BayesLawError):
 
 class RequestError(BayesLawError):
     """A call whose options do not fit the law, the table or each other."""
+
+
+def whole(value: object, name: str, *, place: str, least: int = 0) -> int:
+    """A whole number among the options of a call.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    name : str
+        Name of the option.
+    place : str
+        The call.
+    least : int
+        The smallest number that is allowed.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    RequestError
+        If it is no whole number, or too small.
+    """
+    # Integers of NumPy are whole numbers too; True is not.
+    whole_number = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole_number or int(value) < least:  # type: ignore[call-overload]
+        raise RequestError(
+            f"{name} = {value!r}", place=place, remedy=f"Give a whole number from {least} on"
+        )
+    return int(value)  # type: ignore[call-overload]
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

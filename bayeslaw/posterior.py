@@ -12,11 +12,11 @@ import numpy as np
 
 from bayeslaw import storage
 from bayeslaw.diagnostics import Convergence, beyond
-from bayeslaw.errors import RequestError
-from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.errors import RequestError, whole
+from bayeslaw.intervals import INTERVAL, Interval, interval
 from bayeslaw.law import Law
 from bayeslaw.noise import Noise
-from bayeslaw.notes import Note
+from bayeslaw.notes import Note, worst
 from bayeslaw.numpyro_model import all_priors
 from bayeslaw.runs import Reference, Runs
 
@@ -76,7 +76,13 @@ class Posterior:
     @cached_property
     def convergence(self) -> Convergence:
         """Diagnostics of everything that was drawn."""
-        return Convergence.of(self.draws, self.stats)
+        sampler = self.stats if self.settings["method"] == "nuts" else None
+        return Convergence.of(self.draws, sampler)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether no note is an error."""
+        return worst(self.notes) != "error"
 
     @cached_property
     def prior_only(self) -> frozenset[str]:
@@ -212,7 +218,7 @@ class Posterior:
         table = self._configurations(new)
         columns = table.columns(self.law.variables)
         times, furthest = beyond(self.runs, columns)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(whole(seed, "seed", place="predict"))
         noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
         step = max(1, _CELLS // self.draws["noise_scale"].size)
         parts = []
@@ -222,6 +228,8 @@ class Posterior:
             if level != "law":
                 value = value * np.exp(self.noise.draw(rng, noise, value.shape))
             parts.append(interval(value, interval_probability))
+        if not parts:
+            parts.append(Interval(*np.empty((3, 0))))
         low, median, high = (np.concatenate(part) for part in zip(*parts, strict=True))
         return pd.DataFrame(
             {"median": median, "low": low, "high": high, "beyond": times, "variable": furthest},
@@ -251,12 +259,12 @@ class Posterior:
         ndarray of shape (chains, draws, runs)
             The observation model's.
         """
-        import jax
+        from bayeslaw.compilation import compiled
 
         observed = np.log(self.runs.column(self.law.predicts))
         value = self.evaluate(self.runs.columns(self.law.variables))
         noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
-        with jax.enable_x64(True):
+        with compiled():
             density = self.noise.distribution(np.log(value), noise).log_prob(observed)
         shape = (*self.stats["diverging"].shape, len(self.runs))
         return np.asarray(density).reshape(shape)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bayeslaw import vocabulary
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.law import Law
 from bayeslaw.law.card import Letter
 from bayeslaw.law.library import law as load_law
@@ -48,11 +48,10 @@ def design(law: str | Law, kind: str, rows: int, *, seed: int = 0) -> dict[str, 
     RequestError
         If there is no such design, or the card lacks a range or base value.
     """
-    one, rng = load_law(law), np.random.default_rng(seed)
+    one, rng = load_law(law), np.random.default_rng(whole(seed, "seed", place="design"))
     if kind not in DESIGNS:
         raise RequestError(f"unknown design {kind!r}", remedy=nearest(kind, DESIGNS))
-    if rows < 1:
-        raise RequestError(f"rows = {rows}", place="design", remedy="Give at least 1")
+    whole(rows, "rows", place="design", least=1)
     for name, letter in one.letters.items():
         if letter.range is None or letter.is_.text not in one.variables:
             raise RequestError(
@@ -73,9 +72,10 @@ def _independent(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.
         for bound in law.ratios:
             ratio = chosen[bound.letter] / chosen[bound.over]
             again |= (ratio < bound.low) | (ratio > bound.high)
+        named = {law.letters[name].is_.text: values for name, values in chosen.items()}
         for small, large in vocabulary.ORDERED:
-            if {small, large} <= set(chosen):
-                again |= chosen[small] > chosen[large]
+            if {small, large} <= set(named):
+                again |= named[small] > named[large]
         if not again.any():
             return chosen
     raise RequestError(f"the ranges and ratios of {law.name} hardly overlap", place="design")
@@ -162,13 +162,15 @@ def simulate(
     import pandas as pd
 
     one = load_law(law)
+    whole(seed, "seed", place="simulate")
     if not 0 <= noise < 1:
         raise RequestError(f"noise = {noise}", place="simulate", remedy="Between 0 and 1")
     chosen = _design(one, design, rows, seed=seed) if isinstance(design, str) else dict(design)
     value = one.predict(coefficients=coefficients, **chosen)
     # A stream of its own: the same seed and another design keep the same noise.
     rng = np.random.default_rng([seed, 1])
-    table = pd.DataFrame(chosen, dtype=float)
+    wide = np.broadcast_arrays(*(np.atleast_1d(values) for values in chosen.values()))
+    table = pd.DataFrame(dict(zip(chosen, wide, strict=True)), dtype=float)
     table[one.predicts] = value * np.exp(noise * rng.standard_normal(len(table)))
     kind = design if isinstance(design, str) else "given"
     message = (

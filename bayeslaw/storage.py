@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +57,8 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
 
     observed = {f"ln_{predicts}": np.log(runs.column(predicts))}
     constant = {name: runs.column(name) for name in runs.variables}
-    constant |= {name: runs.table[name].to_numpy() for name in runs.groups}
+    # Groups may have any name, which a variable of netCDF may not.
+    constant |= {f"group_{i}": runs.table[n].to_numpy() for i, n in enumerate(runs.groups)}
     constant = {n: v.astype(str) if v.dtype == object else v for n, v in constant.items()}
     prior = {name: values[None, :] for name, values in posterior.prior.items()}
     before = {"chain": [0], "draw": np.arange(len(next(iter(posterior.prior.values()))))}
@@ -81,6 +84,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
                 "source": runs.source,
                 "variables": runs.variables,
                 "groups": runs.groups,
+                "index": runs.table.index.name,
                 "embeddings": runs.embeddings,
                 "loss_unit": runs.loss_unit,
                 "notes": [note.to_dict() for note in runs.notes],
@@ -120,7 +124,9 @@ def save(posterior: Posterior, path: Path) -> None:
             remedy="Name a file in a folder that exists and can be written to",
         ) from None
     finally:
-        partial.unlink(missing_ok=True)
+        # What could not be written need not be removed.
+        with suppress(OSError):
+            partial.unlink()
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -148,8 +154,11 @@ def load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise PosteriorError("there is no such file", place=path.name, remedy="Fit first")
     try:
-        tree = xr.open_datatree(path, engine="h5netcdf").load()
-        tree.close()
+        with warnings.catch_warnings():
+            # A foreign file is refused below, whatever else is odd about it.
+            warnings.simplefilter("ignore")
+            tree = xr.open_datatree(path, engine="h5netcdf").load()
+            tree.close()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise PosteriorError(
@@ -170,11 +179,13 @@ def load(path: Path) -> dict[str, Any]:
                 remedy="Open it with the version of bayeslaw that wrote it",
             )
         constant = tree["constant_data"].dataset
-        table = pd.DataFrame(
-            {name: constant[name].to_numpy() for name in constant.data_vars},
-            index=pd.Index(constant["run"].to_numpy(), name=None),
-        )
         about = meta["runs"]
+        named = {name: constant[name] for name in about["variables"]}
+        named |= {name: constant[f"group_{i}"] for i, name in enumerate(about["groups"])}
+        table = pd.DataFrame(
+            {name: values.to_numpy() for name, values in named.items()},
+            index=pd.Index(constant["run"].to_numpy(), name=about["index"]),
+        )
         fields: dict[str, Any] = {
             "law": Law(meta["card"], meta["place"]),
             "runs": Runs(
@@ -200,10 +211,17 @@ def load(path: Path) -> dict[str, Any]:
     except PosteriorError:
         raise
     except BayesLawError as error:
-        raise PosteriorError(f"holds something unusable: {error}", place=path.name) from None
-    missing = [n for n in (*fields["law"].parameters, "noise_scale") if n not in fields["draws"]]
-    if missing:
-        raise PosteriorError(f"has no draws of {missing[0]!r}", place=path.name, remedy=again)
+        raise PosteriorError(
+            f"holds something unusable: {error}", place=path.name, remedy=again
+        ) from None
+    wanted = {
+        "draws": (*fields["law"].parameters, *fields["noise"].priors),
+        "stats": ("diverging", "energy") if fields["settings"]["method"] == "nuts" else ("lp",),
+    }
+    for kind, names in wanted.items():
+        for name in names:
+            if name not in fields[kind]:
+                raise PosteriorError(f"has no {kind} of {name!r}", place=path.name, remedy=again)
     if fields["runs"].fingerprint != about["fingerprint"]:
         raise PosteriorError(
             "holds another table than the one it was fitted to", place=path.name, remedy=again

@@ -7,7 +7,10 @@ constraints from here, so that each is written once.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from bayeslaw.errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,44 @@ VOCABULARY: dict[str, Variable] = {
 
 #: Pairs (smaller, larger): the first never exceeds the second.
 ORDERED: tuple[tuple[str, str], ...] = (("N_a", "N"), ("K", "E"))
+
+
+def check_values(values: Mapping[str, float], *, place: str) -> None:
+    """Refuse a configuration that no run can have.
+
+    Parameters
+    ----------
+    values : mapping
+        Canonical variables.
+    place : str
+        Where they were given, for messages.
+
+    Raises
+    ------
+    RequestError
+        If a value is outside its domain, looks like an undeclared unit, or violates an order.
+    """
+    for name, value in values.items():
+        what = variable(name)
+        if not what.contains(value):
+            raise RequestError(
+                f"{name} = {value:g} is outside {what.domain}",
+                place=place,
+                remedy=f"{name} is {what.means}",
+            )
+        if value < what.smallest_plausible:
+            raise RequestError(
+                f"{name} = {value:g} {what.unit}",
+                place=place,
+                remedy=f"Give the raw count, such as {value:g}e9",
+            )
+    for small, large in ORDERED:
+        if small in values and large in values and values[small] > values[large] * (1 + 1e-9):
+            raise RequestError(
+                f"{small} = {values[small]:g} exceeds {large} = {values[large]:.4g}",
+                place=place,
+                remedy=f"Give {large} too if it stands at the reference run",
+            )
 
 
 def variable(name: str) -> Variable:

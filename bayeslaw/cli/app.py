@@ -127,7 +127,7 @@ def fit(
     json: Json = False,
 ) -> None:
     """Fit a law to a table of runs."""
-    _writable(out)
+    _writable(out, table)
     runs = bl.read_runs(
         table,
         columns=_pairs(column, "--column"),
@@ -175,10 +175,28 @@ def _summary(
         )
         return
     show.notes(posterior.notes)
-    show.frame(
+    rows = [
+        [
+            name,
+            row["median"],
+            row["low"],
+            row["high"],
+            f"{show.number(row['prior_low'])} to {show.number(row['prior_high'])}",
+            row["published"],
+            row["informed_by"],
+        ]
+        for name, row in coefficients.to_dict("index").items()
+    ]
+    heads = ["", "median", "low", "high", "prior's interval", "published", "informed by"]
+    title = (
         f"{posterior.law.name} on {len(posterior.runs)} runs of {posterior.runs.source}, "
-        f"{100 * interval:g}% intervals",
-        coefficients,
+        f"{100 * interval:g}% intervals"
+    )
+    show.table(title, heads, rows)
+    worst = coefficients[["rhat", "ess_bulk", "ess_tail"]]
+    sys.stdout.write(
+        f"R-hat up to {worst['rhat'].max():.4f}; ESS from {worst['ess_bulk'].min():.0f} (bulk) and "
+        f"{worst['ess_tail'].min():.0f} (tail); {posterior.convergence.divergences} divergences\n"
     )
 
 
@@ -249,7 +267,7 @@ def predict(
 ) -> None:
     """Predict the loss of configurations, with credible intervals."""
     if out is not None:
-        _writable(out)
+        _writable(out, fit, table)
     posterior = bl.Posterior.load(fit)
     new = bl.read_runs(
         table,
@@ -318,8 +336,13 @@ def _numbers(given: list[str] | None, option: str) -> list[tuple[str, float]]:
     return list(numbers.items())
 
 
-def _writable(path: Path) -> None:
+def _writable(path: Path, *inputs: Path) -> None:
     """Refuse an impossible output before minutes are spent on it."""
+    for source in inputs:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise RequestError(
+                f"{str(path)!r} is the input", place="--out", remedy="Name another file"
+            )
     if not path.parent.is_dir():
         raise RequestError(
             f"there is no folder {str(path.parent)!r}", place="--out", remedy="Create it first"

@@ -9,6 +9,7 @@ from typing import Any
 
 import bayeslaw as bl
 from bayeslaw.cli import show
+from bayeslaw.errors import RequestError
 
 #: Where the paper states its own efficiency-aware shares, so that readers know these sizes.
 SIZES = (30e9, 671e9)
@@ -32,7 +33,14 @@ def run(out: Path, seed: int, json: bool) -> None:
         sys.stdout.flush()
 
     start = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"the folder {str(out)!r} cannot be made ({error.strerror})",
+            place="--out",
+            remedy="Name a folder",
+        ) from None
     say(
         "Zhao et al. (arXiv:2509.23678) published neither the list of their 446 runs nor the\n"
         "losses. Design and losses below are simulated: 446 runs over the ranges of the paper,\n"

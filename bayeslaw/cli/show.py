@@ -84,14 +84,21 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    grid = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    # As text, since brackets in names would be taken for markup.
+    grid = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     lines = [list(row) for row in rows]
     for position, head in enumerate(heads):
         numeric = all(isinstance(row[position], int | float | None) for row in lines)
-        grid.add_column(head, justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(
+            Text(head),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=numeric or not position,
+        )
     for row in lines:
-        grid.add_row(*(number(value) for value in row))
+        grid.add_row(*(Text(number(value)) for value in row))
     # Without a terminal there is no width to keep to: a table in a file or a pipe stays whole.
     Console(width=None if sys.stdout.isatty() else 200).print(grid)
 

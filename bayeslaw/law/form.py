@@ -208,7 +208,7 @@ class Form:
         letters = self.in_letters(at, xp)
         for name in self.order:
             if name in on:
-                offset, slope = self._line(name, {**letters, **raw}, scale, xp)
+                offset, slope = self.line(name, {**letters, **raw}, scale, xp)
                 raw[name] = (on[name] - offset) / slope
         return {name: raw[name] for name in self.parameters if name in raw}
 
@@ -236,10 +236,27 @@ class Form:
         scope = self.scope({**self.in_letters(at, xp), **raw}, scale, xp)
         return {name: expression(scope, xp) for name, expression in self.on}
 
-    def _line(
+    def line(
         self, name: str, known: Mapping[str, Any], scale: Any, xp: ModuleType
     ) -> tuple[Any, Any]:
-        """Offset and slope of a parameter's ``on`` in the parameter itself."""
+        """Offset and slope of a parameter's ``on`` in the parameter itself.
+
+        Parameters
+        ----------
+        name : str
+            The parameter.
+        known : mapping
+            Letters at the reference run, and the parameters that its ``on`` reads.
+        scale : float
+            Reference value of the predicted quantity.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+
+        Returns
+        -------
+        tuple of array
+            Its ``on`` is offset + slope * parameter.
+        """
         expression = dict(self.on)[name]
         if expression.text == name:
             return 0.0, 1.0
@@ -266,8 +283,17 @@ class Form:
         letters = dict(self.letters)
         still = {letter for letter, is_ in letters.items() if is_.names <= constant}
         tied = set()
+        lines = dict(self.formula.lines)
         for name in self.parameters:
-            around = [others & set(letters) for others in contexts(self.formula, name)]
+            around = [
+                frozenset(
+                    letter
+                    for other in others
+                    for letter in (self.formula.reads(lines[other]) if other in lines else {other})
+                    if letter in letters
+                )
+                for others in contexts(self.formula, name)
+            ]
             if around and all(others and others <= still for others in around):
                 tied.add(name)
         return frozenset(tied)
@@ -286,12 +312,12 @@ class Form:
         known = {**self.in_letters(columns), **raw}
         for name in self.order:
             expression = dict(self.on)[name]
-            steps = np.array([0.0, 0.5, 1.0, 2.0])
+            steps = np.array([0.0, 0.5, 1.0, 2.0, -1.0])
             with np.errstate(all="ignore"):
                 scope = self.scope({**known, name: steps}, 1.7)
-                values = np.broadcast_to(np.asarray(expression(scope), dtype=float), (4,))
-            slope = values[2] - values[0]
-            straight = np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
+                values = np.broadcast_to(np.asarray(expression(scope), dtype=float), (5,))
+                slope = values[2] - values[0]
+                straight = np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
             if not straight or slope == 0 or not np.isfinite(slope):
                 raise CardError(
                     f"{expression.text!r} is not affine in {name!r}",

@@ -19,7 +19,6 @@ from bayeslaw.law import card as cards, reading
 from bayeslaw.law.form import SCALE, Form
 from bayeslaw.law.roles import default_parameters
 
-
 # Names that draws have besides a law's own.
 _TAKEN = ("T", "noise_scale", "noise_df")
 
@@ -63,6 +62,13 @@ class Law:
             for read in sorted(entry.on.names - known):
                 place = f"{self.place}, [parameters] {name}, on"
                 raise CardError(f"unknown name {read!r}", place=place, remedy=nearest(read, known))
+            floor = self.form.floor
+            if floor not in (None, name) and floor in self.formula.reads(entry.on):
+                raise CardError(
+                    f"the prior of {name!r} is stated on {entry.on.text!r}, which reads the floor",
+                    place=f"{self.place}, [parameters] {name}, on",
+                    remedy="State it on other terms: the floor follows from the sum of all",
+                )
             reading.check_reference_use(entry, self.form.canonical_reads(entry.on), self.place)
         for term in self.terms:
             if term not in {target for target, _ in self.formula.lines} | set(self.parameters):
@@ -73,7 +79,7 @@ class Law:
                     remedy=nearest(term, lines),
                 )
         self.form.check()
-        _ = self.coefficients, self.optimum, self.checks, self.cost, self.ratios
+        _ = self.coefficients, self.optimum, self.checks, self.cost, self.ratios, self.units
 
     def __repr__(self) -> str:
         """Name and formula, briefly."""
@@ -112,7 +118,7 @@ class Law:
     @property
     def terms(self) -> tuple[str, ...]:
         """Lines and parameters that a prediction can be split into."""
-        return tuple(self.card.get("terms", ()))
+        return reading.read_terms(self.card, self.place)
 
     @cached_property
     def formula(self) -> Formula:
@@ -140,6 +146,12 @@ class Law:
         return reading.read_optimum(self.card, self.form.canonical, self.place)
 
     @cached_property
+    def units(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of letters under whose common scaling the law keeps its form."""
+        known = [*self.letters, self.formula.result]
+        return reading.read_units(self.card, known, self.place)
+
+    @cached_property
     def ratios(self) -> tuple[cards.Ratio, ...]:
         """Bounds that a design of this law keeps."""
         return reading.read_ratios(self.card, self.letters, self.place)
@@ -147,7 +159,9 @@ class Law:
     @cached_property
     def checks(self) -> tuple[cards.Check, ...]:
         """Published numbers that the card must reproduce."""
-        return reading.read_checks(self.card, self.place)
+        known = {*self.form.parameters, *self.letters, *self.form.canonical}
+        known |= {target for target, _ in self.formula.lines}
+        return reading.read_checks(self.card, known, self.coefficients, self.place)
 
     @cached_property
     def cost(self) -> Cost:

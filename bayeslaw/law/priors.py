@@ -103,7 +103,7 @@ class Prior:
                 remedy='Write { family = "lognormal", median = 0.25, factor = 2 }',
             )
         family = entry["family"]
-        if family not in FAMILIES:
+        if not isinstance(family, str) or family not in FAMILIES:
             remedy = nearest(str(family), FAMILIES)
             raise CardError(f"unknown prior family {family!r}", place=place, remedy=remedy)
         names = FAMILIES[family]

@@ -34,6 +34,24 @@ def _text(entry: Mapping[str, Any], key: str, place: str, default: str = "") -> 
     return value
 
 
+def _list(entry: Mapping[str, Any], key: str, place: str, of: type | tuple[type, ...]) -> list[Any]:
+    """A list of a card whose items are all of a kind; empty if the key is not there."""
+    value = entry.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, of) for item in value):
+        raise CardError(f"{key} = {value!r}", place=place, remedy=f"Write {key} = [...]")
+    return value
+
+
+def _range(entry: Mapping[str, Any], key: str, place: str) -> tuple[float, float]:
+    value = entry.get(key)
+    if not isinstance(value, list) or len(value) != 2:
+        raise CardError(f"{key} = {value!r}", place=place, remedy=f"Write {key} = [low, high]")
+    low, high = (number(one, place) for one in value)
+    if not low < high:
+        raise CardError(f"{key} = [{low:g}, {high:g}]", place=place, remedy="The lower end first")
+    return low, high
+
+
 def _table(card: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
     table = card.get(key, {})
     if not isinstance(table, Mapping):
@@ -97,6 +115,29 @@ def read_formula(card: Mapping[str, Any], place: str) -> Formula:
     return parse_formula(card["formula"], place=f"{place}, formula")
 
 
+def read_terms(card: Mapping[str, Any], place: str) -> tuple[str, ...]:
+    """What a prediction can be split into.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    tuple of str
+        Names of lines and parameters.
+
+    Raises
+    ------
+    CardError
+        If it is no list of names.
+    """
+    return tuple(_list(card, "terms", place, str))
+
+
 def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[str, Letter]:
     """The card's variables.
 
@@ -129,11 +170,7 @@ def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[
             raise CardError(f"{entry!r} is not a table", place=here, remedy='Write { is = "N" }')
         _known(entry, ("is", "means", "embeddings", "range", "base", "values"), here)
         is_ = parse_expression(_text(entry, "is", here, name), place=f"{here}, is")
-        span = entry.get("range")
-        if span is not None:
-            if not isinstance(span, list) or len(span) != 2:
-                raise CardError(f"range = {span!r}", place=here, remedy="Write [low, high]")
-            span = (number(span[0], here), number(span[1], here))
+        span = _range(entry, "range", here) if "range" in entry else None
         base = entry.get("base")
         letters[name] = Letter(
             name,
@@ -142,7 +179,7 @@ def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[
             _text(entry, "embeddings", here),
             span,
             None if base is None else parse_expression(str(base), place=f"{here}, base"),
-            tuple(number(value, here) for value in entry.get("values", ())),
+            tuple(number(value, here) for value in _list(entry, "values", here, object)),
         )
     if not letters:
         raise CardError("no variables", place=place, remedy="Write [variables]")
@@ -269,9 +306,13 @@ def read_optimum(card: Mapping[str, Any], canonical: Iterable[str], place: str) 
     here, entry = f"{place}, [optimum]", _table(card, "optimum", place)
     _known(entry, ("free", "report"), here)
     canonical = list(canonical)
-    free = tuple(entry.get("free", ()))
-    report = tuple(entry.get("report", free))
-    for text in (*free, *report):
+    free = tuple(_list(entry, "free", here, str))
+    report = tuple(_list(entry, "report", here, str)) or free
+    for name in free:
+        if name not in canonical:
+            remedy = nearest(name, canonical)
+            raise CardError(f"{name!r} is no variable of the law", place=here, remedy=remedy)
+    for text in report:
         for name in parse_expression(text, place=here).names:
             if name not in canonical:
                 remedy = nearest(name, canonical)
@@ -308,24 +349,30 @@ def read_ratios(
     ratios = []
     for letter, bound in _table(entry, "ratios", here).items():
         well = isinstance(bound, Mapping) and set(bound) == {"over", "range"}
-        if letter not in letters or not well or bound["over"] not in letters:
+        if letter not in letters or not well or bound["over"] not in list(letters):
             raise CardError(
                 f"{letter} = {bound!r}",
                 place=here,
                 remedy='Write N_a = { over = "N", range = [0.03, 0.7] }, over letters of the card',
             )
-        low, high = (number(value, here) for value in bound["range"])
+        low, high = _range(bound, "range", here)
         ratios.append(Ratio(letter, bound["over"], low, high))
     return tuple(ratios)
 
 
-def read_checks(card: Mapping[str, Any], place: str) -> tuple[Check, ...]:
+def read_checks(
+    card: Mapping[str, Any], known: Iterable[str], sets: Iterable[str], place: str
+) -> tuple[Check, ...]:
     """The published numbers of the card.
 
     Parameters
     ----------
     card : mapping
         The card.
+    known : iterable of str
+        Names that a check may read: lines, letters, parameters and canonical variables.
+    sets : iterable of str
+        Names of the coefficient sets.
     place : str
         Its name, for messages.
 
@@ -337,25 +384,67 @@ def read_checks(card: Mapping[str, Any], place: str) -> tuple[Check, ...]:
     Raises
     ------
     CardError
-        If a check lacks its value or has foreign keys.
+        If a check lacks its value, has foreign keys, or names what the card has not.
     """
-    checks = []
-    for position, entry in enumerate(card.get("checks", ()), start=1):
+    checks, known, sets = [], list(known), list(sets)
+    for position, entry in enumerate(_list(card, "checks", place, Mapping), start=1):
         here = f"{place}, check {position}"
         _known(entry, ("of", "at", "value", "rtol", "coefficients"), here)
         if "of" not in entry or "value" not in entry:
             raise CardError("a check has 'of', 'at', 'value' and 'rtol'", place=here)
-        at = {name: number(value, here) for name, value in entry.get("at", {}).items()}
+        at = {name: number(value, here) for name, value in _table(entry, "at", here).items()}
+        of = parse_expression(_text(entry, "of", here), place=here)
+        for name in sorted(of.names - set(known)):
+            raise CardError(f"unknown name {name!r}", place=here, remedy=nearest(name, known))
+        chosen = entry.get("coefficients")
+        if chosen is not None and chosen not in sets:
+            remedy = nearest(str(chosen), sets)
+            raise CardError(f"there is no coefficient set {chosen!r}", place=here, remedy=remedy)
         checks.append(
             Check(
-                parse_expression(entry["of"], place=here),
+                of,
                 at,
                 number(entry["value"], here),
                 number(entry.get("rtol", 1e-3), here),
-                entry.get("coefficients"),
+                chosen,
             )
         )
     return tuple(checks)
+
+
+def read_units(
+    card: Mapping[str, Any], known: Iterable[str], place: str
+) -> tuple[tuple[str, ...], ...]:
+    """Groups of like units under whose scaling the law keeps its form.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    known : iterable of str
+        Letters, and the result of the formula.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    tuple of tuple of str
+        The groups.
+
+    Raises
+    ------
+    CardError
+        If a group names what the card has not.
+    """
+    here, entry, known = f"{place}, [units]", _table(card, "units", place), list(known)
+    _known(entry, ("groups",), here)
+    groups = _list(entry, "groups", here, list)
+    for group in groups:
+        for name in group:
+            if name not in known:
+                remedy = nearest(str(name), known)
+                raise CardError(f"unknown letter {name!r}", place=here, remedy=remedy)
+    return tuple(tuple(group) for group in groups)
 
 
 def check_reference_use(parameter: Parameter, reads: frozenset[str], place: str) -> None:

@@ -53,7 +53,7 @@ def default_parameters(
     for name in priors:
         if name not in names:
             raise CardError(f"a prior for {name!r}, which is no parameter", place=place)
-    terms = list(summands(formula.lines[-1][1].tree))
+    terms = list(summands(_written_out(formula)))
     powers = {name for _, expression in formula.lines for name in exponents(expression.tree)}
     has_floor = any(isinstance(term, ast.Name) and term.id in names for term in terms)
     share = _SHARE if has_floor else {**_SHARE, "median": 1 / len(terms)}
@@ -64,13 +64,14 @@ def default_parameters(
     }
     entries: dict[str, dict[str, Any]] = {}
     for name in names:
+        holding = [term for term in terms if name in names_in(term)]
+        is_floor = bool(holding) and all(isinstance(term, ast.Name) for term in holding)
         if name in priors:
             prior = dict(priors[name])
             entry = {"on": prior.pop("on")} if "on" in prior else {}
-            entries[name] = {**entry, "prior": prior}
-            continue
-        holding = [term for term in terms if name in names_in(term)]
-        if holding and all(isinstance(term, ast.Name) for term in holding):
+            role = {"role": "floor"} if is_floor else {}
+            entries[name] = {**entry, "prior": prior, **role}
+        elif is_floor:
             entries[name] = {"on": f"{name} / loss", "prior": _FLOOR, "role": "floor"}
         elif name in powers and not _is_factor(name, terms):
             entries[name] = {"prior": _EXPONENT}
@@ -84,6 +85,22 @@ def default_parameters(
                 f'"median": ..., "factor": ...}}}}',
             )
     return entries
+
+
+def _written_out(formula: Formula) -> ast.expr:
+    """The prediction with its helper lines written out."""
+    lines = dict(formula.lines)
+
+    class Writer(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return self.of(node.id) if node.id in lines else node
+
+        def of(self, name: str) -> ast.expr:
+            # Parsed anew, so that the formula's own tree stays as it is.
+            fresh = ast.parse(ast.unparse(lines[name].tree), mode="eval").body
+            return Writer().visit(fresh)
+
+    return Writer().of(formula.result)
 
 
 def _in_order(formula: Formula) -> list[str]:

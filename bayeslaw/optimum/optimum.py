@@ -75,7 +75,7 @@ def optimum(
         quantities[text] = _quantity(
             posterior, question, expression, values, where, interval_probability
         )
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         value = law.form.predict(columns, parts[0])
     low, median, high = _interval(np.where(converged, value, np.nan), interval_probability)
     notes = _notes(posterior, question, quantities, draws, where)
@@ -107,27 +107,38 @@ def _split(
 
 
 def _columns(question: Question, solution: Solution) -> dict[str, np.ndarray]:
-    columns = question.problem.columns(solution.x, question.fixed, question.budget, np)
+    # A draw that runs away has its optimum at infinity, or at zero on a logarithmic axis.
+    away_low, away_high = _away(question, solution)
+    x = np.where(away_low, -np.inf, np.where(away_high, np.inf, solution.x))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = question.problem.columns(x, question.fixed, question.budget, np)
     size = len(solution.x)
     return {name: np.broadcast_to(values, (size,)) for name, values in columns.items()}
 
 
+def _away(question: Question, solution: Solution) -> tuple[np.ndarray, np.ndarray]:
+    """Along which variables each draw falls for ever, downwards and upwards."""
+    failed = ~solution.converged[:, None]
+    low = np.where(failed, solution.negative_low, solution.at_low) & question.far_low
+    high = np.where(failed, solution.negative_high, solution.at_high) & question.far_high
+    return low, high
+
+
 def _status(question: Question, solution: Solution) -> dict[str, np.ndarray]:
     """For each chosen variable, the status of every draw."""
+    away_low, away_high = _away(question, solution)
+    lost = (away_low | away_high).any(axis=1)
     where = {}
     for i, name in enumerate(question.problem.free):
-        away = (solution.at_low[:, i] & question.far_low[i]) | (
-            solution.at_high[:, i] & question.far_high[i]
-        )
+        away = away_low[:, i] | away_high[:, i]
         bound = solution.at_low[:, i] | solution.at_high[:, i]
         status = np.where(away, "none", np.where(bound, "at_bound", "interior"))
-        where[name] = np.where(solution.converged, status, "not_converged")
+        where[name] = np.where(solution.converged | lost, status, "not_converged")
     spent = question.problem.spent
     if spent is not None:
         # What follows from the others is at no bound of its own, but runs away with them.
-        lost = np.any([status == "none" for status in where.values()], axis=0)
         status = np.where(lost, "none", "interior")
-        where[spent] = np.where(solution.converged, status, "not_converged")
+        where[spent] = np.where(solution.converged | lost, status, "not_converged")
     return where
 
 
@@ -147,7 +158,8 @@ def _filled(
     expression: Expression, columns: Mapping[str, np.ndarray], where: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """An expression over the draws; NaN where the search did not converge."""
-    values = np.array(np.broadcast_to(expression(columns), next(iter(columns.values())).shape))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.array(np.broadcast_to(expression(columns), next(iter(columns.values())).shape))
     stuck = np.any([status == "not_converged" for status in _depends(expression, where)], axis=0)
     values[stuck] = np.nan
     return values
@@ -239,7 +251,8 @@ def _notes(
             )
         )
     # Where the answer itself lies out there, its median does.
-    places = {**question.fixed, **{n: float(np.nanmedian(draws[n])) for n in where if n in draws}}
+    medians = {name: quantities[name].median for name in where if name in quantities}
+    places = {**question.fixed, **{n: v for n, v in medians.items() if np.isfinite(v)}}
     for name, value in places.items():
         times, _ = beyond(runs, {name: np.array([value])})
         if times[0] > NEARBY:

@@ -151,7 +151,10 @@ def pose(
         If a variable is unknown, both fixed and free, or outside its domain, or if the question has
         no bounded answer.
     """
-    at = _checked(law, at)
+    for name in at:
+        _known(law, name, "at")
+    at = {name: float(value) for name, value in at.items()}
+    vocabulary.check_values(at, place="optimum, at")
     if free is not None:
         free = list(free)
         for name in free:
@@ -162,7 +165,8 @@ def pose(
                     place="optimum",
                     remedy=f"Leave {name} out of at= or of free=",
                 )
-    chosen = [name for name in (law.optimum.free if free is None else free) if name not in at]
+    wanted = dict.fromkeys(law.optimum.free if free is None else free)
+    chosen = [name for name in wanted if name not in at]
     spent = None
     if budget.train_flops is not None:
         priced = [name for name in law.variables if name in law.cost.expression.names]
@@ -193,6 +197,13 @@ def pose(
                 remedy=f"Fix one of them: at={{'{large}': ...}}",
             )
     fixed = {**{name: reference.at[name] for name in held}, **at}
+    for small, large in vocabulary.ORDERED:
+        if small in at and large in held and at[small] > fixed[large]:
+            raise RequestError(
+                f"{small} = {at[small]:g} exceeds {large}, held at {fixed[large]:.4g}",
+                place="optimum, at",
+                remedy=f'Fix {large} too: at={{"{large}": ...}}, or --at {large}=...',
+            )
     box = [_bounds(name, fixed, reference) for name in searched]
     low, high, far_low, far_high = (np.array(part) for part in zip(*box, strict=True))
     logarithmic = tuple(not vocabulary.variable(name).includes_zero for name in searched)
@@ -222,24 +233,6 @@ def _known(law: Law, name: str, option: str) -> None:
             place=f"optimum, {option}",
             remedy=nearest(name, law.variables),
         )
-
-
-def _checked(law: Law, at: Mapping[str, float]) -> dict[str, float]:
-    for name, value in at.items():
-        _known(law, name, "at")
-        domain = vocabulary.variable(name)
-        if not domain.contains(value):
-            raise RequestError(
-                f"{name} = {value:g} is outside {domain.domain}",
-                place="optimum, at",
-                remedy=f"{name} is {domain.means}",
-            )
-    for small, large in vocabulary.ORDERED:
-        if small in at and large in at and at[small] > at[large]:
-            raise RequestError(
-                f"{small} = {at[small]:g} exceeds {large} = {at[large]:g}", place="optimum, at"
-            )
-    return {name: float(value) for name, value in at.items()}
 
 
 def _spent(law: Law, priced: list[str]) -> str:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayeslaw.compilation import compiled
 from bayeslaw.optimum.problem import Problem, Question
 
 _STEPS, _POLISH = 128, 8
@@ -36,12 +37,17 @@ class Solution:
         Which bounds are reached.
     converged : ndarray of bool of shape (draws,)
         Whether the gradient vanishes along whatever is not at a bound.
+    negative_low, negative_high : ndarray of bool of shape (draws, free)
+        Whether the law is not positive at a bound, with the others at the first start: where the
+        search fails, that is where it went.
     """
 
     x: np.ndarray
     at_low: np.ndarray
     at_high: np.ndarray
     converged: np.ndarray
+    negative_low: np.ndarray
+    negative_high: np.ndarray
 
 
 def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
@@ -59,7 +65,7 @@ def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solutio
     Solution
         The best end point over all starts.
     """
-    with jax.enable_x64(True):
+    with compiled():
         found = _solve(
             question.problem,
             dict(coefficients),
@@ -94,7 +100,9 @@ def _solve_one(
 
     def objective(x: Any) -> Any:
         value = problem.form.predict(problem.columns(x, fixed, budget, jnp), raw, jnp)
-        # Its logarithm, since tolerances are relative; a draw without one has no optimum.
+        # Its logarithm, since tolerances are relative and laws grow by powers. Where a law is not
+        # positive it predicts nothing: with k < 0, zhao2025 falls below zero at a huge G and an
+        # N_a near zero, and its optimum is still the valley in between.
         return jnp.log(value)
 
     def unfold(y: Any) -> Any:
@@ -115,7 +123,14 @@ def _solve_one(
     # An end point that converged is better than any that did not.
     rank = jnp.where(jnp.isfinite(value), value, jnp.inf)
     best = jnp.argmin(jnp.where(converged, rank, rank + 1e3))
-    return x[best], at_low[best], at_high[best], converged[best]
+
+    def negative(i: Any, bound: Any) -> Any:
+        columns = problem.columns(starts[0].at[i].set(bound), fixed, budget, jnp)
+        return ~(problem.form.predict(columns, raw, jnp) > 0)
+
+    each = jnp.arange(len(low))
+    ends = (jax.vmap(negative)(each, low), jax.vmap(negative)(each, high))
+    return x[best], at_low[best], at_high[best], converged[best], *ends
 
 
 def _polish(objective: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any, Any, Any]:

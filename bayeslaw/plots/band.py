@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -69,9 +70,11 @@ def band(
             f"at= fixes all of {over}", place="band", remedy="Leave one of its variables open"
         )
     # A ratio is varied through what stands first in it, at a fixed remainder.
-    name = min(moved, key=lambda one: expression.text.index(one))
+    standing = re.findall(r"[A-Za-z_]\w*", expression.text)
+    name = min(moved, key=standing.index)
     fixed = {**posterior.reference.at, **at}
     fixed = {key: fixed[key] for key in law.variables if key != name}
+    vocabulary.check_values(fixed, place="band, at")
     seen = np.asarray(expression(runs.columns(expression.names)))
     grid, logarithmic = _grid(seen, span, name)
     columns = {key: np.full(_POINTS, value) for key, value in fixed.items()}
@@ -169,8 +172,9 @@ def _invert(
     expression: Expression, name: str, values: np.ndarray, fixed: Mapping[str, float]
 ) -> np.ndarray:
     """Values of a variable that give an expression those values."""
-    zero, one, two = (float(expression({**fixed, name: v})) for v in (0.0, 1.0, 2.0))
-    if one == zero or not np.isclose(two - one, one - zero):
+    with np.errstate(all="ignore"):
+        zero, one, two = (float(expression({**fixed, name: v})) for v in (0.0, 1.0, 2.0))
+    if one == zero or not np.isclose(two - one, one - zero) or not np.isfinite(one):
         raise RequestError(
             f"{expression.text} is not affine in {name}",
             place="band, over",

@@ -46,6 +46,8 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
             raise RequestError(
                 f"{law.name} has no parameter {name!r}", remedy=nearest(name, law.parameters)
             )
+    if not wanted:
+        raise RequestError("no coefficient is named", place="coefficients", remedy="Name some")
     across = min(4, len(wanted))
     down = -(-len(wanted) // across)
     figure, panels = plt.subplots(

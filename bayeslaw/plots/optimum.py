@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.errors import RequestError
 from bayeslaw.intervals import interval
 from bayeslaw.optimum import Optimum
 from bayeslaw.plots import style
@@ -28,10 +29,17 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
     matplotlib.figure.Figure
         Densities with their 89% interval, the prior's interval as a dashed bar, the published
         optimum as a line, and the share of draws at a bound or without optimum in words.
+
+    Raises
+    ------
+    RequestError
+        If there is no answer.
     """
     import matplotlib.pyplot as plt
 
     rows = [answers] if isinstance(answers, Optimum) else list(answers)
+    if not rows:
+        raise RequestError("no answer is given", place="plots.optimum", remedy="Give some")
     names = list(rows[0].quantities)
     figure, panels = plt.subplots(
         len(rows),
@@ -45,8 +53,10 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
             quantity, draws = answer.quantities[name], answer.draws[name]
             finite = draws[np.isfinite(draws)]
             if len(finite) and np.ptp(finite) > 0:
-                low, _, high = interval(finite, 0.998)
-                width = high - low or 1.0
+                low, _, high = (float(end) for end in interval(finite, 0.998))
+                if quantity.published is not None and np.isfinite(quantity.published):
+                    low, high = min(low, quantity.published), max(high, quantity.published)
+                width = high - low
                 grid = np.linspace(low - 0.15 * width, high + 0.15 * width, 300)
                 height = style.density(finite, grid)
                 panel.fill_between(grid, height, color=style.POSTERIOR, alpha=0.35)
@@ -60,6 +70,12 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
             if quantity.published is not None:
                 panel.axvline(quantity.published, color=style.PUBLISHED, lw=1.2, ls="-.")
             panel.set_ylim(-0.12, 1.12)
+            away = {k: v for k, v in quantity.shares.items() if k != "interior" and v > 0}
+            if away:
+                said = "\n".join(f"{100 * v:.2g}% {k}" for k, v in away.items())
+                panel.text(
+                    0.98, 0.95, said, transform=panel.transAxes, ha="right", va="top", size=8
+                )
             panel.set_yticks([])
             panel.spines[["left", "right", "top"]].set_visible(False)
             panel.locator_params(axis="x", nbins=4)
@@ -69,15 +85,17 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
             )
             status = "" if quantity.status == "interior" else f" ({quantity.status})"
             panel.set_title(f"best {name}{status}" + (f" at {where}" if where else ""), fontsize=9)
-    _legend(figure)
+    _legend(figure, rows[0].probability)
     return figure
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, probability: float) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=style.POSTERIOR, lw=3, label="posterior, 89% interval"),
+        Line2D(
+            [], [], color=style.POSTERIOR, lw=3, label=f"posterior, {100 * probability:g}% interval"
+        ),
         Line2D([], [], color=style.PRIOR, ls="--", label="prior's interval, where in view"),
         Line2D([], [], color=style.PUBLISHED, ls="-.", label="published coefficients"),
     ]

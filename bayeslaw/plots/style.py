@@ -30,6 +30,7 @@ def count(value: float) -> str:
     str
         Short form.
     """
+    value = float(f"{value:.3g}")
     for size, prefix in _PREFIXES:
         if size <= abs(value) < 1e15:
             return f"{value / size:.3g}{prefix}"

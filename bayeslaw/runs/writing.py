@@ -6,6 +6,7 @@ import json
 import math
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             remedy="Choose a folder that may be written to; Parquet holds no mixed columns",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        # What could not be written need not be removed.
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _json_lines(table: pd.DataFrame) -> str:
