@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import bayeslaw as bl
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
@@ -17,3 +19,15 @@ def data_dir() -> Path:
         tell = pytest.fail if os.environ.get("CI") else pytest.skip
         tell("The tables of real runs are not here: name their folder in BAYESLAW_DATA.")
     return folder
+
+
+@pytest.fixture(scope="session")
+def runs() -> bl.Runs:
+    """446 simulated runs of the design of Zhao et al."""
+    return bl.simulate("zhao2025", seed=7)
+
+
+@pytest.fixture(scope="session")
+def posterior(runs: bl.Runs) -> bl.Posterior:
+    """Their posterior, shared by all tests that need one."""
+    return bl.fit(runs, "zhao2025", seed=1)

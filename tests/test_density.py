@@ -1,0 +1,188 @@
+"""The sampled density: the model's own, in coordinates that change nothing but the coordinates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpyro.infer.util import log_density
+
+import bayeslaw as bl
+from bayeslaw.inference.density import Density
+from bayeslaw.law import Law, Prior
+from bayeslaw.noise import noise
+from bayeslaw.numpyro_model import Data, all_priors, build
+
+NORMAL = {"family": "normal", "mean": 0.6, "sd": 0.3}
+LOGNORMAL = {"family": "lognormal", "median": 0.6, "factor": 1.5}
+
+
+def laws() -> dict[str, Law]:
+    """Laws whose floors have every kind of prior, and one without a floor."""
+    chinchilla = bl.law("chinchilla")
+    return {
+        "chinchilla": chinchilla,
+        "zhao2025": bl.law("zhao2025"),
+        "normal floor": chinchilla.with_priors(E={**NORMAL, "on": "E / loss"}),
+        "floor with a low end": chinchilla.with_priors(E={**LOGNORMAL, "low": 0.1, "on": "E"}),
+        "floor from above": chinchilla.with_priors(E={**LOGNORMAL, "on": "2*loss - E"}),
+        "shifted floor": chinchilla.with_priors(E={**NORMAL, "on": "(E + size) / loss"}),
+        "floor over a term": chinchilla.with_priors(E={**NORMAL, "mean": 6, "on": "E / size"}),
+        "log of that": chinchilla.with_priors(E={**LOGNORMAL, "median": 6, "on": "E / size"}),
+        "no floor": Law.from_formula("A*N**-alpha + B*D**-beta", variables=["N", "D"]),
+    }
+
+
+LAWS = laws()
+every_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
+
+
+def posed(law: Law, observation: str = "student_t") -> tuple[Density, Data, dict[str, Prior]]:
+    of = law.name if law.coefficients else "chinchilla"
+    runs = bl.simulate(of, rows=30, noise=0.01, seed=3)
+    reference = bl.Reference.of(runs, law.variables)
+    model, data = build(law, runs, reference, noise(observation))
+    return Density(model), data, all_priors(law, noise(observation))
+
+
+def points(priors: dict[str, Prior], count: int) -> list[dict[str, float]]:
+    rng = np.random.default_rng(9)
+    return [{n: float(p.sample(rng, 1)[0]) for n, p in priors.items()} for _ in range(count)]
+
+
+def by_hand(law: Law, priors: dict[str, Prior], data: Data) -> Any:
+    """The map from sampling coordinates to what the priors are stated on, written once more.
+
+    A lognormal's coordinate is its logarithm above the low end; the floor's is T, the law's value
+    at the reference run over the loss scale.
+    """
+    form = law.form
+    letters = form.in_letters(data.at)
+
+    def to_on(z: Any) -> Any:
+        on = {
+            name: data.priors[name][2] + jnp.exp(value) if prior.family == "lognormal" else value
+            for (name, prior), value in zip(priors.items(), z, strict=True)
+        }
+        if form.floor is not None:
+            total = z[list(priors).index(form.floor)] * data.scale
+            others = {n: v for n, v in on.items() if n in form.parameters and n != form.floor}
+            raw = form.to_raw(others, data.at, data.scale, jnp)
+            raw[form.floor] = total - form.predict(data.at, {**raw, form.floor: 0.0}, jnp)
+            scope = form.scope({**letters, **raw}, data.scale, jnp)
+            on[form.floor] = dict(form.on)[form.floor](scope, jnp)
+        return jnp.stack([on[name] for name in priors])
+
+    return to_on
+
+
+def excess(law: Law, observation: str, count: int = 4) -> np.ndarray:
+    """Potential plus log density over the prior coordinates plus log |d on / d z|: a constant."""
+    density, data, priors = posed(law, observation)
+    to_on = by_hand(law, priors, data)
+    found = []
+    with jax.enable_x64(True):
+        for values in points(priors, count):
+            # Wide enough that draws of the prior have densities that cancel to many digits.
+            values["noise_scale"] = 0.3
+            z = jnp.asarray(density.locate(values, data))
+            np.testing.assert_allclose(to_on(z), [values[name] for name in priors], rtol=1e-7)
+            _, volume = jnp.linalg.slogdet(jax.jacfwd(to_on)(z))
+            sites = {density.model.site(name): value for name, value in values.items()}
+            on_density, _ = log_density(density.model, (data,), {}, sites)
+            found.append(float(density.potential(z, data) + on_density + volume))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("law", "observation"),
+    [*((law, "normal") for law in LAWS.values()), (LAWS["chinchilla"], "student_t")],
+    ids=[*LAWS, "chinchilla with a t"],
+)
+def test_a_change_of_variables_adds_the_log_of_its_jacobian(law: Law, observation: str) -> None:
+    found = excess(law, observation)
+    # The terms are of the order of 1e3, so 1e-8 is 1e5 rounding errors.
+    np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-8)
+
+
+@every_law
+def test_there_and_back_again(law: Law) -> None:
+    density, data, priors = posed(law)
+    for values in points(priors, 20):
+        z = density.locate(values, data)
+        found = density.constrain(z, data)
+        raw = law.form.to_raw({name: values[name] for name in law.parameters}, data.at, data.scale)
+        for name in priors:
+            # The floor is a difference of T and terms that may be ten times as large.
+            assert found[density.model.site(name)] == pytest.approx(values[name], rel=1e-8)
+        for name, value in raw.items():
+            assert found[name] == pytest.approx(value, rel=1e-8)
+        if law.form.floor is not None:
+            assert found["T"] == pytest.approx(float(law.form.predict(data.at, raw)), rel=1e-10)
+        else:
+            assert "T" not in found
+
+
+def test_constrain_takes_draws_of_any_shape() -> None:
+    density, data, priors = posed(LAWS["zhao2025"])
+    z = np.array([density.locate(values, data) for values in points(priors, 6)])
+    one = density.constrain(z[4], data)
+    many = density.constrain(z.reshape(2, 3, -1), data)
+    for name, values in many.items():
+        assert values.shape == (2, 3)
+        assert values[1, 1] == pytest.approx(one[name], rel=1e-12)
+
+
+def test_a_total_below_the_other_terms_is_steeply_unlikely_and_never_undefined() -> None:
+    law = bl.law("zhao2025")
+    density, data, priors = posed(law)
+    on = law.form.to_on(law.published(), data.at, data.scale)
+    z = density.locate({**on, "noise_scale": 0.01, "noise_df": 6.0}, data)
+    floor = list(priors).index("epsilon")
+    raw = {**law.published(), "epsilon": 0.0}
+    others = float(law.form.predict(data.at, raw)) / data.scale
+    with jax.enable_x64(True):
+        evaluate = jax.jit(
+            jax.value_and_grad(lambda t: density.potential(z.at[floor].set(t), data))
+        )
+        z = jnp.asarray(z)
+        totals = others - np.array([1e-9, 1e-3, 0.01, 0.1, 1.0, 10.0, 1e3])
+        values, slopes = (
+            np.array(part) for part in zip(*(evaluate(t) for t in totals), strict=True)
+        )
+        published, _ = evaluate(z[floor])
+        # Where the floor's prior is left: ten sds, of ln 1.5, below its median.
+        edge = others + 0.6 * 1.5**-10
+        above, below = evaluate(edge * (1 + 1e-10)), evaluate(edge * (1 - 1e-10))
+    assert np.isfinite(values).all()
+    assert np.isfinite(slopes).all()
+    assert values[0] > float(published) + 40
+    # A straight line downwards, with the slope that the lognormal had at the edge:
+    # d/dx of ln x + (ln x - ln m)^2 / 2s^2 at ln x = ln m - 10 s is (1 - 10/s) / x.
+    s, x = np.log(1.5), 0.6 * 1.5**-10
+    np.testing.assert_allclose(slopes, (1 - 10 / s) / x, rtol=1e-9)
+    np.testing.assert_allclose(
+        values - values[0], (totals - totals[0]) * (1 - 10 / s) / x, rtol=1e-6, atol=1e-6
+    )
+    # And it joins without a step; the likelihood's own slope is what remains above the edge.
+    assert float(above[0]) == pytest.approx(float(below[0]), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["zhao2025", "chinchilla", "normal floor", "no floor"])
+def test_absurd_coordinates_are_never_undefined(name: str) -> None:
+    law = LAWS[name]
+    density, data, priors = posed(law)
+    rng = np.random.default_rng(10)
+    # Five prior sds either way: exponents from .01 to 8, amplitudes off by a factor of 240.
+    where = np.array([prior.numbers[:2] for prior in priors.values()])
+    z = where[:, 0] + where[:, 1] * rng.uniform(-5, 5, (300, len(priors)))
+    if law.form.floor is not None:
+        z[:, list(priors).index(law.form.floor)] = rng.uniform(-10, 10, 300)
+    with jax.enable_x64(True):
+        both = jax.jit(jax.vmap(jax.value_and_grad(density.potential), (0, None)))
+        values, slopes = (np.asarray(part) for part in both(z, data))
+    assert np.isfinite(values).all()
+    assert np.isfinite(slopes).all()
