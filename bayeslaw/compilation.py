@@ -70,7 +70,8 @@ def clear_cache() -> int:
     if folder is None or not folder.is_dir():
         return 0
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder)
+    # Another process may be writing there: what it adds stays.
+    shutil.rmtree(folder, ignore_errors=True)
     return size
 
 

@@ -77,9 +77,14 @@ def test_double_precision_inside_and_the_callers_outside(cache: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_settings_come_back_after_an_error(cache: Path, error: type[BaseException]) -> None:
     before = settings()
-    with pytest.raises(error), compiled():
-        compute(1.25)
-        raise error
+
+    def fail() -> None:
+        with compiled():
+            compute(1.25)
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert settings() == before
     assert compilation._users.count == 0
 

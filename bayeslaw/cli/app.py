@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 laws_app = typer.Typer(no_args_is_help=True, help="The laws that come with bayeslaw.")
 app.add_typer(laws_app, name="laws")
+cache_app = typer.Typer(no_args_is_help=True, help="Compiled code kept on disk.")
+app.add_typer(cache_app, name="cache")
 
 
 class Design(StrEnum):
@@ -37,6 +39,14 @@ class Noise(StrEnum):
 
     student_t = "student_t"
     normal = "normal"
+
+
+class Method(StrEnum):
+    """Algorithms of a fit."""
+
+    nuts = "nuts"
+    laplace = "laplace"
+    mode = "mode"
 
 
 class Level(StrEnum):
@@ -71,6 +81,16 @@ def laws_list(json: Json = False) -> None:
         show.as_json({"laws": laws.reset_index().to_dict("records")})
         return
     show.frame("Laws", laws.drop(columns="source"))
+
+
+@cache_app.command("clear", epilog="Example: bayeslaw cache clear")
+def cache_clear(json: Json = False) -> None:
+    """Remove the compiled code that was kept for later processes."""
+    freed = bl.clear_cache()
+    if json:
+        show.as_json({"freed": freed})
+        return
+    sys.stdout.write(f"{freed / 1e6:.0f} MB freed\n")
 
 
 @app.command(
@@ -119,6 +139,10 @@ def fit(
     embeddings: Annotated[str | None, typer.Option(help="included or excluded.")] = None,
     loss_unit: Annotated[str | None, typer.Option(help="nats, bits or a label.")] = None,
     drop_invalid: Drop = False,
+    method: Annotated[Method, typer.Option(help="Algorithm.")] = Method.nuts,
+    hand_over: Annotated[
+        bool, typer.Option("--hand-over", help="NUTS where Laplace fails.")
+    ] = False,
     noise: Annotated[Noise, typer.Option(help="Scatter around the law.")] = Noise.student_t,
     seed: Seed = 0,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
@@ -143,7 +167,15 @@ def fit(
         drop_invalid=drop_invalid,
     )
     posterior = bl.fit(
-        runs, law, noise=noise.value, seed=seed, chains=chains, draws=draws, warmup=warmup
+        runs,
+        law,
+        method=method.value,
+        noise=noise.value,
+        seed=seed,
+        chains=chains,
+        draws=draws,
+        warmup=warmup,
+        hand_over=hand_over,
     )
     posterior.save(out)
     _summary(posterior, json, {"file": str(out)})

@@ -67,10 +67,12 @@ class Settings:
         if self.method not in METHODS:
             remedy = nearest(str(self.method), METHODS)
             raise RequestError(f"unknown method {self.method!r}", place="fit", remedy=remedy)
-        whole(self.seed, "seed", place="fit")
-        whole(self.chains, "chains", place="fit", least=1)
+        # Kept as Python's own integers, since NumPy's cannot be written as JSON.
+        for name, least in (("seed", 0), ("chains", 1), ("draws", -CHUNK), ("warmup", -CHUNK)):
+            value = whole(getattr(self, name), name, place="fit", least=least)
+            object.__setattr__(self, name, value)
         for name, value in (("draws", self.draws), ("warmup", self.warmup)):
-            if whole(value, name, place="fit", least=-CHUNK) < CHUNK or value % CHUNK:
+            if value < CHUNK or value % CHUNK:
                 remedy = f"Give a multiple of {CHUNK}"
                 raise RequestError(f"{name} = {value}", place="fit", remedy=remedy)
 

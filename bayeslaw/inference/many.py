@@ -6,15 +6,17 @@ import hashlib
 import json
 import os
 import secrets
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from bayeslaw.compilation import compiled
-from bayeslaw.errors import PosteriorError, whole
+from bayeslaw.errors import PosteriorError, RequestError, whole
 from bayeslaw.inference.fit import Method, Settings, fit_one
 from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
@@ -66,7 +68,7 @@ def fit_many(
         Takes the batches: a process pool, Dask's ``client.get_executor()``, mpi4py's pool. Without
         one, tables are fitted by the threads of this process.
     batch : int
-        Tables in a batch.
+        Tables in a batch; a kept batch is found again only under the same number.
     progress : bool, optional
         Whether to show a progress bar; by default where the error stream is a terminal.
 
@@ -85,7 +87,7 @@ def fit_many(
         If a kept batch cannot be read.
     """
     settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
-    one = load_law(law)
+    one, tables = load_law(law), list(tables)
     whole(batch, "batch", place="fit_many", least=1)
     if not tables:
         return []
@@ -94,18 +96,26 @@ def fit_many(
     if reference is None:
         reference = Reference.of(tables[0], one.variables, one.predicts)
     jobs = [
-        _Job(tables[i : i + batch], one, reference, replace(settings, seed=seed + i))
+        _Job(tables[i : i + batch], one, reference, replace(settings, seed=settings.seed + i))
         for i in range(0, len(tables), batch)
     ]
     keep = None if folder is None else Path(folder)
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(
+                f"the folder {keep.name!r} cannot be made ({error.strerror})",
+                place="fit_many",
+                remedy="Name a folder",
+            ) from None
     found: dict[int, list[Posterior]] = {}
     with bar(progress, len(tables), f"fitting {one.name} to {len(tables)} tables") as report:
         for i, job in enumerate(jobs):
             path = _path(keep, job)
             if path is not None and path.exists():
                 found[i] = _read(path, job)
+        report(sum(map(len, found.values())))
         open_jobs = [i for i in range(len(jobs)) if i not in found]
 
         def done(i: int, posteriors: list[Posterior]) -> None:
@@ -123,8 +133,13 @@ def fit_many(
             futures: dict[Future[list[Posterior]], int] = {
                 executor.submit(_fit_batch, jobs[i], 1): i for i in open_jobs
             }
-            for future in as_completed(futures):
-                done(futures[future], future.result())
+            try:
+                for future in as_completed(futures):
+                    done(futures[future], future.result())
+            finally:
+                # After an error or an interrupt, nothing new is begun.
+                for future in futures:
+                    future.cancel()
     return [posterior for i in range(len(jobs)) for posterior in found[i]]
 
 
@@ -193,10 +208,12 @@ def _write(path: Path, posteriors: list[Posterior]) -> None:
 
 def _read(path: Path, job: _Job) -> list[Posterior]:
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             about = json.loads(str(kept["about"]))
             arrays = {name: kept[name] for name in kept.files if name != "about"}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        if len(about) != len(job.tables):
+            raise ValueError(f"{len(about)} fits for {len(job.tables)} tables")
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error) as error:
         raise PosteriorError(
             f"a kept batch cannot be read ({error})", place=path.name, remedy="Remove that file"
         ) from None
