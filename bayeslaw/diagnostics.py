@@ -32,6 +32,8 @@ class Convergence:
         Number of divergent transitions.
     bfmi : float
         Smallest energy Bayesian fraction of missing information over the chains.
+    chains : int
+        Number of chains.
     """
 
     rhat: dict[str, float]
@@ -39,6 +41,7 @@ class Convergence:
     ess_tail: dict[str, float]
     divergences: int = 0
     bfmi: float = np.inf
+    chains: int = 4
 
     @classmethod
     def of(
@@ -69,10 +72,11 @@ class Convergence:
             rhat[name] = float(array_stats.rhat(values, **axes))
             bulk[name] = float(array_stats.ess(values, method="bulk", **axes))
             tail[name] = float(array_stats.ess(values, method="tail", prob=(0.055, 0.945), **axes))
+        chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
-            return cls(rhat, bulk, tail)
+            return cls(rhat, bulk, tail, chains=chains)
         bfmi = float(np.min(array_stats.bfmi(stats["energy"], **axes)))
-        return cls(rhat, bulk, tail, int(np.sum(stats["diverging"])), bfmi)
+        return cls(rhat, bulk, tail, int(np.sum(stats["diverging"])), bfmi, chains)
 
     @property
     def trusted(self) -> bool:
@@ -96,7 +100,10 @@ class Convergence:
         more = "Draw more (draws=, warmup=), give more runs, or tighter priors"
         # A comparison with NaN is false: whatever is not within the limit is out of it.
         bad = [name for name, value in self.rhat.items() if not value < LARGEST_RHAT]
-        if bad:
+        if bad and self.chains == 1:
+            said = f"one chain has no R-hat, so nothing says whether {what} has converged"
+            found.append(Note("rhat", "error", said, "Draw four (chains=4)"))
+        elif bad:
             top = max(bad, key=lambda name: self.rhat[name])
             said = f"R-hat of {what} is {self.rhat[top]:.3f} for {top}"
             found.append(Note("rhat", "error", f"{said}, above {LARGEST_RHAT} for {bad}", more))
@@ -191,19 +198,22 @@ def beyond(runs: Runs, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, n
     Returns
     -------
     times : ndarray of shape (configurations,)
-        The largest factor by which a positive variable exceeds the largest run or falls below the
-        smallest; 1 within the range.
+        The largest factor by which a variable exceeds the largest run or falls below the smallest;
+        1 within the range. Of a variable that may be zero, 1 and its distance in ranges.
     names : ndarray of str of shape (configurations,)
         The variable with that factor, empty within the range.
     """
     size = len(np.atleast_1d(next(iter(columns.values()))))
     times, names = np.ones(size), np.full(size, "", dtype=object)
     for name, values in columns.items():
-        if vocabulary.variable(name).includes_zero:
-            continue
         seen = runs.column(name)
-        with np.errstate(divide="ignore"):
-            factor = np.maximum(values / seen.max(), seen.min() / values)
+        low, high = seen.min(), seen.max()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if vocabulary.variable(name).includes_zero:
+                outside = np.maximum(values - high, low - values).clip(min=0.0)
+                factor = 1.0 + np.where(outside > 0, outside / (high - low), 0.0)
+            else:
+                factor = np.maximum(values / high, low / values)
         further = factor > np.maximum(times, 1.0 + 1e-9)
         times = np.where(further, factor, times)
         names[further] = name

@@ -50,7 +50,7 @@ class RequestError(BayesLawError):
     """A call whose options do not fit the law, the table or each other."""
 
 
-def whole(value: object, name: str, *, place: str, least: int = 0) -> int:
+def whole(value: object, name: str, *, place: str, least: int = 0, most: int = 2**32 - 1) -> int:
     """A whole number among the options of a call.
 
     Parameters
@@ -61,8 +61,8 @@ def whole(value: object, name: str, *, place: str, least: int = 0) -> int:
         Name of the option.
     place : str
         The call.
-    least : int
-        The smallest number that is allowed.
+    least, most : int
+        The smallest and the largest number that are allowed.
 
     Returns
     -------
@@ -72,13 +72,16 @@ def whole(value: object, name: str, *, place: str, least: int = 0) -> int:
     Raises
     ------
     RequestError
-        If it is no whole number, or too small.
+        If it is no whole number, or out of range.
     """
     # Integers of NumPy are whole numbers too; True is not.
     whole_number = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole_number or int(value) < least:  # type: ignore[call-overload]
+    if not whole_number or not least <= int(value) <= most:  # type: ignore[call-overload]
         raise RequestError(
-            f"{name} = {value!r}", place=place, remedy=f"Give a whole number from {least} on"
+            f"{name} = {value!r}",
+            place=place,
+            remedy=f"Give a whole number from {least} on"
+            + (f" to {most}" if whole_number and int(value) > most else ""),  # type: ignore[call-overload]
         )
     return int(value)  # type: ignore[call-overload]
 

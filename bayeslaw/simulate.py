@@ -166,6 +166,14 @@ def simulate(
     if not 0 <= noise < 1:
         raise RequestError(f"noise = {noise}", place="simulate", remedy="Between 0 and 1")
     chosen = _design(one, design, rows, seed=seed) if isinstance(design, str) else dict(design)
+    for name, values in chosen.items():
+        legal = vocabulary.variable(name).contains
+        bad = [number for number in np.atleast_1d(values) if not legal(float(number))]
+        if bad:
+            raise RequestError(
+                f"{name} = {bad[0]:g} is outside {vocabulary.variable(name).domain}",
+                place="simulate, design",
+            )
     value = one.predict(coefficients=coefficients, **chosen)
     # A stream of its own: the same seed and another design keep the same noise.
     rng = np.random.default_rng([seed, 1])

@@ -27,6 +27,8 @@ FORMAT = 1
 #: Log likelihoods are stored up to this many numbers; beyond, they are computed when asked for.
 LARGEST_STORED = 10_000_000
 _ATTRIBUTE = "bayeslaw"
+#: Dimension of the runs.
+ROW = "training_run"
 
 
 def to_tree(posterior: Posterior) -> xr.DataTree:
@@ -48,30 +50,30 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
     sampled = ("chain", "draw")
     chains, draws = posterior.stats["diverging"].shape
     steps = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    rows = {"run": runs.table.index.to_numpy()}
-    if rows["run"].dtype == object:
-        rows = {"run": rows["run"].astype(str)}
+    rows = {ROW: runs.table.index.to_numpy()}
+    if rows[ROW].dtype == object:
+        rows = {ROW: rows[ROW].astype(str)}
 
     def dataset(values: dict[str, np.ndarray], dims: tuple[str, ...], coords: Any) -> xr.Dataset:
         return xr.Dataset({name: (dims, value) for name, value in values.items()}, coords=coords)
 
     observed = {f"ln_{predicts}": np.log(runs.column(predicts))}
     constant = {name: runs.column(name) for name in runs.variables}
-    # Groups may have any name, which a variable of netCDF may not.
-    constant |= {f"group_{i}": runs.table[n].to_numpy() for i, n in enumerate(runs.groups)}
+    # Groups may have any name, which a variable of netCDF may not; no variable has a blank in its.
+    constant |= {f"group {i}": runs.table[n].to_numpy() for i, n in enumerate(runs.groups)}
     constant = {n: v.astype(str) if v.dtype == object else v for n, v in constant.items()}
     prior = {name: values[None, :] for name, values in posterior.prior.items()}
     before = {"chain": [0], "draw": np.arange(len(next(iter(posterior.prior.values()))))}
     groups = {
         "posterior": dataset(posterior.draws, sampled, steps),
         "sample_stats": dataset(posterior.stats, sampled, steps),
-        "observed_data": dataset(observed, ("run",), rows),
-        "constant_data": dataset(constant, ("run",), rows),
+        "observed_data": dataset(observed, (ROW,), rows),
+        "constant_data": dataset(constant, (ROW,), rows),
         "prior": dataset(prior, sampled, before),
     }
     if chains * draws * len(runs) <= LARGEST_STORED:
         likelihood = {f"ln_{predicts}": posterior.log_likelihood()}
-        groups["log_likelihood"] = dataset(likelihood, (*sampled, "run"), {**steps, **rows})
+        groups["log_likelihood"] = dataset(likelihood, (*sampled, ROW), {**steps, **rows})
     tree = xr.DataTree.from_dict(groups)
     tree.attrs[_ATTRIBUTE] = json.dumps(
         {
@@ -113,6 +115,8 @@ def save(posterior: Posterior, path: Path) -> None:
         If the file cannot be written.
     """
     # Beside the target, since a rename is atomic only within one file system.
+    if not path.name:
+        raise PosteriorError(f"{str(path)!r} is no file", place="save", remedy="Name a file")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         to_tree(posterior).to_netcdf(partial, engine="h5netcdf")
@@ -181,10 +185,10 @@ def load(path: Path) -> dict[str, Any]:
         constant = tree["constant_data"].dataset
         about = meta["runs"]
         named = {name: constant[name] for name in about["variables"]}
-        named |= {name: constant[f"group_{i}"] for i, name in enumerate(about["groups"])}
+        named |= {name: constant[f"group {i}"] for i, name in enumerate(about["groups"])}
         table = pd.DataFrame(
             {name: values.to_numpy() for name, values in named.items()},
-            index=pd.Index(constant["run"].to_numpy(), name=about["index"]),
+            index=pd.Index(constant[ROW].to_numpy(), name=about["index"]),
         )
         fields: dict[str, Any] = {
             "law": Law(meta["card"], meta["place"]),

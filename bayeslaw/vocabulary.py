@@ -101,7 +101,9 @@ VOCABULARY: dict[str, Variable] = {
 ORDERED: tuple[tuple[str, str], ...] = (("N_a", "N"), ("K", "E"))
 
 
-def check_values(values: Mapping[str, float], *, place: str) -> None:
+def check_values(
+    values: Mapping[str, float], *, place: str, typical: Mapping[str, float] | None = None
+) -> None:
     """Refuse a configuration that no run can have.
 
     Parameters
@@ -110,6 +112,8 @@ def check_values(values: Mapping[str, float], *, place: str) -> None:
         Canonical variables.
     place : str
         Where they were given, for messages.
+    typical : mapping, optional
+        A typical run: a count far below both it and anything plausible is in another unit.
 
     Raises
     ------
@@ -124,7 +128,8 @@ def check_values(values: Mapping[str, float], *, place: str) -> None:
                 place=place,
                 remedy=f"{name} is {what.means}",
             )
-        if value < what.smallest_plausible:
+        usual = (typical or {}).get(name, 0.0)
+        if value < min(what.smallest_plausible, 1e-3 * usual):
             raise RequestError(
                 f"{name} = {value:g} {what.unit}",
                 place=place,

@@ -204,7 +204,7 @@ def test_summary_prints_a_table_and_notes_beside(folder: Path) -> None:
     result = bayeslaw("summary", folder / "fit.nc")
     assert result.code == 0
     assert result.out.startswith("chinchilla on 40 runs of runs.csv, 89% intervals")
-    for name in ("alpha", "beta", "noise_df", "informed by", "0.3478"):
+    for name in ("alpha", "beta", "noise_df", "prior's interval", "0.3478"):
         assert name in result.out
     # A short fit is not trusted, and says so where a pipe does not carry it away.
     assert result.err.startswith("error: ")
@@ -289,6 +289,11 @@ def test_optimum_spends_a_budget(folder: Path) -> None:
         (0.3478 * 482.01 / (0.3658 * 2085.43)) ** (1 / 0.7136) * 0.96e23 ** (0.3658 / 0.7136),
         rel=1e-6,
     )
+
+
+def test_the_head_of_an_optimum_says_the_budget(folder: Path) -> None:
+    result = bayeslaw("optimum", folder / "fit.nc", "--train-flops", "1e22")
+    assert "1e22" in result.out.splitlines()[0].replace("1e+22", "1e22")
 
 
 def test_predict_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
@@ -443,7 +448,8 @@ def test_columns_units_and_mapping_say_the_same(
         assert len({runs.fingerprint for runs, _ in caught}) == 1
         assert len(caught) == len(ways)
         assert caught[0][1] == {
-            **{"noise": "student_t", "seed": 1, "chains": 2, "draws": 200, "warmup": 200}
+            **{"noise": "student_t", "seed": 1, "chains": 2, "draws": 200, "warmup": 200},
+            **{"method": "nuts", "hand_over": False},
         }
     else:
         answers = [bayeslaw("predict", folder / "fit.nc", t, *o, "--json").json for t, o in ways]
@@ -649,6 +655,12 @@ def test_a_negative_seed(folder: Path, tmp_path: Path, command: str) -> None:
         "predict": (folder / "fit.nc", runs, "--level", "observation"),
     }
     refused(bayeslaw(command, *options[command], "--seed", -1), "seed = -1")
+
+
+@pytest.mark.usefixtures("no_sampling")
+def test_a_seed_that_is_too_large(folder: Path, tmp_path: Path) -> None:
+    fit = ("fit", folder / "runs.csv", *FIT, "--seed", 10**22, "--out", tmp_path / "out.nc")
+    refused(bayeslaw(*fit), "seed = 1")
 
 
 # --- files that are written -------------------------------------------------------------------

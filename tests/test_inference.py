@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,7 +151,9 @@ def test_the_same_seed_gives_the_same_draws(table: bl.Runs, fitted: bl.Posterior
 
 
 def test_the_callers_jax_settings_stay_as_they_are(table: bl.Runs, fitted: bl.Posterior) -> None:
+    # Fits have been made in this process already: what they left would show here.
     assert not jax.config.jax_enable_x64
+    assert jax.config.jax_compilation_cache_dir == os.environ.get("JAX_COMPILATION_CACHE_DIR")
     before = dict(jax.config.values)
     single = short(table)
     assert dict(jax.config.values) == before

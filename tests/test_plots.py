@@ -238,6 +238,19 @@ def test_a_logarithm_is_refused(posterior: bl.Posterior) -> None:
         bl.plots.band(posterior, "ln(N)")
 
 
+def test_a_table_of_small_models_can_be_drawn(posterior: bl.Posterior) -> None:
+    # Counts that the caller declared to be right, with units={"N": 1}, are.
+    scale = {name: posterior.runs.column(name) / 1e5 for name in ("N", "N_a")}
+    runs = replace(posterior.runs, table=posterior.runs.table.assign(**scale))
+    small = {name: value / 1e5 if name in scale else value for name, value in at_of(posterior)}
+    reference = replace(posterior.reference, at=small)
+    bl.plots.band(replace(posterior, runs=runs, reference=reference), "G")
+
+
+def at_of(posterior: bl.Posterior) -> list[tuple[str, float]]:
+    return list(posterior.reference.at.items())
+
+
 # --- coefficients -----------------------------------------------------------------------------
 
 

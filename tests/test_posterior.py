@@ -378,17 +378,17 @@ def test_groups_and_dimensions(posterior: bl.Posterior, tree: Any) -> None:
     dims = {
         "posterior": ("chain", "draw"),
         "sample_stats": ("chain", "draw"),
-        "observed_data": ("run",),
-        "constant_data": ("run",),
+        "observed_data": ("training_run",),
+        "constant_data": ("training_run",),
         "prior": ("chain", "draw"),
-        "log_likelihood": ("chain", "draw", "run"),
+        "log_likelihood": ("chain", "draw", "training_run"),
     }
     assert set(tree.children) == set(dims)
     for group, expected in dims.items():
         for name, values in tree[group].dataset.data_vars.items():
             assert values.dims == expected, (group, name)
     assert dict(tree["posterior"].sizes) == {"chain": 4, "draw": 1000}
-    assert tree["constant_data"].sizes["run"] == 446
+    assert tree["constant_data"].sizes["training_run"] == 446
     # Raw published coefficients and sampling coordinates both.
     assert {*LETTERS, "a_on", "n_on", "T", "noise_scale"} <= set(tree["posterior"].data_vars)
     assert set(tree["prior"].data_vars) == set(tree["posterior"].data_vars)
@@ -397,7 +397,7 @@ def test_groups_and_dimensions(posterior: bl.Posterior, tree: Any) -> None:
         tree["observed_data"]["ln_loss"], np.log(posterior.runs.column("loss"))
     )
     np.testing.assert_array_equal(tree["constant_data"]["N"], posterior.runs.column("N"))
-    np.testing.assert_array_equal(tree["constant_data"]["run"], posterior.runs.table.index)
+    np.testing.assert_array_equal(tree["constant_data"]["training_run"], posterior.runs.table.index)
 
 
 def test_arviz_understands_it(tree: Any) -> None:
@@ -456,6 +456,17 @@ def test_convergence_is_of_everything_drawn(posterior: bl.Posterior) -> None:
     assert found.divergences == posterior.stats["diverging"].sum() == 0
     assert found.trusted
     assert {note.severity for note in posterior.notes} <= {"info"}
+
+
+def test_one_chain_is_called_one_chain(posterior: bl.Posterior) -> None:
+    from bayeslaw.diagnostics import Convergence
+
+    draws, energy = posterior.draws["alpha"][:1], posterior.stats["energy"][:1]
+    stats = {"energy": energy, "diverging": np.zeros(energy.shape, dtype=bool)}
+    (note,) = Convergence.of({"alpha": draws}, stats).notes()
+    assert note.severity == "error"
+    assert "one chain" in note.message
+    assert "chains=" in note.remedy
 
 
 def test_intervals_do_not_change_the_draws(posterior: bl.Posterior) -> None:

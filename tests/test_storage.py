@@ -221,6 +221,15 @@ def test_groups_of_any_name_come_back(small: bl.Posterior, tmp_path: Path, name:
     assert_same(grouped, bl.Posterior.load(tmp_path / "fit.nc"))
 
 
+@pytest.mark.parametrize("name", ["run", "group_0"])
+def test_variables_of_any_name_come_back(small: bl.Posterior, tmp_path: Path, name: str) -> None:
+    table = small.runs.table.assign(number=1.5, sweep="a")
+    mapped = bl.read_runs(table, columns={name: "number"}, group=["sweep"])
+    posterior = replace(small, runs=mapped)
+    posterior.save(tmp_path / "fit.nc")
+    assert_same(posterior, bl.Posterior.load(tmp_path / "fit.nc"))
+
+
 # --- files that cannot be opened --------------------------------------------------------------
 
 

@@ -146,8 +146,8 @@ def fit(
     noise: Annotated[Noise, typer.Option(help="Scatter around the law.")] = Noise.student_t,
     seed: Seed = 0,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-    draws: Annotated[int, typer.Option(help="Kept draws a chain, in hundreds.")] = 1000,
-    warmup: Annotated[int, typer.Option(help="Adaptation steps, in hundreds.")] = 400,
+    draws: Annotated[int, typer.Option(help="Kept draws a chain, a multiple of 100.")] = 1000,
+    warmup: Annotated[int, typer.Option(help="Adaptation steps, a multiple of 100.")] = 400,
     json: Json = False,
 ) -> None:
     """Fit a law to a table of runs."""
@@ -209,17 +209,16 @@ def _summary(
     show.notes(posterior.notes)
     rows = [
         [
-            name,
+            name if row["informed_by"] == "runs" else f"{name} ({row['informed_by']})",
             row["median"],
             row["low"],
             row["high"],
-            f"{show.number(row['prior_low'])} to {show.number(row['prior_high'])}",
+            f"{row['prior_low']:.2g} to {row['prior_high']:.2g}",
             row["published"],
-            row["informed_by"],
         ]
         for name, row in coefficients.to_dict("index").items()
     ]
-    heads = ["", "median", "low", "high", "prior's interval", "published", "informed by"]
+    heads = ["", "median", "low", "high", "prior's interval", "published"]
     title = (
         f"{posterior.law.name} on {len(posterior.runs)} runs of {posterior.runs.source}, "
         f"{100 * interval:g}% intervals"
@@ -279,7 +278,10 @@ def print_optimum(answer: bl.Optimum) -> None:
     median, low, high = answer.predicted
     rows.append([answer.predicts, median, low, high, None, "", ""])
     heads = ["best", "median", "low", "high", "published", "prior's interval", "draws"]
-    where = ", ".join(f"{name} = {value:.4g}" for name, value in answer.at.items())
+    said = [f"{name} = {value:.4g}" for name, value in answer.at.items()]
+    if answer.budget.train_flops is not None:
+        said.append(f"{answer.budget.train_flops:.4g} FLOPs")
+    where = ", ".join(said)
     show.table(f"At {where}, {100 * answer.probability:g}% intervals", heads, rows)
 
 

@@ -23,7 +23,9 @@ class Budget:
     def __post_init__(self) -> None:
         """Refuse budgets that no run has."""
         flops = self.train_flops
-        if flops is not None and not (math.isfinite(flops) and flops > 0):
+        if flops is not None and not (
+            isinstance(flops, int | float) and math.isfinite(flops) and flops > 0
+        ):
             raise RequestError(
                 f"train_flops = {flops!r}", place="Budget", remedy="Give a positive number"
             )

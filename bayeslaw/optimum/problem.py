@@ -154,7 +154,7 @@ def pose(
     for name in at:
         _known(law, name, "at")
     at = {name: float(value) for name, value in at.items()}
-    vocabulary.check_values(at, place="optimum, at")
+    vocabulary.check_values(at, place="optimum, at", typical=reference.at)
     if free is not None:
         free = list(free)
         for name in free:
