@@ -57,9 +57,7 @@ class Noise:
         from numpyro import distributions as dist
 
         if self.name == "student_t":
-            # Moved and stretched, so that the normalising constant is computed once, not per run.
-            move = dist.transforms.AffineTransform(centre, values["noise_scale"])
-            return dist.TransformedDistribution(dist.StudentT(values["noise_df"]), move)
+            return dist.StudentT(values["noise_df"], centre, values["noise_scale"])
         return dist.Normal(centre, values["noise_scale"])
 
     def draw(

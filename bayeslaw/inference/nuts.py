@@ -94,6 +94,16 @@ def _advance(
     return jax.lax.scan(body, state, None, length=CHUNK)
 
 
+def _thinned(out: list[np.ndarray], thin: int) -> list[np.ndarray]:
+    """One draw of every few; a divergence or a step in between still counts."""
+    if thin == 1:
+        return out
+    kept = [part[thin - 1 :: thin] for part in out]
+    for position, gather in ((1, np.any), (4, np.sum)):
+        kept[position] = gather(out[position].reshape(-1, thin), axis=1)
+    return kept
+
+
 _STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size")
 
 
@@ -109,6 +119,7 @@ def nuts(
     target_accept: float,
     report: Callable[[int], None],
     threads: int,
+    thin: int = 1,
 ) -> Chains:
     """Sample by NUTS.
 
@@ -131,6 +142,8 @@ def nuts(
         Called from this thread with the number of iterations done by all chains.
     threads : int
         How many chains run at once.
+    thin : int
+        Iterations for each kept draw; a divisor of ``CHUNK``.
 
     Returns
     -------
@@ -153,11 +166,11 @@ def nuts(
             shared = (density, data, centre, matrix, start, target_accept)
             state = _begin(*shared, warmup=warmup)
             kept = []
-            for chunk in range((warmup + draws) // CHUNK):
+            for chunk in range((warmup + draws * thin) // CHUNK):
                 if stop.is_set():
                     break
                 state, out = _advance(*shared, state, warmup=warmup)
-                out = [np.asarray(part) for part in out]
+                out = _thinned([np.asarray(part) for part in out], thin)
                 if chunk >= warmup // CHUNK:
                     kept.append(out)
                 done[chain] += CHUNK
