@@ -130,6 +130,8 @@ def find_mode(
 def _starts(
     density: Density, data: Data, priors: Mapping[str, Prior], seed: int, starts: int
 ) -> list[np.ndarray]:
+    # Taken apart as NumPy's: every slice of a JAX array is a call of its own.
+    data = jax.device_get(data)
     rng = np.random.default_rng(seed)
     points = [{name: prior.median for name, prior in priors.items()}]
     while len(points) < starts:
