@@ -395,6 +395,38 @@ def test_a_variable_that_never_varies_leaves_its_coefficients_to_the_prior(
     assert (posterior.summary()["informed_by"] == "runs").all()
 
 
+@pytest.mark.xfail(strict=True, reason="below the other terms, the likelihood sees another total")
+@pytest.mark.parametrize("constant", ["N", "D"])
+def test_a_constant_variable_is_no_reason_for_divergences(
+    table: bl.Runs, fitted: bl.Posterior, constant: str
+) -> None:
+    # The term of a constant variable trades against the floor over the whole of their priors, at
+    # a total that the runs fix.
+    design = {**table.columns(["N", "D"]), constant: np.full(60, 1e10)}
+    flat = bl.simulate("chinchilla", design=design, noise=0.01, seed=3)
+    assert "divergences" not in codes(bl.fit(flat, "chinchilla", seed=1))
+
+
+def test_of_a_thinned_chain_every_divergence_and_step_still_counts() -> None:
+    iterations = np.arange(100)
+    out = [
+        np.stack([iterations, -iterations], axis=1).astype(float),  # x
+        iterations == 41,  # diverging
+        iterations * 1.0,  # energy
+        iterations * 1.0,  # lp
+        np.full(100, 7),  # steps
+        iterations * 1.0,  # acceptance
+        np.full(100, 0.3),  # step size
+    ]
+    x, diverging, energy, lp, steps, acceptance, size = SAMPLER._thinned(out, 4)
+    assert x[:, 0].tolist() == list(range(3, 100, 4))
+    assert energy.tolist() == lp.tolist() == acceptance.tolist() == x[:, 0].tolist()
+    assert np.flatnonzero(diverging).tolist() == [10]
+    assert steps.tolist() == [28] * 25
+    assert size.tolist() == [0.3] * 25
+    assert SAMPLER._thinned(out, 1) is out
+
+
 # --- mode and whitening ----------------------------------------------------------------------
 
 
