@@ -75,7 +75,7 @@ class Convergence:
         chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
             return cls(rhat, bulk, tail, chains=chains)
-        bfmi = float(np.min(array_stats.bfmi(stats["energy"], **axes)))
+        bfmi = smallest_bfmi(stats["energy"])
         return cls(rhat, bulk, tail, int(np.sum(stats["diverging"])), bfmi, chains)
 
     @property
@@ -128,6 +128,24 @@ class Convergence:
                 Note("bfmi", "error", f"E-BFMI is {self.bfmi:.2f}, below {SMALLEST_BFMI}", more)
             )
         return tuple(found)
+
+
+def smallest_bfmi(energy: np.ndarray) -> float:
+    """Energy Bayesian fraction of missing information of the worst chain.
+
+    Parameters
+    ----------
+    energy : ndarray of shape (chains, iterations)
+        Energies of consecutive iterations.
+
+    Returns
+    -------
+    float
+        The smallest.
+    """
+    from arviz_stats.base import array_stats
+
+    return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
 
 
 def design_notes(runs: Runs, law: Law) -> tuple[Note, ...]:

@@ -76,8 +76,11 @@ class Posterior:
     @cached_property
     def convergence(self) -> Convergence:
         """Diagnostics of everything that was drawn."""
-        sampler = self.stats if self.settings["method"] == "nuts" else None
-        return Convergence.of(self.draws, sampler)
+        if self.settings["method"] != "nuts":
+            return Convergence.of(self.draws)
+        found = Convergence.of(self.draws, self.stats)
+        # The sampler's own, from all iterations, where the draws are thinned.
+        return replace(found, bfmi=self.settings.get("bfmi", found.bfmi))
 
     @property
     def trusted(self) -> bool:

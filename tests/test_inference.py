@@ -395,7 +395,6 @@ def test_a_variable_that_never_varies_leaves_its_coefficients_to_the_prior(
     assert (posterior.summary()["informed_by"] == "runs").all()
 
 
-@pytest.mark.xfail(strict=True, reason="below the other terms, the likelihood sees another total")
 @pytest.mark.parametrize("constant", ["N", "D"])
 def test_a_constant_variable_is_no_reason_for_divergences(
     table: bl.Runs, fitted: bl.Posterior, constant: str

@@ -20,7 +20,7 @@ from bayeslaw.numpyro_model import Data, Model
 
 # The floor's prior is followed this many standard deviations down; below, its log density goes on
 # as a straight line, so that a T below the sum of the other terms is steeply unlikely, never NaN.
-_DEEPEST = 10.0
+_DEEPEST = 4.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class Density:
         scalar array
             Finite for finite coordinates.
         """
-        normal, change = self._normal(dict(zip(self.model.sampled, z, strict=True)), data, jnp)
+        moved = dict(zip(self.model.sampled, z, strict=True))
+        normal, change, floor = self._normal(moved, data, jnp)
         sites = {self.model.site(name): value for name, value in normal.items()}
-        return potential_energy(self.model, (data,), {}, sites) + change
+        return potential_energy(self.model, (data,), {"floor": floor}, sites) + change
 
     def constrain(self, z: Any, data: Data) -> dict[str, np.ndarray]:
         """Everything that is reported of a set of points.
@@ -70,7 +71,7 @@ class Density:
             Raw coefficients and noise parameters by name, prior coordinates by site, and T.
         """
         moved = dict(zip(self.model.sampled, np.moveaxis(np.asarray(z), -1, 0), strict=True))
-        normal, _ = self._normal(moved, data, np)
+        normal, _, _ = self._normal(moved, data, np)
         values = self._values(normal, data, np)
         sites = {self.model.site(name): value for name, value in values.items()}
         floor = self.model.form.floor
@@ -106,27 +107,30 @@ class Density:
 
     def _normal(
         self, moved: Mapping[str, Any], data: Data, xp: ModuleType
-    ) -> tuple[dict[str, Any], Any]:
-        """Coordinates with normal priors, and what the change of variables adds."""
+    ) -> tuple[dict[str, Any], Any, Any]:
+        """Coordinates with normal priors, what the change of variables adds, and the floor."""
         form = self.model.form
         floor = form.floor
         if floor is None:
-            return dict(moved), 0.0
+            return dict(moved), 0.0, None
         values = self._values({n: v for n, v in moved.items() if n != floor}, data, xp)
         raw = self.model.raw(values, data, xp)
         others = form.predict(data.at, {**raw, floor: 0.0}, xp)
         offset, slope = form.line(floor, {**form.in_letters(data.at, xp), **raw}, data.scale, xp)
-        share = offset + slope * (moved[floor] * data.scale - others)
+        # The likelihood sees T itself, also where T is below the other terms: only the prior
+        # speaks against that, and its slope is one that a trajectory can turn on.
+        below = moved[floor] * data.scale - others
+        share = offset + slope * below
         # From T to what the prior is stated on: nothing where that is the share of the scale.
         volume = -xp.log(xp.abs(slope * data.scale))
         centre, scale, low = data.priors[floor]
         if dict(self.model.families)[floor] == "normal":
-            return {**moved, floor: share}, volume
+            return {**moved, floor: share}, volume, below
         least = xp.exp(centre - _DEEPEST * scale)
         above = xp.maximum(share - low, least)
         steepness = xp.maximum(_DEEPEST / scale - 1.0, 1.0) / least
         change = steepness * xp.maximum(least - (share - low), 0.0) + xp.log(above)
-        return {**moved, floor: xp.log(above)}, change + volume
+        return {**moved, floor: xp.log(above)}, change + volume, below
 
     def _values(self, normal: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
         """From coordinates with normal priors to what the priors are stated on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import Any, Literal
 
@@ -265,7 +265,7 @@ def _nuts(
             thin=thin,
         )
         values = density.constrain(chains.z, numbers)
-        convergence = Convergence.of(values, chains.stats)
+        convergence = replace(Convergence.of(values, chains.stats), bfmi=chains.bfmi)
         if convergence.trusted:
             break
         # Where the curvature at the mode says little of the whole, the first draws say more.
@@ -277,7 +277,13 @@ def _nuts(
             f"coordinates whitened by the first, and one in {RETRY_THIN} kept, do"
         )
         notes = (Note("second_attempt", "info", text),)
-    found = {"method": "nuts", "attempts": attempts, "target_accept": target, "thin": thin}
+    found = {
+        "method": "nuts",
+        "attempts": attempts,
+        "target_accept": target,
+        "thin": thin,
+        "bfmi": chains.bfmi,
+    }
     return Sampled(values, chains.stats, notes, found)
 
 

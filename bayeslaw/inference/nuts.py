@@ -14,6 +14,7 @@ import numpy as np
 from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
+from bayeslaw.diagnostics import smallest_bfmi
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import value_and_gradient
 from bayeslaw.inference.whitening import Whitening
@@ -33,10 +34,13 @@ class Chains:
         Draws in sampling coordinates.
     stats : dict of str to ndarray of shape (chains, draws)
         ArviZ's names: diverging, energy, lp, n_steps, acceptance_rate, step_size.
+    bfmi : float
+        Smallest E-BFMI over the chains, from all iterations: thinning would hide a low one.
     """
 
     z: np.ndarray
     stats: dict[str, np.ndarray]
+    bfmi: float
 
 
 def _kernel(
@@ -156,6 +160,7 @@ def nuts(
     starts = np.asarray(jax.random.normal(keys[0], (chains, size), dtype=float))
     chain_keys = jax.random.split(keys[1], chains)
     stop, done = threading.Event(), [0] * chains
+    energies: list[list[np.ndarray]] = [[] for _ in range(chains)]
 
     def run(chain: int) -> list[Any]:
         # JAX's precision is a setting of each thread; its cache, of the process.
@@ -170,9 +175,10 @@ def nuts(
                 if stop.is_set():
                     break
                 state, out = _advance(*shared, state, warmup=warmup)
-                out = _thinned([np.asarray(part) for part in out], thin)
                 if chunk >= warmup // CHUNK:
-                    kept.append(out)
+                    parts = [np.asarray(part) for part in out]
+                    energies[chain].append(parts[2])
+                    kept.append(_thinned(parts, thin))
                 done[chain] += CHUNK
             return [np.concatenate(parts) for parts in zip(*kept, strict=True)]
 
@@ -187,4 +193,5 @@ def nuts(
         x, *stats = (np.stack(parts) for parts in zip(*(f.result() for f in futures), strict=True))
     report(sum(done))
     named = dict(zip(_STATS, stats, strict=True))
-    return Chains(centre + x @ matrix.T, named)
+    bfmi = smallest_bfmi(np.stack([np.concatenate(parts) for parts in energies]))
+    return Chains(centre + x @ matrix.T, named, bfmi)
