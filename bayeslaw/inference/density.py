@@ -7,6 +7,7 @@ a hundred times better than any single term, and in T that ridge is straight.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -21,6 +22,10 @@ from bayeslaw.numpyro_model import Data, Model
 # The floor's prior is followed this many standard deviations down; below, its log density goes on
 # as a straight line, so that a T below the sum of the other terms is steeply unlikely, never NaN.
 _DEEPEST = 4.0
+
+# NumPyro keeps its handlers in one stack for all threads: two tables of different shapes may not be
+# traced at once. Compiled code never comes here.
+_TRACING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Density:
         moved = dict(zip(self.model.sampled, z, strict=True))
         normal, change, floor = self._normal(moved, data, jnp)
         sites = {self.model.site(name): value for name, value in normal.items()}
-        return potential_energy(self.model, (data,), {"floor": floor}, sites) + change
+        with _TRACING:
+            return potential_energy(self.model, (data,), {"floor": floor}, sites) + change
 
     def constrain(self, z: Any, data: Data) -> dict[str, np.ndarray]:
         """Everything that is reported of a set of points.
