@@ -244,8 +244,9 @@ def whole_exponent(node: ast.expr) -> int | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = whole_exponent(node.operand)
         return None if inner is None else -inner
-    whole = isinstance(node, ast.Constant) and float(node.value).is_integer()  # type: ignore[arg-type]
-    return int(node.value) if whole else None  # type: ignore[attr-defined]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return int(node.value) if float(node.value).is_integer() else None
+    return None
 
 
 def _value(node: ast.expr, values: Mapping[str, Any], xp: ModuleType, text: str) -> Any:
