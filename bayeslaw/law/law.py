@@ -80,6 +80,7 @@ class Law:
                 )
         self.form.check()
         _ = self.coefficients, self.optimum, self.checks, self.cost, self.ratios, self.units
+        _ = self.year
 
     def __repr__(self) -> str:
         """Name and formula, briefly."""
@@ -99,6 +100,11 @@ class Law:
     def source(self) -> str:
         """Where the law was published."""
         return str(self.card.get("source", ""))
+
+    @property
+    def year(self) -> int | None:
+        """When it was published; None where no year is stated."""
+        return reading.read_year(self.card, self.place)
 
     @property
     def status(self) -> str:

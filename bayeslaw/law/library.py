@@ -86,7 +86,7 @@ def laws() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a law: title, what it predicts, variables, number of parameters, status, source.
+        A row a law: title, year, what it predicts, variables, number of parameters, status, source.
     """
     import pandas as pd
 
@@ -94,6 +94,7 @@ def laws() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "title": [one.title for one in loaded],
+            "year": pd.array([one.year for one in loaded], dtype="Int64"),
             "predicts": [one.predicts for one in loaded],
             "variables": [", ".join(one.variables) for one in loaded],
             "parameters": [len(one.parameters) for one in loaded],

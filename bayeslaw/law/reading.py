@@ -14,9 +14,9 @@ from bayeslaw.law.priors import Prior
 STATUSES = ("verified", "secondary", "inferred", "own")
 ROLES = ("floor",)
 _TOP = (
-    *("name", "aliases", "title", "source", "paper", "status", "predicts", "notes", "formula"),
-    *("terms", "cost", "variables", "units", "parameters", "coefficients", "design", "optimum"),
-    "checks",
+    *("name", "aliases", "title", "source", "paper", "year", "status", "predicts", "notes"),
+    *("formula", "terms", "cost", "variables", "units", "parameters", "coefficients", "design"),
+    *("optimum", "checks"),
 )
 
 
@@ -136,6 +136,32 @@ def read_terms(card: Mapping[str, Any], place: str) -> tuple[str, ...]:
         If it is no list of names.
     """
     return tuple(_list(card, "terms", place, str))
+
+
+def read_year(card: Mapping[str, Any], place: str) -> int | None:
+    """When the law was published.
+
+    Parameters
+    ----------
+    card : mapping
+        The card.
+    place : str
+        Its name, for messages.
+
+    Returns
+    -------
+    int or None
+        None where the card does not say.
+
+    Raises
+    ------
+    CardError
+        If it is no year.
+    """
+    year = card.get("year")
+    if year is None or (type(year) is int and 1900 < year < 2100):
+        return year
+    raise CardError(f"year = {year!r}", place=place, remedy="Write year = 2025")
 
 
 def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[str, Letter]:
