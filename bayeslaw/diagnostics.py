@@ -106,13 +106,15 @@ class Convergence:
         elif bad:
             top = max(bad, key=lambda name: self.rhat[name])
             said = f"R-hat of {what} is {self.rhat[top]:.3f} for {top}"
-            found.append(Note("rhat", "error", f"{said}, above {LARGEST_RHAT} for {bad}", more))
+            found.append(
+                Note("rhat", "error", f"{said}, above {LARGEST_RHAT} for {', '.join(bad)}", more)
+            )
         for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
             bad = [name for name, value in sizes.items() if not value > SMALLEST_ESS]
             if bad:
                 low = min(bad, key=lambda name: sizes[name])
                 said = f"{kind} ESS of {what} is {sizes[low]:.0f} for {low}"
-                text = f"{said}, below {SMALLEST_ESS:.0f} for {bad}"
+                text = f"{said}, below {SMALLEST_ESS:.0f} for {', '.join(bad)}"
                 found.append(Note(f"ess_{kind}", "error", text, more))
         if self.divergences:
             found.append(

@@ -10,6 +10,7 @@ from bayeslaw import vocabulary
 from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.law import Law
 from bayeslaw.law.card import Letter
+from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.library import law as load_law
 from bayeslaw.notes import Note
 from bayeslaw.runs import Runs
@@ -47,19 +48,22 @@ def design(law: str | Law, kind: str, rows: int, *, seed: int = 0) -> dict[str, 
     ------
     RequestError
         If there is no such design, or the card lacks a range or base value.
+    CardError
+        If a letter's range says nothing definite of a variable.
     """
     one, rng = load_law(law), np.random.default_rng(whole(seed, "seed", place="design"))
     if kind not in DESIGNS:
         raise RequestError(f"unknown design {kind!r}", remedy=nearest(kind, DESIGNS))
     whole(rows, "rows", place="design", least=1)
     for name, letter in one.letters.items():
-        if letter.range is None or letter.is_.text not in one.variables:
+        if letter.range is None:
             raise RequestError(
-                f"the card of {one.name} states no range of {name} as a variable of its own",
+                f"the card of {one.name} states no range of {name}",
                 remedy="Give a table of configurations instead of a design",
             )
     chosen = _independent(one, rows, rng) if kind == "independent" else _singly(one, rows, rng)
-    return {one.letters[name].is_.text: values for name, values in chosen.items()}
+    canonical = to_canonical(one.letters, chosen, one.place)
+    return {name: canonical[name] for name in one.variables}
 
 
 def _independent(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -72,7 +76,7 @@ def _independent(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.
         for bound in law.ratios:
             ratio = chosen[bound.letter] / chosen[bound.over]
             again |= (ratio < bound.low) | (ratio > bound.high)
-        named = {law.letters[name].is_.text: values for name, values in chosen.items()}
+        named = to_canonical(law.letters, chosen, law.place)
         for small, large in vocabulary.ORDERED:
             if {small, large} <= set(named):
                 again |= named[small] > named[large]

@@ -59,7 +59,7 @@ def test_chains_at_different_places_are_not() -> None:
     (note,) = (note for note in found.notes() if note.code == "rhat")
     assert note.severity == "error"
     assert f"R-hat of the fit is {found.rhat['beta']:.3f} for beta" in note.message
-    assert "['beta']" in note.message
+    assert note.message.endswith("for beta")
     assert note.remedy
     assert found.rhat["beta"] > 1.2
 
@@ -86,7 +86,7 @@ def test_few_effective_draws_are_not_trusted() -> None:
     (note,) = (note for note in found.notes() if note.code == "ess_bulk")
     assert note.severity == "error"
     assert f"bulk ESS of the fit is {found.ess_bulk['slow']:.0f} for slow" in note.message
-    assert "below 400 for ['slow']" in note.message
+    assert "below 400 for slow" in note.message
 
 
 def test_tails_are_looked_at_by_themselves() -> None:
@@ -120,7 +120,7 @@ def test_draws_that_are_no_numbers_are_never_trusted() -> None:
     found = Convergence.of({"alpha": draws, "beta": normals(2)})
     assert not found.trusted
     assert codes(found.notes()) == ["rhat", "ess_bulk", "ess_tail"]
-    assert all("['alpha']" in note.message for note in found.notes())
+    assert all(note.message.endswith("for alpha") for note in found.notes())
 
 
 def test_a_quantity_that_never_varies_is_no_trouble() -> None:

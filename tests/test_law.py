@@ -183,13 +183,19 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "the priors of A, alpha are stated on each other in a circle",
         "none of the others",
     ),
-    "square": (
-        {"parameters__A__on": "A**2"},
+    "square and more": (
+        {"parameters__A__on": "A**2 + A"},
         "t.toml, [parameters] A, on",
-        "'A**2' is not affine in 'A'",
-        "u + v*A",
+        "'A**2 + A' is neither affine in 'A' nor a power of it",
+        "u + v*A or v*A**w",
     ),
-    "without itself": ({"parameters__A__on": "N"}, "[parameters] A, on", "not affine", "u + v*A"),
+    "a power that may be negative": (
+        {"parameters__A__on": "A**2 / N", "parameters__A__prior": NORMAL},
+        "t.toml, [parameters] A, prior",
+        "stated on a power of 'A'",
+        "lognormal",
+    ),
+    "without itself": ({"parameters__A__on": "N"}, "[parameters] A, on", "affine", "u + v*A"),
     "unknown name in on": (
         {"parameters__A__on": "size / lss"},
         "t.toml, [parameters] A, on",
@@ -325,13 +331,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "unknown prior family ['normal']",
         "'normal'",
     ),
-    "logarithm": ({"parameters__A__on": "ln(A)"}, "[parameters] A, on", "not affine", "u + v*A"),
-    "absolute value": (
-        {"parameters__A__on": "abs(A)"},
-        "t.toml, [parameters] A, on",
-        "'abs(A)' is not affine in 'A'",
-        "u + v*A",
-    ),
+    "logarithm": ({"parameters__A__on": "ln(A)"}, "[parameters] A, on", "affine", "u + v*A"),
     "on reads the floor": (
         {"parameters__A__on": "size / E"},
         "t.toml, [parameters] A, on",
@@ -631,8 +631,21 @@ def test_with_priors_names_what_is_wrong() -> None:
         law.with_priors(alfa=LOGNORMAL)
     with pytest.raises(CardError, match=r"\[parameters\] E: unknown prior family 'gamma'"):
         law.with_priors(E={"family": "gamma"})
-    with pytest.raises(CardError, match=r"not affine in 'A'"):
-        law.with_priors(A={**LOGNORMAL, "on": "A**2"})
+    with pytest.raises(CardError, match=r"neither affine in 'A'"):
+        law.with_priors(A={**LOGNORMAL, "on": "A**2 + 1"})
+
+
+def test_a_prior_may_be_stated_on_a_power() -> None:
+    """(A/N)**alpha as a share of the loss fixes A: written out, A = N * (share*loss)**(1/alpha)."""
+    law = bl.Law.from_formula(
+        "E + (A/N)**alpha",
+        variables=["N"],
+        priors={"A": {**LOGNORMAL, "on": "(A/N)**alpha / loss"}},
+    )
+    on = {"E": 0.6, "A": 0.1, "alpha": 0.3}
+    raw = law.form.to_raw(on, {"N": 1e9}, 3.0)
+    assert raw["A"] == pytest.approx(1e9 * (0.1 * 3.0) ** (1 / 0.3), rel=1e-12)
+    assert law.form.to_on(raw, {"N": 1e9}, 3.0) == pytest.approx(on, rel=1e-12)
 
 
 # --- a formula of one's own ------------------------------------------------------------------

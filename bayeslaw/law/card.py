@@ -101,10 +101,13 @@ class Optimum:
         Canonical variables that are free unless they are fixed.
     report : tuple of str
         Expressions over canonical variables that an answer reports.
+    sense : {"min", "max"}
+        Whether less or more of the predicted quantity is better.
     """
 
     free: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
+    sense: str = "min"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ paper's *raw* coefficients, and the quantities that the priors are stated *on*, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -37,14 +37,14 @@ class Form:
     floor : str or None
         The additive irreducible parameter.
     place : str
-        The card's name, for messages.
+        The card's name, for messages; two forms that differ only here are one.
     """
 
     formula: Formula
     letters: tuple[tuple[str, Expression], ...]
     on: tuple[tuple[str, Expression], ...]
     floor: str | None
-    place: str = ""
+    place: str = field(default="", compare=False)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -208,8 +208,7 @@ class Form:
         letters = self.in_letters(at, xp)
         for name in self.order:
             if name in on:
-                offset, slope = self.line(name, {**letters, **raw}, scale, xp)
-                raw[name] = (on[name] - offset) / slope
+                raw[name] = self._solve(name, on[name], {**letters, **raw}, scale, xp)
         return {name: raw[name] for name in self.parameters if name in raw}
 
     def to_on(
@@ -257,12 +256,70 @@ class Form:
         tuple of array
             Its ``on`` is offset + slope * parameter.
         """
-        expression = dict(self.on)[name]
-        if expression.text == name:
-            return 0.0, 1.0
-        at_zero = expression(self.scope({**known, name: 0.0}, scale, xp), xp)
-        at_one = expression(self.scope({**known, name: 1.0}, scale, xp), xp)
+        at_zero, at_one = self._on_at(name, (0.0, 1.0), known, scale, xp)
         return at_zero, at_one - at_zero
+
+    def _solve(
+        self, name: str, wanted: Any, known: Mapping[str, Any], scale: Any, xp: ModuleType
+    ) -> Any:
+        """The parameter at which its ``on`` takes a value."""
+        if dict(self.on)[name].text == name:
+            return wanted
+        if name in self.powers:
+            at_one, at_two = self._on_at(name, (1.0, 2.0), known, scale, xp)
+            return xp.exp(np.log(2.0) * xp.log(wanted / at_one) / xp.log(at_two / at_one))
+        offset, slope = self.line(name, known, scale, xp)
+        return (wanted - offset) / slope
+
+    def _on_at(
+        self,
+        name: str,
+        values: Iterable[Any],
+        known: Mapping[str, Any],
+        scale: Any,
+        xp: ModuleType,
+    ) -> tuple[Any, ...]:
+        """What a parameter's prior is stated on, at some values of the parameter."""
+        expression = dict(self.on)[name]
+        return tuple(
+            expression(self.scope({**known, name: value}, scale, xp), xp) for value in values
+        )
+
+    @cached_property
+    def powers(self) -> frozenset[str]:
+        """Parameters whose ``on`` is a power of them, times anything else.
+
+        Raises
+        ------
+        CardError
+            If an ``on`` is neither that nor affine in its parameter.
+        """
+        # Arbitrary positive numbers: either property holds everywhere or is wrong.
+        columns = {name: 1.3 + 0.1 * i for i, name in enumerate(self.canonical)}
+        raw = {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
+        known = {**self.in_letters(columns), **raw}
+        found = set()
+        for name in self.order:
+            steps = np.array([0.0, 0.5, 1.0, 2.0, -1.0, 4.0])
+            with np.errstate(all="ignore"):
+                (values,) = self._on_at(name, (steps,), known, 1.7, np)
+                values = np.broadcast_to(np.asarray(values, dtype=float), steps.shape)
+                slope = values[2] - values[0]
+                line = np.isfinite(slope) and slope != 0
+                line &= np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
+                # Halves and doubles: equal ratios mean a power.
+                ratios = values[[2, 3, 5]] / values[[1, 2, 3]]
+                power = (values[[1, 2, 3, 5]] > 0).all() and abs(ratios[0] - 1) > 1e-9
+                power &= np.allclose(ratios, ratios[0], rtol=1e-9)
+            if not line and not power:
+                raise CardError(
+                    f"{dict(self.on)[name].text!r} is neither affine in {name!r} nor a power of it",
+                    place=f"{self.place}, [parameters] {name}, on",
+                    remedy=f"State the prior on something of the form u + v*{name} or v*{name}**w",
+                )
+            if not line:
+                found.add(name)
+        return frozenset(found)
 
     def tied_to(self, constant: frozenset[str]) -> frozenset[str]:
         """Parameters that a table in which some variables never vary cannot inform.
@@ -304,31 +361,16 @@ class Form:
         Raises
         ------
         CardError
-            If an ``on`` is not affine in its own parameter, or the floor is not additive.
+            If an ``on`` cannot be solved for its own parameter, or the floor is not additive.
         """
-        # Arbitrary positive numbers: both properties hold everywhere or are wrong.
-        columns = {name: 1.3 + 0.1 * i for i, name in enumerate(self.canonical)}
-        raw = {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
-        known = {**self.in_letters(columns), **raw}
-        for name in self.order:
-            expression = dict(self.on)[name]
-            steps = np.array([0.0, 0.5, 1.0, 2.0, -1.0])
-            with np.errstate(all="ignore"):
-                scope = self.scope({**known, name: steps}, 1.7)
-                values = np.broadcast_to(np.asarray(expression(scope), dtype=float), (5,))
-                slope = values[2] - values[0]
-                straight = np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
-            if not straight or slope == 0 or not np.isfinite(slope):
-                raise CardError(
-                    f"{expression.text!r} is not affine in {name!r}",
-                    place=f"{self.place}, [parameters] {name}, on",
-                    remedy="State the prior on something of the form u + v*" + name,
-                )
+        _ = self.powers
         if self.floor is not None:
+            columns = {name: 1.3 + 0.1 * i for i, name in enumerate(self.canonical)}
+            raw = {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
             low, high = (
                 float(self.predict(columns, {**raw, self.floor: value})) for value in (0.0, 1.0)
             )
-            if not np.isclose(high - low, 1.0, rtol=1e-9):
+            if not np.isclose(high - low, 1.0, rtol=1e-9) or self.floor in self.powers:
                 raise CardError(
                     f"{self.floor!r} has the role 'floor' but is not added to the prediction",
                     place=f"{self.place}, [parameters] {self.floor}",

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from bayeslaw import vocabulary
 from bayeslaw.cost import COSTS, Cost
 from bayeslaw.errors import CardError, RequestError, nearest
 from bayeslaw.formula import Formula
 from bayeslaw.law import card as cards, reading
+from bayeslaw.law.constrain import constrained
 from bayeslaw.law.form import SCALE, Form
+from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.roles import default_parameters
 
 # Names that draws have besides a law's own.
@@ -79,6 +82,14 @@ class Law:
                     remedy=nearest(term, lines),
                 )
         self.form.check()
+        for name in self.form.powers:
+            prior = self.parameters[name].prior
+            if prior.family != "lognormal" or prior.low < 0:
+                raise CardError(
+                    f"the prior {prior} may be negative, but it is stated on a power of {name!r}",
+                    place=f"{self.place}, [parameters] {name}, prior",
+                    remedy="Make it lognormal, or state it on something affine",
+                )
         _ = self.coefficients, self.optimum, self.checks, self.cost, self.ratios, self.units
         _ = self.year
 
@@ -194,6 +205,37 @@ class Law:
         """Canonical variables that the law reads."""
         return self.form.canonical
 
+    @cached_property
+    def middle(self) -> dict[str, float]:
+        """The middle of the paper's runs by canonical variable, where every letter has a range."""
+        values = {}
+        for name, letter in self.letters.items():
+            if letter.range is None:
+                return {}
+            low, high = letter.range
+            zero = vocabulary.variable(letter.is_.text).includes_zero or low <= 0
+            values[name] = (low + high) / 2 if zero else float(np.sqrt(low * high))
+        found = to_canonical(self.letters, values, self.place)
+        return {name: float(found[name]) for name in self.variables}
+
+    def at_medians(self, at: Mapping[str, float], scale: float) -> dict[str, float]:
+        """Coefficients where every prior has its median: an example where none was published.
+
+        Parameters
+        ----------
+        at : mapping
+            Canonical variables of the reference run.
+        scale : float
+            Reference value of the predicted quantity.
+
+        Returns
+        -------
+        dict of str to float
+            Raw coefficients.
+        """
+        on = {name: entry.prior.median for name, entry in self.parameters.items()}
+        return {name: float(value) for name, value in self.form.to_raw(on, at, scale).items()}
+
     def published(self, name: str | None = None) -> dict[str, float]:
         """A published coefficient set.
 
@@ -287,6 +329,30 @@ class Law:
                 card["parameters"][name]["on"] = entry.pop("on")
             card["parameters"][name]["prior"] = entry
         return Law(card, self.place)
+
+    def constrain(self, *constraints: str) -> Law:
+        """The same law with parameters fixed, or tied to each other.
+
+        Parameters that no longer have an effect go too, and so do variables: ``zhao2025`` under
+        ``"e = 0", "f = 0", "m = 0", "n = 0", "c = 0"`` has five parameters and reads N and D.
+
+        Parameters
+        ----------
+        *constraints : str
+            Such as ``"k = 0"``, ``"alpha = 0.5"`` or ``"alpha = beta"``.
+
+        Returns
+        -------
+        Law
+            A new law, to fit and to compare. It keeps the published sets that satisfy the
+            constraints.
+
+        Raises
+        ------
+        RequestError
+            If a constraint cannot be read or names what is no parameter.
+        """
+        return Law(constrained(self, constraints), self.place)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Law:

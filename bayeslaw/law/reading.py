@@ -13,6 +13,7 @@ from bayeslaw.law.priors import Prior
 
 STATUSES = ("verified", "secondary", "inferred", "own")
 ROLES = ("floor",)
+SENSES = ("min", "max")
 _TOP = (
     *("name", "aliases", "title", "source", "paper", "year", "status", "predicts", "notes"),
     *("formula", "terms", "cost", "variables", "units", "parameters", "coefficients", "design"),
@@ -330,8 +331,11 @@ def read_optimum(card: Mapping[str, Any], canonical: Iterable[str], place: str) 
         If a name is not a variable of the law.
     """
     here, entry = f"{place}, [optimum]", _table(card, "optimum", place)
-    _known(entry, ("free", "report"), here)
+    _known(entry, ("free", "report", "sense"), here)
     canonical = list(canonical)
+    sense = _text(entry, "sense", here, "min")
+    if sense not in SENSES:
+        raise CardError(f"sense = {sense!r}", place=here, remedy='It is "min" or "max"')
     free = tuple(_list(entry, "free", here, str))
     report = tuple(_list(entry, "report", here, str)) or free
     for name in free:
@@ -343,7 +347,7 @@ def read_optimum(card: Mapping[str, Any], canonical: Iterable[str], place: str) 
             if name not in canonical:
                 remedy = nearest(name, canonical)
                 raise CardError(f"{name!r} is no variable of the law", place=here, remedy=remedy)
-    return Optimum(free, report)
+    return Optimum(free, report, sense)
 
 
 def read_ratios(

@@ -28,10 +28,12 @@ def optimum(
     free: Iterable[str] | None = None,
     interval_probability: float = INTERVAL,
 ) -> Optimum:
-    """Minimise the law over its free variables, draw by draw.
+    """Find the law's best configuration, draw by draw.
 
-    A variable is fixed by ``at``, freed by the card or by ``free``, and freed by the budget if its
-    cost formula mentions it. Anything else is held at the reference run, and a note says so.
+    Best is where the predicted quantity is least, or largest where the card says that more of it
+    is better. A variable is fixed by ``at``, freed by the card or by ``free``, and freed by the
+    budget if its cost formula mentions it. Anything else is held at the reference run, and a note
+    says so.
 
     Parameters
     ----------
@@ -210,8 +212,9 @@ def _refuse_unbounded(
     if not lost:
         return
     predicts = posterior.law.predicts
+    moves = "falls" if posterior.law.optimum.sense == "min" else "rises"
     raise RequestError(
-        f"{posterior.law.name} has no best {' and '.join(lost)}: its {predicts} falls for ever "
+        f"{posterior.law.name} has no best {' and '.join(lost)}: its {predicts} {moves} for ever "
         f"along {'it' if len(lost) == 1 else 'them'} in "
         f"{100 * max(shares[name] for name in lost):.0f}% of draws",
         place="optimum",

@@ -38,6 +38,8 @@ class Problem:
         The variable that follows from the others because the budget is spent.
     cost : Expression or None
         What is spent, over canonical variables.
+    sense : {"min", "max"}
+        Whether less or more of the predicted quantity is better.
     """
 
     form: Form
@@ -45,6 +47,7 @@ class Problem:
     logarithmic: tuple[bool, ...]
     spent: str | None = None
     cost: Expression | None = None
+    sense: str = "min"
 
     def columns(
         self, x: Any, fixed: Mapping[str, Any], budget: Any, xp: ModuleType
@@ -151,8 +154,10 @@ def pose(
         If a variable is unknown, both fixed and free, or outside its domain, or if the question has
         no bounded answer.
     """
+    priced = law.cost.expression.names if budget.train_flops is not None else frozenset[str]()
     for name in at:
-        _known(law, name, "at")
+        if name not in priced:
+            _known(law, name, "at")
     at = {name: float(value) for name, value in at.items()}
     vocabulary.check_values(at, place="optimum, at", typical=reference.at)
     if free is not None:
@@ -169,9 +174,17 @@ def pose(
     chosen = [name for name in wanted if name not in at]
     spent = None
     if budget.train_flops is not None:
-        priced = [name for name in law.variables if name in law.cost.expression.names]
-        chosen += [name for name in priced if name not in at and name not in chosen]
-        spent = _spent(law, [name for name in priced if name not in at])
+        unknown = [n for n in sorted(priced) if n not in law.variables and n not in at]
+        if unknown:
+            raise RequestError(
+                f"the cost {law.cost.name!r} of {law.name}, {law.cost.formula}, also reads "
+                f"{' and '.join(unknown)}",
+                place="optimum, train_flops",
+                remedy=f"Fix it: at={{'{unknown[0]}': ...}}, or --at {unknown[0]}=...",
+            )
+        open_ = [name for name in law.variables if name in priced and name not in at]
+        chosen += [name for name in open_ if name not in chosen]
+        spent = _spent(law, open_)
     searched = [name for name in chosen if name != spent]
     if not searched:
         free_at_all = law.optimum.free or free
@@ -213,6 +226,7 @@ def pose(
         logarithmic,
         spent,
         law.cost.expression if spent is not None else None,
+        law.optimum.sense,
     )
     typical = [
         np.log(reference.at[name]) if log else reference.at[name]

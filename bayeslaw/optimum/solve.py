@@ -23,6 +23,7 @@ _STEPS, _POLISH = 128, 8
 _TOUCHING = 1e-7
 # Of the log of the predicted quantity, per search coordinate.
 _FLAT = 1e-9
+_ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Solution:
 
 
 def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
-    """Minimise the law for every draw.
+    """Find every draw's best configuration.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def _solve_one(
         # Its logarithm, since tolerances are relative and laws grow by powers. Where a law is not
         # positive it predicts nothing: with k < 0, zhao2025 falls below zero at a huge G and an
         # N_a near zero, and its optimum is still the valley in between.
-        return jnp.log(value)
+        return jnp.log(value) if problem.sense == "min" else -jnp.log(value)
 
     def unfold(y: Any) -> Any:
         return low + (high - low) * 0.5 * (1.0 + jnp.sin(y))
@@ -155,7 +156,8 @@ def _polish(objective: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any,
         bent = jnp.maximum(jnp.abs(values), 1e-12)
         move = -vectors @ ((vectors.T @ jnp.where(moves, slope, 0.0)) / bent)
         target = jnp.clip(x + jnp.clip(move, -0.1 * width, 0.1 * width), low, high)
-        better = objective(target) <= objective(x)
+        # Near the end rounding hides whether a step goes down; there Newton's can be trusted.
+        better = objective(target) <= objective(x) + _ROUNDING
         return jnp.where(better, target, x), None
 
     x, _ = jax.lax.scan(step, x, None, length=_POLISH)
