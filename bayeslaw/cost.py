@@ -22,12 +22,15 @@ class Cost:
         What it counts.
     source : str
         Where the convention is stated.
+    lacks : str
+        What the source leaves to whoever uses it.
     """
 
     name: str
     formula: str
     unit: str
     source: str
+    lacks: str = ""
 
     @cached_property
     def expression(self) -> Expression:
@@ -42,5 +45,44 @@ COSTS: dict[str, Cost] = {
     for cost in (
         Cost("training", "6*N_a*D", "FLOPs", _KAPLAN + ", counting the active parameters"),
         Cost("training_dense", "6*N*D", "FLOPs", _KAPLAN),
+        Cost(
+            "training_sparse",
+            "6*N*(1 - sparsity)*D",
+            "FLOPs",
+            "Abnar et al. 2025, arXiv:2501.12370: every parameter is taken to belong to experts",
+        ),
+        Cost(
+            "krajewski2024",
+            # (72 d^2 + 14 d E G) n_b D with N = d^2 (8 E + 4) n_b and d = 64 n_b, written in N.
+            "D*(72*N/(8*E + 4) + 896*E*granularity*(N/(4096*(8*E + 4)))**(2/3))",
+            "FLOPs",
+            "Krajewski et al. 2024, arXiv:2402.07871: experts, attention and router of a model "
+            "with d_model = 64 n_blocks",
+        ),
+        Cost(
+            "hunyuan2024",
+            "9.59*N_a*D + 2.3e8*D",
+            "FLOPs",
+            "Sun et al. 2024, arXiv:2411.02265: with attention over long sequences",
+        ),
+        Cost(
+            "tiled_ensemble",
+            "6*N_a*D*(shared + members*(1 - shared))",
+            "FLOPs",
+            "Allingham et al. 2021, arXiv:2110.03360: one pass up to the first tiled layer, then "
+            "one for each member",
+            "The paper reports FLOPs of whole models (up to 45% fewer than a deep ensemble), not "
+            "the share of a member's FLOPs that lies before the first tiled layer: give it as "
+            "'shared', and the number of members as 'members'",
+        ),
+        Cost(
+            "expert_prototyping",
+            "6*N_one*D",
+            "FLOPs",
+            "Yang et al. 2021, arXiv:2105.15082 (M6-T): k groups of top-1 routing at the constant "
+            "capacity T/E, so that G = k experts are active at the FLOPs of one",
+            "The paper states no parameter count for it: give the parameters that are active with "
+            "one expert as 'N_one'",
+        ),
     )
 }

@@ -114,6 +114,8 @@ def _singly(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarr
                 bound = bounds[name]
                 levels = np.geomspace(bound.low, bound.high, _LEVELS) * base[bound.over]
             cells += [{**base, name: float(value)} for value in levels]
+        if not others:
+            cells.append(base)
     picked = rng.integers(len(cells), size=rows)
     return {name: np.array([cells[cell][name] for cell in picked]) for name in law.letters}
 

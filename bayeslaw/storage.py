@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayeslaw.errors import BayesLawError, PosteriorError
+from bayeslaw.files import whole_file
 from bayeslaw.law import Law
 from bayeslaw.noise import noise as load_noise
 from bayeslaw.notes import Note
@@ -114,23 +112,17 @@ def save(posterior: Posterior, path: Path) -> None:
     PosteriorError
         If the file cannot be written.
     """
-    # Beside the target, since a rename is atomic only within one file system.
     if not path.name:
         raise PosteriorError(f"{str(path)!r} is no file", place="save", remedy="Name a file")
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        to_tree(posterior).to_netcdf(partial, engine="h5netcdf")
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            to_tree(posterior).to_netcdf(partial, engine="h5netcdf")
     except OSError as error:
         raise PosteriorError(
             f"cannot be written ({error.strerror or error})",
             place=path.name,
             remedy="Name a file in a folder that exists and can be written to",
         ) from None
-    finally:
-        # What could not be written need not be removed.
-        with suppress(OSError):
-            partial.unlink()
 
 
 def load(path: Path) -> dict[str, Any]:

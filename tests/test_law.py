@@ -224,10 +224,14 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "sparsity may be zero",
         "positive at every reference run",
     ),
-    "floor that is a factor": (
-        {"parameters__E__role": None, "parameters__A__role": "floor"},
-        "t.toml, [parameters] A",
-        "'A' has the role 'floor' but is not added to the prediction",
+    "floor that is an exponent": (
+        {
+            "parameters__E__role": None,
+            "parameters__alpha__role": "floor",
+            "parameters__A__on": "A / loss",
+        },
+        "t.toml, [parameters] alpha",
+        "'alpha' has the role 'floor' but the prediction is not affine in it",
         "Leave the role out",
     ),
     "two floors": (
@@ -499,7 +503,7 @@ def test_an_alias_is_the_law() -> None:
 def test_an_unknown_law_gets_a_suggestion() -> None:
     with pytest.raises(RequestError, match=r"unknown law 'zaho2025'. Did you mean 'zhao2025'\?"):
         bl.law("zaho2025")
-    with pytest.raises(RequestError, match=r"There are: chinchilla,.* zhao2025"):
+    with pytest.raises(RequestError, match=r"There are: abnar2025,.* zhao2025"):
         bl.law("")
 
 

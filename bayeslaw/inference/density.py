@@ -122,13 +122,15 @@ class Density:
         values = self._values({n: v for n, v in moved.items() if n != floor}, data, xp)
         raw = self.model.raw(values, data, xp)
         others = form.predict(data.at, {**raw, floor: 0.0}, xp)
+        # One where the floor is simply added.
+        unit = form.predict(data.at, {**raw, floor: 1.0}, xp) - others
         offset, slope = form.line(floor, {**form.in_letters(data.at, xp), **raw}, data.scale, xp)
         # The likelihood sees T itself, also where T is below the other terms: only the prior
         # speaks against that, and its slope is one that a trajectory can turn on.
-        below = moved[floor] * data.scale - others
+        below = (moved[floor] * data.scale - others) / unit
         share = offset + slope * below
         # From T to what the prior is stated on: nothing where that is the share of the scale.
-        volume = -xp.log(xp.abs(slope * data.scale))
+        volume = -xp.log(xp.abs(slope * data.scale / unit))
         centre, scale, low = data.priors[floor]
         if dict(self.model.families)[floor] == "normal":
             return {**moved, floor: share}, volume, below

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
@@ -17,6 +16,7 @@ import numpy as np
 
 from bayeslaw.compilation import compiled
 from bayeslaw.errors import PosteriorError, RequestError, whole
+from bayeslaw.files import whole_file
 from bayeslaw.inference.fit import Method, Settings, fit_one
 from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
@@ -197,13 +197,8 @@ def _write(path: Path, posteriors: list[Posterior]) -> None:
         {"notes": [note.to_dict() for note in one.notes], "settings": one.settings}
         for one in posteriors
     ]
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
 
 
 def _read(path: Path, job: _Job) -> list[Posterior]:

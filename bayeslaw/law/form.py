@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bayeslaw import vocabulary
 from bayeslaw.errors import CardError
 from bayeslaw.formula import Expression, Formula, Scope
 from bayeslaw.formula.terms import contexts
@@ -286,6 +287,16 @@ class Form:
         )
 
     @cached_property
+    def _anywhere(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Arbitrary variables and coefficients: a property of the form holds there, or is wrong."""
+        columns = {}
+        for i, name in enumerate(self.canonical):
+            domain = vocabulary.variable(name)
+            width = min(domain.high - domain.low, 3.0)
+            columns[name] = domain.low + width * (0.4 + 0.03 * i)
+        return columns, {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
+
+    @cached_property
     def powers(self) -> frozenset[str]:
         """Parameters whose ``on`` is a power of them, times anything else.
 
@@ -294,10 +305,7 @@ class Form:
         CardError
             If an ``on`` is neither that nor affine in its parameter.
         """
-        # Arbitrary positive numbers: either property holds everywhere or is wrong.
-        columns = {name: 1.3 + 0.1 * i for i, name in enumerate(self.canonical)}
-        raw = {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
-        known = {**self.in_letters(columns), **raw}
+        known = {**self.in_letters(self._anywhere[0]), **self._anywhere[1]}
         found = set()
         for name in self.order:
             steps = np.array([0.0, 0.5, 1.0, 2.0, -1.0, 4.0])
@@ -365,14 +373,15 @@ class Form:
         """
         _ = self.powers
         if self.floor is not None:
-            columns = {name: 1.3 + 0.1 * i for i, name in enumerate(self.canonical)}
-            raw = {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
-            low, high = (
-                float(self.predict(columns, {**raw, self.floor: value})) for value in (0.0, 1.0)
-            )
-            if not np.isclose(high - low, 1.0, rtol=1e-9) or self.floor in self.powers:
+            columns, raw = self._anywhere
+            values = [
+                float(self.predict(columns, {**raw, self.floor: step})) for step in (0.0, 1.0, 2.0)
+            ]
+            first, second = np.diff(values)
+            added = first > 0 and np.isclose(first, second, rtol=1e-9)
+            if not added or self.floor in self.powers:
                 raise CardError(
-                    f"{self.floor!r} has the role 'floor' but is not added to the prediction",
+                    f"{self.floor!r} has the role 'floor' but the prediction is not affine in it",
                     place=f"{self.place}, [parameters] {self.floor}",
                     remedy="Leave the role out",
                 )

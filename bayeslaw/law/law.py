@@ -14,12 +14,14 @@ import numpy as np
 
 from bayeslaw import vocabulary
 from bayeslaw.cost import COSTS, Cost
-from bayeslaw.errors import CardError, RequestError, nearest
+from bayeslaw.errors import CardError, FormulaError, RequestError, nearest
+from bayeslaw.files import whole_file
 from bayeslaw.formula import Formula
 from bayeslaw.law import card as cards, reading
 from bayeslaw.law.constrain import constrained
 from bayeslaw.law.form import SCALE, Form
 from bayeslaw.law.letters import to_canonical
+from bayeslaw.law.lines import line_of
 from bayeslaw.law.roles import default_parameters
 
 # Names that draws have besides a law's own.
@@ -375,11 +377,41 @@ class Law:
         """
         path = Path(path)
         try:
-            return cls(tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+            text = path.read_text(encoding="utf-8")
+            card = tomllib.loads(text)
         except OSError as error:
             raise CardError(f"cannot be read ({error.strerror})", place=path.name) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise CardError(f"is not TOML ({error})", place=path.name) from None
+        try:
+            return cls(card, path.name)
+        except (CardError, FormulaError) as error:
+            line = line_of(text, error.place)
+            place = error.place if line is None else f"{error.place} (line {line})"
+            raise type(error)(error.problem, place=place, remedy=error.remedy) from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the card to a file, all of it or nothing.
+
+        Parameters
+        ----------
+        path : str or Path
+            A TOML file; one that is there is replaced.
+
+        Raises
+        ------
+        CardError
+            If it cannot be written.
+        """
+        import tomli_w
+
+        path = Path(path)
+        text = tomli_w.dumps(self.card, multiline_strings=True)
+        try:
+            with whole_file(path) as part:
+                part.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise CardError(f"cannot be written ({error.strerror})", place=path.name) from None
 
     @classmethod
     def from_formula(

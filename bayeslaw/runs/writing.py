@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bayeslaw.errors import TableError
+from bayeslaw.files import whole_file
 from bayeslaw.runs.reading import SUFFIXES
 
 
@@ -38,17 +36,15 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             place=path.name,
             remedy=f"Choose one of {', '.join(SUFFIXES)}",
         )
-    # In the same folder, since a rename is atomic only within one file system.
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        if suffix == ".parquet":
-            table.to_parquet(partial, index=False)
-        elif suffix in (".csv", ".tsv"):
-            separator = "\t" if suffix == ".tsv" else ","
-            table.to_csv(partial, index=False, sep=separator, lineterminator="\n")
-        else:
-            partial.write_text(_json_lines(table), encoding="utf-8")
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            if suffix == ".parquet":
+                table.to_parquet(partial, index=False)
+            elif suffix in (".csv", ".tsv"):
+                separator = "\t" if suffix == ".tsv" else ","
+                table.to_csv(partial, index=False, sep=separator, lineterminator="\n")
+            else:
+                partial.write_text(_json_lines(table), encoding="utf-8")
     except (OSError, TypeError, ValueError, NotImplementedError) as error:
         # pyarrow's errors are kinds of these, for columns that Parquet cannot hold.
         raise TableError(
@@ -56,10 +52,6 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             place=path.name,
             remedy="Choose a folder that may be written to; Parquet holds no mixed columns",
         ) from error
-    finally:
-        # What could not be written need not be removed.
-        with suppress(OSError):
-            partial.unlink()
 
 
 def _json_lines(table: pd.DataFrame) -> str:
