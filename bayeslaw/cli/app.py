@@ -11,7 +11,10 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
+from bayeslaw.cli.page import print_page
 from bayeslaw.errors import BayesLawError, RequestError
+from bayeslaw.law.page import page as describe
+from bayeslaw.law.template import new_card
 
 app = typer.Typer(
     name="bayeslaw",
@@ -81,6 +84,37 @@ def laws_list(json: Json = False) -> None:
         show.as_json({"laws": laws.reset_index().to_dict("records")})
         return
     show.frame("Laws", laws.drop(columns="source"))
+
+
+@laws_app.command("show", epilog="Example: bayeslaw laws show zhao2025")
+def laws_show(
+    name: Annotated[str, typer.Argument(help="Name of a law, or a card of one's own.")],
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print the formula's LaTeX alone.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show a law: formula, letters, priors, coefficients, caveats."""
+    page = describe(bl.law(name))
+    if json:
+        show.as_json(page)
+    elif latex:
+        sys.stdout.write(page["latex"] + "\n")
+    else:
+        print_page(page)
+
+
+@laws_app.command("new", epilog="Example: bayeslaw laws new mylaw.toml")
+def laws_new(
+    file: Annotated[Path, typer.Argument(help="Card to write; its name is the law's.")],
+    json: Json = False,
+) -> None:
+    """Write a commented card to start from."""
+    path = new_card(file)
+    if json:
+        show.as_json({"file": str(path), "law": path.stem})
+        return
+    sys.stdout.write(f"{path} is a working law: edit it, then 'bayeslaw laws show {path}'\n")
 
 
 @cache_app.command("clear", epilog="Example: bayeslaw cache clear")

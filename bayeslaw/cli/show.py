@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,15 @@ def as_json(answer: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(plain(answer), indent=2) + "\n")
 
 
-def number(value: Any) -> str:
-    """A number in four digits, anything else as it is.
+def number(value: Any, digits: int = 4) -> str:
+    """A number in a few digits, anything else as it is.
 
     Parameters
     ----------
     value : object
         What to write.
+    digits : int
+        How many digits.
 
     Returns
     -------
@@ -65,11 +68,13 @@ def number(value: Any) -> str:
         Short text; empty for a missing number.
     """
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
+        return "" if math.isnan(value) else f"{value:.{digits}g}"
     return "" if value is None else str(value)
 
 
-def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def table(
+    title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], *, digits: int = 4
+) -> None:
     """Print a table.
 
     Parameters
@@ -80,6 +85,8 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
         Names of the columns.
     rows : iterable of sequence
         Values.
+    digits : int
+        How many digits of a number.
     """
     from rich import box
     from rich.console import Console
@@ -98,9 +105,60 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
             no_wrap=numeric or not position,
         )
     for row in lines:
-        grid.add_row(*(Text(number(value)) for value in row))
-    # Without a terminal there is no width to keep to: a table in a file or a pipe stays whole.
-    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+        grid.add_row(*(Text(number(value, digits)) for value in row))
+    Console(width=width()).print(grid)
+
+
+def width() -> int:
+    """How wide a table may be.
+
+    Returns
+    -------
+    int
+        The width of the terminal. Without one there is nothing to keep to: a table in a file or a
+        pipe stays whole.
+    """
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else 200
+
+
+def heading(text: str) -> None:
+    """Print a line that stands out on a terminal.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(soft_wrap=True).print(Text(text, style="bold"))
+
+
+def lines(texts: Iterable[str], *, indent: int | None = None) -> None:
+    """Print plain lines.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        The lines.
+    indent : int, optional
+        Break lines that are too long for a terminal between words, and go on this far in. Without
+        it they stay whole.
+    """
+    for text in texts:
+        if indent is not None and sys.stdout.isatty():
+            start = " " * indent
+            text = textwrap.fill(
+                text,
+                width(),
+                subsequent_indent=start,
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+        sys.stdout.write(f"{text}\n")
 
 
 def frame(title: str, data: pd.DataFrame) -> None:

@@ -270,7 +270,27 @@ class Form:
             at_one, at_two = self._on_at(name, (1.0, 2.0), known, scale, xp)
             return xp.exp(np.log(2.0) * xp.log(wanted / at_one) / xp.log(at_two / at_one))
         offset, slope = self.line(name, known, scale, xp)
-        return (wanted - offset) / slope
+        found = (wanted - offset) / slope
+        if name in self._shifted:
+            # A slope that is small beside the offset has lost digits; taken over the whole way
+            # from zero to the parameter it has all of them.
+            (there,) = self._on_at(name, (found,), known, scale, xp)
+            rise = there - offset
+            still = rise == 0.0
+            better = (wanted - offset) * found / xp.where(still, 1.0, rise)
+            found = xp.where(still, found, better)
+        return found
+
+    @cached_property
+    def _shifted(self) -> frozenset[str]:
+        """Parameters whose ``on`` is not zero where they are."""
+        columns, raw = self._anywhere
+        known = {**self.in_letters(columns), **raw}
+        return frozenset(
+            name
+            for name, _ in self.on
+            if name not in self.powers and self.line(name, known, 1.7, np)[0] != 0.0
+        )
 
     def _on_at(
         self,

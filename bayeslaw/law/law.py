@@ -17,6 +17,7 @@ from bayeslaw.cost import COSTS, Cost
 from bayeslaw.errors import CardError, FormulaError, RequestError, nearest
 from bayeslaw.files import whole_file
 from bayeslaw.formula import Formula
+from bayeslaw.formula.latex import latex
 from bayeslaw.law import card as cards, reading
 from bayeslaw.law.constrain import constrained
 from bayeslaw.law.form import SCALE, Form
@@ -98,6 +99,10 @@ class Law:
     def __repr__(self) -> str:
         """Name and formula, briefly."""
         return f"Law({self.name!r}: {self.formula.result}, {len(self.parameters)} parameters)"
+
+    def _repr_latex_(self) -> str:
+        """The formula, as notebooks render it."""
+        return rf"$\displaystyle {latex(self.formula)}$"
 
     @property
     def name(self) -> str:

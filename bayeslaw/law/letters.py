@@ -60,6 +60,7 @@ def _solved(
     """The value of a variable, in which an expression or its reciprocal is affine."""
     if expression.text == name:
         return wanted
+    wanted = np.asarray(wanted, dtype=float)
     with np.errstate(all="ignore"):
         found = [np.asarray(expression({**known, name: value})) for value in (1.0, 2.0, 3.0)]
         for values, target in ((found, wanted), ([1 / value for value in found], 1 / wanted)):

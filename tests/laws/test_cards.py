@@ -1,220 +1,106 @@
-"""Every card of the library: what it publishes, its coordinates, its units and its priors."""
+"""Every card of the library passes every examination; and an examination can fail."""
 
 from __future__ import annotations
 
-import json
+import copy
+from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
 import bayeslaw as bl
-from bayeslaw import vocabulary
-from bayeslaw.law import Check, Law
+from bayeslaw.examine import EXAMINATIONS, Examination
+from bayeslaw.law import Law, library
 from bayeslaw.law.library import cards
-from bayeslaw.optimum import Budget
-from bayeslaw.optimum.problem import pose
-from bayeslaw.optimum.solve import solve
-from bayeslaw.runs import Reference
 
 LAWS = {name: bl.law(name) for name in cards()}
-every_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
-every_set = pytest.mark.parametrize(
-    ("law", "published"),
-    [
-        pytest.param(law, title, id=f"{name}-{title}")
-        for name, law in LAWS.items()
-        for title in law.coefficients
-    ],
-)
-every_check = pytest.mark.parametrize(
-    ("law", "check"),
-    [
-        pytest.param(law, check, id=f"{name}-{check.of.text}-{i}")
-        for name, law in LAWS.items()
-        for i, check in enumerate(law.checks, start=1)
-    ],
-)
-SCALE = 3.0
 
 
-def typical(law: Law) -> dict[str, float]:
-    """The middle of the paper's runs: what a table like the paper's has as its reference run."""
-    at = {}
-    for letter in law.letters.values():
-        low, high = letter.range or (1.0, 1.0)
-        zero = vocabulary.variable(letter.is_.text).includes_zero
-        at[letter.is_.text] = (low + high) / 2 if zero else float(np.sqrt(low * high))
-    return at
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
+@pytest.mark.parametrize("examination", EXAMINATIONS.values(), ids=EXAMINATIONS.keys())
+def test_a_card_passes(law: Law, examination: Examination) -> None:
+    assert not list(examination(law))
 
 
-def grid(law: Law, rng: np.random.Generator, size: int = 400) -> dict[str, np.ndarray]:
-    """Configurations far beyond any run: counts from 1e6 to 1e14, all else over its domain."""
-    columns = {}
-    for name in law.variables:
-        entry = vocabulary.variable(name)
-        if entry.smallest_plausible:
-            columns[name] = 10 ** rng.uniform(6, 14, size)
-        elif entry.includes_zero:
-            columns[name] = rng.uniform(entry.low, min(entry.high, 1e3), size)
-            columns[name][0] = entry.low
-        else:
-            low, high = max(entry.low, 1e-3), min(entry.high, 1e3)
-            columns[name] = np.exp(rng.uniform(np.log(low), np.log(high), size))
-    return columns
+def test_a_card_is_called_like_its_file() -> None:
+    assert {law.name for law in LAWS.values()} == set(LAWS)
 
 
-def from_prior(law: Law, rng: np.random.Generator, size: int) -> dict[str, np.ndarray]:
-    return {name: entry.prior.sample(rng, size) for name, entry in law.parameters.items()}
+def test_the_whole_field_is_here() -> None:
+    field = {
+        *("zhao2025", "krajewski2024", "ludziejewski2025", "tian2025", "tian2025_lr"),
+        *("tian2025_batch", "tian2025_m", "tian2025_d", "steplaw2025_lr", "steplaw2025_batch"),
+        *("clark2022", "clark2022_dense", "abnar2025", "chinchilla", "wang2024", "yun2024"),
+        *("looped2026", "frantar2023", "skaling2026", "farseer2025", "muennighoff2023"),
+        *("hunyuan2024_n", "hunyuan2024_d", "holistic2026_m", "holistic2026_d", "liew2025"),
+        *("deepseek2024_lr", "deepseek2024_batch", "deepseek2024_m", "deepseek2024_d"),
+        *("power_law", "power_law_offset", "saturating_power_law", "broken_power_law"),
+        *("isoflop_profile", "familial", "multi_model", "mup_moe"),
+    }
+    assert field <= set(LAWS)
 
 
-def test_cards_are_found() -> None:
-    assert {"chinchilla", "zhao2025"} <= set(LAWS)
+# What is spoilt in which card, by a path into it; the examination that must object, and its place.
+SPOILT: dict[str, tuple[str, tuple[Any, ...], Any, str, str]] = {
+    "no source": ("chinchilla", ("source",), "", "described", "source"),
+    "a meaning": ("chinchilla", ("variables", "N", "means"), "", "described", "[variables] N"),
+    "no units": ("chinchilla", ("units",), {}, "described", "[units]"),
+    "a value": ("zhao2025", ("checks", 3, "value"), 2.77, "reproduces", "check 4"),
+    "an optimum": ("zhao2025", ("checks", 9, "value"), 6.8, "reproduces", "check 10"),
+    "a budget": ("ludziejewski2025", ("checks", 24, "value"), 1.8e9, "reproduces", "check 25"),
+    "a digit": ("ludziejewski2025", ("coefficients", "published", "a"), 36.1, "reproduces", ""),
+    "a sign": ("abnar2025", ("coefficients", "published", "lam"), 0.1666, "reproduces", ""),
+    "a group too many": (
+        *("looped2026", ("units", "groups"), [["N_act"]], "units"),
+        "[units]",
+    ),
+    "a group of no unit": ("zhao2025", ("units", "groups"), [["S"]], "units", "[units]"),
+    "a loss below zero": (
+        *("chinchilla", ("formula",), "L = E + A*(1 - 1e9/N) + B/D", "finite"),
+        "formula",
+    ),
+    "a wide prior": (
+        *("chinchilla", ("parameters", "A", "prior", "factor"), 50, "sane"),
+        "[parameters]",
+    ),
+    "a narrow prior": (
+        *("chinchilla", ("parameters", "beta", "prior", "factor"), 1.05, "unsurprising"),
+        "[parameters] beta",
+    ),
+}
 
 
-@every_law
-def test_a_card_says_where_it_comes_from(law: Law) -> None:
-    assert law.title
-    assert law.source
-    assert law.status in ("verified", "secondary", "inferred")
-    assert all(letter.means for letter in law.letters.values())
-    assert all(parameter.means for parameter in law.parameters.values())
+@pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT.keys())
+def test_an_examination_objects(spoilt: tuple[str, tuple[Any, ...], Any, str, str]) -> None:
+    name, path, value, examination, place = spoilt
+    card = copy.deepcopy(LAWS[name].card)
+    *parents, last = path
+    inner: Any = card
+    for key in parents:
+        inner = inner[key]
+    inner[last] = value
+    if path == ("formula",):
+        for gone in ("alpha", "beta"):
+            del card["parameters"][gone]
+            for one in card["coefficients"].values():
+                del one[gone]
+        card["parameters"]["A"]["on"], card["parameters"]["B"]["on"] = "A / loss", "B / loss"
+        del card["terms"]
+    found = list(EXAMINATIONS[examination](Law(card)))
+    assert found
+    assert all(problem.message for problem in found)
+    if place:
+        assert place in {problem.place for problem in found}
 
 
-# --- published numbers -----------------------------------------------------------------------
-
-
-def computed(law: Law, check: Check) -> float:
-    """A check's expression at the published coefficients; a free variable stands for its best."""
-    raw = law.published(check.coefficients)
-    read = law.form.formula.reads(check.of)
-    letters = {n for letter, is_ in law.form.letters if letter in read for n in is_.names}
-    columns: dict[str, Any] = dict(check.at)
-    if not letters <= set(check.at):
-        question = pose(
-            law, Reference(loss=SCALE, at=typical(law)), at=check.at, budget=Budget(), free=None
-        )
-        solution = solve(question, {name: np.array([value]) for name, value in raw.items()})
-        assert solution.converged.all()
-        found = question.problem.columns(solution.x[0], question.fixed, question.budget, np)
-        columns = {name: float(value) for name, value in found.items()}
-    scope = law.form.scope({**law.form.in_letters(columns), **raw}, SCALE)
-    return float(check.of(scope))
-
-
-@every_check
-def test_a_card_reproduces_its_published_numbers(law: Law, check: Check) -> None:
-    assert computed(law, check) == pytest.approx(check.value, rel=check.rtol)
-
-
-# --- coordinates -----------------------------------------------------------------------------
-
-
-@every_set
-def test_published_coefficients_survive_the_way_through_prior_coordinates(
-    law: Law, published: str
-) -> None:
-    raw, at = law.published(published), typical(law)
-    on = law.form.to_on(raw, at, SCALE)
-    assert law.form.to_raw(on, at, SCALE) == pytest.approx(raw, rel=1e-10)
-
-
-@every_law
-def test_prior_draws_survive_the_way_through_coefficients(law: Law) -> None:
-    on, at = from_prior(law, np.random.default_rng(1), 500), typical(law)
-    raw = law.form.to_raw(on, at, SCALE)
-    back = law.form.to_on(raw, at, SCALE)
-    for name in law.parameters:
-        np.testing.assert_allclose(back[name], on[name], rtol=1e-10, atol=0)
-    again = law.form.to_raw(back, at, SCALE)
-    for name in law.parameters:
-        np.testing.assert_allclose(again[name], raw[name], rtol=1e-10, atol=0)
-
-
-@every_law
-def test_prior_coordinates_know_no_units(law: Law) -> None:
-    """Counting in another unit changes coefficients, never what the priors are stated on."""
-    assert law.units, "a card declares its groups of like units"
-    rng = np.random.default_rng(3)
-    columns, at = grid(law, rng), typical(law)
-    on = law.form.to_on(law.published(), at, SCALE)
-    value = law.form.predict(columns, law.published())
-    for group in law.units:
-        names = {
-            n for letter in set(group) & set(law.letters) for n in law.letters[letter].is_.names
-        }
-        loss = 7.3 if law.formula.result in group else 1.0
-        factor = {name: 7.3 if name in names else 1.0 for name in law.variables}
-        other = {name: columns[name] * factor[name] for name in columns}
-        there = {name: at[name] * factor[name] for name in at}
-        raw = law.form.to_raw(on, there, SCALE * loss)
-        assert raw != pytest.approx(law.published(), rel=1e-3)
-        found = law.form.predict(other, raw)
-        np.testing.assert_allclose(found, loss * value, rtol=1e-9, err_msg=str(group))
-
-
-# --- values far from any run -----------------------------------------------------------------
-
-
-@every_set
-def test_predictions_and_gradients_are_finite_far_from_the_runs(law: Law, published: str) -> None:
-    columns, raw = grid(law, np.random.default_rng(4)), law.published(published)
-    value = law.predict(coefficients=published, **columns)
-    assert np.isfinite(value).all()
-    assert (value > 0).all()
-
-    def log_loss(raw: dict[str, Any], row: dict[str, Any]) -> Any:
-        return jnp.log(law.form.predict(row, raw, jnp))
-
-    with jax.enable_x64(True):
-        of_raw, of_row = jax.jit(jax.vmap(jax.grad(log_loss, (0, 1)), (None, 0)))(raw, columns)
-        for slopes in (of_raw, of_row):
-            for name, slope in slopes.items():
-                assert np.isfinite(np.asarray(slope)).all(), name
-
-
-@every_law
-def test_numpy_and_jax_compute_the_same(law: Law) -> None:
-    columns = grid(law, np.random.default_rng(5))
-    with jax.enable_x64(True):
-        found = np.asarray(law.form.predict(columns, law.published(), jnp))
-    np.testing.assert_allclose(found, law.predict(**columns), rtol=1e-12)
-
-
-# --- priors ----------------------------------------------------------------------------------
-
-
-@every_law
-def test_the_prior_expects_losses_like_losses(law: Law) -> None:
-    """A reference loss of 3: the law's own loss there is between a tenth and seven times that."""
-    size = 4000
-    on, at = from_prior(law, np.random.default_rng(6), size), typical(law)
-    value = law.form.predict(at, law.form.to_raw(on, at, SCALE))
-    inside = np.mean((value > 0.3) & (value < 20))
-    # Up to three standard errors of a share of .95 over 4,000 draws, .01, are forgiven.
-    assert inside > 0.95 - 0.01
-
-
-@every_law
-def test_published_coefficients_are_nothing_strange_to_the_prior(law: Law) -> None:
-    on = law.form.to_on(law.published(), typical(law), SCALE)
-    for name, entry in law.parameters.items():
-        centre, scale, low = entry.prior.numbers
-        value = np.log(on[name] - low) if entry.prior.family == "lognormal" else on[name]
-        assert abs(value - centre) < 3 * scale, name
-
-
-# --- cards as data ---------------------------------------------------------------------------
-
-
-@every_law
-def test_a_card_survives_json(law: Law) -> None:
-    again = Law(json.loads(json.dumps(law.card)))
-    columns = grid(law, np.random.default_rng(7))
-    for published in law.coefficients:
-        ours = law.predict(coefficients=published, **columns)
-        assert (again.predict(coefficients=published, **columns) == ours).all()
-    assert again.parameters == law.parameters
-    assert again.checks == law.checks
+def test_a_new_card_is_found_and_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding a law touches no file but its card."""
+    for path in cards().values():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    text = (tmp_path / "chinchilla.toml").read_text(encoding="utf-8")
+    new = text.replace('"chinchilla"', '"brandnew"').replace("hoffmann2022", "brandnew2022")
+    (tmp_path / "brandnew.toml").write_text(new, encoding="utf-8")
+    monkeypatch.setattr(library, "folder", lambda: tmp_path)
+    assert "brandnew" in bl.laws().index
+    assert bl.law("brandnew2022").name == "brandnew"
+    assert not any(list(one(bl.law("brandnew"))) for one in EXAMINATIONS.values())
