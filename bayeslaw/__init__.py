@@ -11,7 +11,8 @@ __version__ = "0.1.0"
 from bayeslaw import plots
 from bayeslaw.compilation import clear_cache
 from bayeslaw.errors import BayesLawError
-from bayeslaw.inference import fit, fit_many
+from bayeslaw.examine import examine
+from bayeslaw.inference import fit, fit_each, fit_many
 from bayeslaw.law import Law, law, laws
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import numpyro_model
@@ -32,7 +33,9 @@ __all__ = [
     "__version__",
     "clear_cache",
     "design",
+    "examine",
     "fit",
+    "fit_each",
     "fit_many",
     "law",
     "laws",

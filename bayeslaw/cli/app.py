@@ -11,10 +11,8 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.page import print_page
+from bayeslaw.cli.laws import laws_app
 from bayeslaw.errors import BayesLawError, RequestError
-from bayeslaw.law.page import page as describe
-from bayeslaw.law.template import new_card
 
 app = typer.Typer(
     name="bayeslaw",
@@ -24,7 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-laws_app = typer.Typer(no_args_is_help=True, help="The laws that come with bayeslaw.")
 app.add_typer(laws_app, name="laws")
 cache_app = typer.Typer(no_args_is_help=True, help="Compiled code kept on disk.")
 app.add_typer(cache_app, name="cache")
@@ -74,47 +71,6 @@ Where = Annotated[str | None, typer.Option(help="Which rows to keep: \"state == 
 Drop = Annotated[bool, typer.Option("--drop-invalid", help="Drop bad rows and list them.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
 Interval = Annotated[float, typer.Option("--interval", help="Probability of the intervals.")]
-
-
-@laws_app.command("list", epilog="Example: bayeslaw laws list")
-def laws_list(json: Json = False) -> None:
-    """List the laws."""
-    laws = bl.laws()
-    if json:
-        show.as_json({"laws": laws.reset_index().to_dict("records")})
-        return
-    show.frame("Laws", laws.drop(columns="source"))
-
-
-@laws_app.command("show", epilog="Example: bayeslaw laws show zhao2025")
-def laws_show(
-    name: Annotated[str, typer.Argument(help="Name of a law, or a card of one's own.")],
-    latex: Annotated[
-        bool, typer.Option("--latex", help="Print the formula's LaTeX alone.")
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Show a law: formula, letters, priors, coefficients, caveats."""
-    page = describe(bl.law(name))
-    if json:
-        show.as_json(page)
-    elif latex:
-        sys.stdout.write(page["latex"] + "\n")
-    else:
-        print_page(page)
-
-
-@laws_app.command("new", epilog="Example: bayeslaw laws new mylaw.toml")
-def laws_new(
-    file: Annotated[Path, typer.Argument(help="Card to write; its name is the law's.")],
-    json: Json = False,
-) -> None:
-    """Write a commented card to start from."""
-    path = new_card(file)
-    if json:
-        show.as_json({"file": str(path), "law": path.stem})
-        return
-    sys.stdout.write(f"{path} is a working law: edit it, then 'bayeslaw laws show {path}'\n")
 
 
 @cache_app.command("clear", epilog="Example: bayeslaw cache clear")

@@ -114,6 +114,27 @@ class Runs:
         """
         return {name: self.column(name) for name in names}
 
+    def labels(self, name: str) -> pd.Series:
+        """One column as it stands: what a table says of a run in words or numbers.
+
+        Parameters
+        ----------
+        name : str
+            Any column.
+
+        Returns
+        -------
+        pandas.Series
+            Its values, with the rows' places in the source.
+
+        Raises
+        ------
+        TableError
+            If there is no such column.
+        """
+        self._known(name)
+        return self.table[name]
+
     def select(self, mask: Any) -> Runs:
         """Keep some of the runs.
 
