@@ -257,6 +257,9 @@ def _notes(
     medians = {name: quantities[name].median for name in where if name in quantities}
     places = {**question.fixed, **{n: v for n, v in medians.items() if np.isfinite(v)}}
     for name, value in places.items():
+        if name not in posterior.law.variables:
+            # Read by the cost alone: no law is extrapolated in it.
+            continue
         times, _ = beyond(runs, {name: np.array([value])})
         if times[0] > NEARBY:
             side = "largest" if value > runs.column(name).max() else "smallest"
