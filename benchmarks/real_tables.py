@@ -1,4 +1,4 @@
-"""What fits to real tables say beside known numbers: Chinchilla's points and upcycled MoE runs.
+"""What fits to real tables say beside known numbers: dense, routed and upcycled runs.
 
 Needs the folder of real runs (BAYESLAW_DATA, or ../shared/data beside the checkout).
 """
@@ -13,6 +13,7 @@ from provenance import ROOT, heading, keep, table
 from scipy.optimize import least_squares
 
 import bayeslaw as bl
+from bayeslaw.intervals import interval
 
 # Besiroglu et al. 2024, arXiv:2404.10102: their refit and its bootstrapped standard errors.
 PUBLISHED = {
@@ -21,6 +22,12 @@ PUBLISHED = {
     "B": (2085.43, 1293.23),
     "alpha": (0.3478, 0.02),
     "beta": (0.3658, 0.02),
+}
+# Least-squares refits of the routed rows of the same table, and the paper's own numbers.
+ROUTERS = {
+    "S-Base": ("s_base", (-0.0864, -0.1143, 0.0094, 1.1398, 2.10, 255)),
+    "RL-R": ("rl_r", (-0.0858, -0.1170, 0.0105, 1.1287, 1.45, 566)),
+    "Hash": ("hash", (-0.0894, -0.1282, 0.0114, 1.1735, 4.04, 489)),
 }
 UPCYCLING = {
     "N": "N_total",
@@ -39,7 +46,8 @@ def main() -> None:
     asked = parser.parse_args()
     folder = os.environ.get("BAYESLAW_DATA", str(ROOT / ".." / "shared" / "data"))
     text = heading("Real tables", f"python benchmarks/real_tables.py --seed {asked.seed}")
-    text += _chinchilla(folder, asked.seed) + _upcycling(folder, asked.seed)
+    text += _chinchilla(folder, asked.seed) + _clark(folder, asked.seed)
+    text += _upcycling(folder, asked.seed)
     keep(text, asked.out)
 
 
@@ -77,6 +85,31 @@ def _chinchilla(folder: str, seed: int) -> str:
     ]
     heads = ["coefficient", "(median - published) / published error", "posterior sd / that error"]
     return text + "Student-t, without the five:\n\n" + table(heads, rows)
+
+
+def _clark(folder: str, seed: int) -> str:
+    runs = bl.read_runs(
+        f"{folder}/clark2022_final.csv",
+        columns={"N_a": "dense_parameter_count", "E": "num_experts", "loss": "loss_validation"},
+        where="router_type != 'Dense'",
+        drop_invalid=True,
+    )
+    fits = bl.fit_each(runs, "clark2022", by="router_type", seed=seed, progress=False)
+    text = f"## Clark 2022: {len(runs)} routed runs with a loss, per router\n\n"
+    for router, (title, known) in ROUTERS.items():
+        posterior = fits[router]
+        state = "clean" if posterior.convergence.trusted else "not clean"
+        text += f"{router}: {len(posterior.runs)} runs, {state}.\n\n"
+        published = posterior.law.published(title)
+        rows = []
+        for (name, value), refit in zip(published.items(), known, strict=True):
+            draws = posterior.draws[name].ravel()
+            low, median, high = interval(draws)
+            sd = float(np.log(draws).std()) if name.startswith("E_") else float(draws.std())
+            rows.append([name, float(median), float(low), float(high), sd, refit, value])
+        heads = ["", "median", "low", "high", "sd (of the log for E)", "refit", "published"]
+        text += table(heads, rows)
+    return text
 
 
 def _least_squares(runs: bl.Runs) -> list[float]:
