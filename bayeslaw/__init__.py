@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 from bayeslaw import plots
 from bayeslaw.compilation import clear_cache
+from bayeslaw.cost import costs
 from bayeslaw.errors import BayesLawError
 from bayeslaw.examine import examine
 from bayeslaw.inference import fit, fit_each, fit_many
@@ -32,6 +33,7 @@ __all__ = [
     "Runs",
     "__version__",
     "clear_cache",
+    "costs",
     "design",
     "examine",
     "fit",

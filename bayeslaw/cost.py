@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bayeslaw.formula import Expression, parse_expression
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,16 @@ COSTS: dict[str, Cost] = {
         ),
     )
 }
+
+
+def costs() -> pd.DataFrame:
+    """Every cost convention.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a convention: formula, unit, source, and what the source leaves to whoever uses it.
+    """
+    import pandas as pd
+
+    return pd.DataFrame([asdict(cost) for cost in COSTS.values()]).set_index("name")

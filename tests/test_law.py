@@ -566,7 +566,7 @@ def test_predict_names_what_is_missing_and_what_is_foreign(
 
 
 def test_predict_names_a_missing_coefficient() -> None:
-    with pytest.raises(FormulaError, match=r"the name 'A' .* has no value"):
+    with pytest.raises(RequestError, match=r"coefficients E, A, .*: A is missing; B is missing"):
         bl.law("chinchilla").predict(coefficients={"E": 1.8}, N=1e9, D=1e9)
 
 
@@ -767,3 +767,59 @@ def test_a_lognormal_above_a_low_end_stays_above_it() -> None:
     assert (draws > 1.0).all()
     # The share of draws below the median is one half, give or take four times sqrt(1/4/1000).
     assert abs((draws < prior.median).mean() - 0.5) < 4 * math.sqrt(0.25 / 1000)
+
+
+# --- odd input -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"notes": 3}, "t.toml, notes: notes = 3"),
+        ({"aliases": "abc"}, "t.toml, aliases: aliases = 'abc'"),
+        ({"predicts": 3}, "t.toml, predicts: predicts = 3 is not text"),
+        ({"coefficients__published__A": float("nan")}, "nan is not finite"),
+        ({"year": "2025"}, "year = '2025'. Write year = 2025"),
+    ],
+)
+def test_odd_entries_are_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(CardError) as caught:
+        Law(changed(**change), "t.toml")
+    assert said in str(caught.value)
+
+
+def test_predict_names_what_does_not_fit() -> None:
+    law = bl.law("chinchilla")
+    raw = law.published()
+    with pytest.raises(RequestError, match=r"chinchilla.predict: .* beta is missing"):
+        law.predict(N=1e9, D=1e10, coefficients={n: v for n, v in raw.items() if n != "beta"})
+    with pytest.raises(RequestError, match="size is a line of the formula"):
+        law.predict(N=1e9, D=1e10, coefficients={**raw, "size": 3.0})
+    with pytest.raises(RequestError, match=r"no numbers of matching shapes"):
+        law.predict(N=[1e9, 2e9], D=[1e10, 2e10, 3e10])
+    with pytest.raises(RequestError, match=r"no numbers of matching shapes"):
+        law.predict(N="many", D=1e10)
+    with pytest.raises(RequestError, match=r"E = 'normal' is no prior"):
+        law.with_priors(E="normal")  # type: ignore[arg-type]
+
+
+def test_every_cost_can_be_read() -> None:
+    table = bl.costs()
+    assert {"training", "krajewski2024", "hunyuan2024", "tiled_ensemble"} <= set(table.index)
+    assert (table["source"] != "").all()
+    for name in ("tiled_ensemble", "expert_prototyping"):
+        assert "paper" in table.loc[name, "lacks"]
+
+
+def test_krajewskis_flops_are_those_of_its_architecture() -> None:
+    """(72 d**2 + 14 d E G) n_b D with N = d**2 (8 E + 4) n_b and d = 64 n_b."""
+    from bayeslaw.cost import COSTS
+
+    for blocks, experts, grain in ((12, 64, 8), (32, 16, 1)):
+        d = 64 * blocks
+        total = d**2 * (8 * experts + 4) * blocks
+        expected = (72 * d**2 + 14 * d * experts * grain) * blocks * 1e10
+        found = COSTS["krajewski2024"].expression(
+            {"N": total, "E": experts, "granularity": grain, "D": 1e10}
+        )
+        assert found == pytest.approx(expected, rel=1e-12)

@@ -31,6 +31,16 @@ def laws_list(json: Json = False) -> None:
     show.frame("Laws", laws.drop(columns="source"))
 
 
+@laws_app.command("costs", epilog="Example: bayeslaw laws costs")
+def laws_costs(json: Json = False) -> None:
+    """List the conventions for the cost of a run."""
+    costs = bl.costs()
+    if json:
+        show.as_json({"costs": costs.reset_index().to_dict("records")})
+        return
+    show.frame("Costs", costs.drop(columns="unit"))
+
+
 @laws_app.command("show", epilog="Example: bayeslaw laws show zhao2025")
 def laws_show(
     name: Annotated[str, typer.Argument(help="Name of a law, or a card of one's own.")],

@@ -292,7 +292,8 @@ class Law:
         Raises
         ------
         RequestError
-            If a variable is missing or foreign to the law.
+            If a variable or coefficient is missing, a variable is foreign to the law, or shapes do
+            not match.
         """
         missing = [name for name in self.variables if name not in variables]
         extra = [name for name in variables if name not in self.variables]
@@ -304,7 +305,26 @@ class Law:
                 place=f"{self.name}.predict",
             )
         raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
-        columns = {name: np.asarray(value, dtype=float) for name, value in variables.items()}
+        wrong = [f"{name} is missing" for name in self.parameters if name not in raw]
+        # Sets that come from a law with more parameters may be given as they are.
+        lines = {target for target, _ in self.formula.lines}
+        wrong += [f"{name} is a line of the formula" for name in raw if name in lines]
+        if wrong:
+            raise RequestError(
+                f"{self.name} has the coefficients {', '.join(self.parameters)}: "
+                f"{'; '.join(wrong)}",
+                place=f"{self.name}.predict",
+            )
+        try:
+            columns = {name: np.asarray(value, dtype=float) for name, value in variables.items()}
+            shapes = [np.shape(value) for value in (*columns.values(), *raw.values())]
+            np.broadcast_shapes(*shapes)
+        except (TypeError, ValueError) as error:
+            raise RequestError(
+                f"the variables are no numbers of matching shapes ({error})",
+                place=f"{self.name}.predict",
+                remedy="Give numbers, or arrays of one length",
+            ) from None
         return np.asarray(self.form.predict(columns, raw))
 
     def with_priors(self, **priors: Mapping[str, Any]) -> Law:
@@ -331,6 +351,12 @@ class Law:
             if name not in self.parameters:
                 remedy = nearest(name, self.parameters)
                 raise RequestError(f"{self.name} has no parameter {name!r}", remedy=remedy)
+            if not isinstance(prior, Mapping):
+                raise RequestError(
+                    f"{name} = {prior!r} is no prior",
+                    place=f"{self.name}.with_priors",
+                    remedy='Give {"family": "lognormal", "median": 0.25, "factor": 2}',
+                )
             entry = dict(prior)
             if "on" in entry:
                 card["parameters"][name]["on"] = entry.pop("on")

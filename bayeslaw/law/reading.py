@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -78,10 +79,12 @@ def number(value: Any, place: str) -> float:
     Raises
     ------
     CardError
-        If it is not a number.
+        If it is not a finite number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CardError(f"{value!r} is not a number", place=place)
+    if not math.isfinite(value):
+        raise CardError(f"{value!r} is not finite", place=place)
     return float(value)
 
 
@@ -108,6 +111,10 @@ def read_formula(card: Mapping[str, Any], place: str) -> Formula:
         If it cannot be read.
     """
     _known(card, _TOP, place)
+    for key in ("name", "title", "source", "paper", "predicts", "cost"):
+        _text(card, key, f"{place}, {key}")
+    for key in ("aliases", "notes"):
+        _list(card, key, f"{place}, {key}", str)
     if not isinstance(card.get("formula"), str):
         raise CardError("the card has no formula", place=place, remedy="Write formula = ...")
     if card.get("status", "own") not in STATUSES:
