@@ -47,7 +47,7 @@ REFUSED = {
     "modulo": ("N % 2", r"the operator Mod"),
     "floor division": ("N // 2", r"the operator FloorDiv"),
     "matrix product": ("N @ D", r"the operator MatMult"),
-    "bitwise": ("N ^ 2", r"the operator BitXor"),
+    "bitwise": ("N ^ 2", r"the operator \^ .*A power is written \*\*"),
     "inversion": ("~N", r"the operator ~"),
     "Greek letter": ("N**-α", r"the name 'α' .*Names are ASCII: write alpha, and lam for lambda"),
     "deep nesting": ("-" * 100 + "N", r"nested 10\d deep"),

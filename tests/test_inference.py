@@ -476,3 +476,11 @@ def test_a_direction_without_curvature_gets_a_finite_length() -> None:
     lengths = np.linalg.svd(whitening.matrix, compute_uv=False)
     assert lengths[0] == pytest.approx(100.0)
     assert lengths[1] == pytest.approx(np.sqrt(0.5))
+
+
+def test_a_fit_too_short_to_be_trusted_is_not_drawn_twice() -> None:
+    """400 draws have no effective sample size above 400, however they are drawn."""
+    runs = bl.simulate("chinchilla", rows=60, noise=0.002, seed=3)
+    posterior = bl.fit(runs, "chinchilla", draws=100, warmup=100, seed=1)
+    assert posterior.settings["attempts"] == 1
+    assert not posterior.convergence.trusted

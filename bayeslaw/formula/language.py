@@ -22,6 +22,7 @@ FUNCTIONS = ("ln", "log2", "log10", "exp", "sqrt", "abs", "min", "max")
 _ARITY = {"min": 2, "max": 2}
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
+_SYMBOLS = {ast.BitXor: "^", ast.Mod: "%", ast.FloorDiv: "//", ast.MatMult: "@"}
 _LONGEST, _DEEPEST = 5000, 60
 
 
@@ -178,7 +179,9 @@ def check(tree: ast.AST, comparisons: bool, text: str, place: str) -> None:
                 remedy = "Names are ASCII: write alpha, and lam for lambda"
             case ast.Name() | ast.Load() | ast.operator() | ast.unaryop() | ast.boolop():
                 if isinstance(node, ast.operator) and not isinstance(node, _ARITHMETIC):
-                    problem = f"the operator {type(node).__name__}"
+                    problem = f"the operator {_SYMBOLS.get(type(node), type(node).__name__)}"
+                if isinstance(node, ast.BitXor):
+                    remedy = "A power is written **"
                 if isinstance(node, ast.Invert):
                     problem = "the operator ~"
             case ast.BinOp() | ast.UnaryOp():

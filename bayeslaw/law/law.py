@@ -67,7 +67,7 @@ class Law:
             known = {*self.form.parameters, *self.letters, SCALE, *dict(self.formula.lines)}
             for read in sorted(entry.on.names - known):
                 place = f"{self.place}, [parameters] {name}, on"
-                raise CardError(f"unknown name {read!r}", place=place, remedy=nearest(read, known))
+                raise CardError(f"unknown name {read!r}", place=place, remedy=nearest(read, sorted(known)))
             floor = self.form.floor
             if floor not in (None, name) and floor in self.formula.reads(entry.on):
                 raise CardError(
@@ -185,7 +185,7 @@ class Law:
         """Published numbers that the card must reproduce."""
         known = {*self.form.parameters, *self.letters, *self.form.canonical}
         known |= {target for target, _ in self.formula.lines}
-        return reading.read_checks(self.card, known, self.coefficients, self.place)
+        return reading.read_checks(self.card, sorted(known), self.coefficients, self.place)
 
     @cached_property
     def cost(self) -> Cost:
