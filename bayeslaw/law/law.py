@@ -67,7 +67,8 @@ class Law:
             known = {*self.form.parameters, *self.letters, SCALE, *dict(self.formula.lines)}
             for read in sorted(entry.on.names - known):
                 place = f"{self.place}, [parameters] {name}, on"
-                raise CardError(f"unknown name {read!r}", place=place, remedy=nearest(read, sorted(known)))
+                remedy = nearest(read, sorted(known))
+                raise CardError(f"unknown name {read!r}", place=place, remedy=remedy)
             floor = self.form.floor
             if floor not in (None, name) and floor in self.formula.reads(entry.on):
                 raise CardError(
