@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw import vocabulary
+from bayeslaw.identifiability import informed
 from bayeslaw.law import Law
 from bayeslaw.notes import Note
-from bayeslaw.runs import Runs
+from bayeslaw.runs import Reference, Runs
 
 #: A fit is trusted within these limits (Vehtari et al. 2021; Betancourt 2016 for the energy).
 LARGEST_RHAT = 1.01
@@ -150,7 +151,7 @@ def smallest_bfmi(energy: np.ndarray) -> float:
     return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
 
 
-def design_notes(runs: Runs, law: Law) -> tuple[Note, ...]:
+def design_notes(runs: Runs, law: Law, reference: Reference) -> tuple[Note, ...]:
     """What a table cannot say about a law, from its design alone.
 
     Parameters
@@ -159,6 +160,8 @@ def design_notes(runs: Runs, law: Law) -> tuple[Note, ...]:
         The table.
     law : Law
         The law.
+    reference : Reference
+        Where its priors are stated.
 
     Returns
     -------
@@ -167,16 +170,27 @@ def design_notes(runs: Runs, law: Law) -> tuple[Note, ...]:
     """
     found = []
     constant = runs.constant(law.variables)
-    if constant:
-        tied = [name for name in law.parameters if name in law.form.tied_to(constant)]
+    known = informed(law, runs, reference)
+    only = ", ".join(name for name in law.parameters if name in known.prior_only)
+    together = ", ".join(name for name in law.parameters if name in known.confounded)
+    if constant or only or together:
         names = ", ".join(name for name in law.variables if name in constant)
-        about = f" {', '.join(tied)} and optima over it are the prior's" if tied else ""
+        about = (
+            f"{names} never varied in {runs.source}: the runs say nothing about its effect, and "
+            "optima over it are the prior's"
+            if names
+            else f"the configurations of {runs.source} leave part of {law.name} to the prior"
+        )
+        said = [about]
+        if only:
+            said.append(f"the prior alone informs {only}")
+        if together:
+            said.append(f"the runs inform only a combination of {together}")
         found.append(
             Note(
                 "prior_only",
                 "warning",
-                f"{names} never varied in {runs.source}: the runs say nothing about its effect."
-                + about,
+                "; ".join(said),
                 "Add runs that vary it, or state in with_priors(...) what is known otherwise",
             )
         )
@@ -191,14 +205,14 @@ def design_notes(runs: Runs, law: Law) -> tuple[Note, ...]:
             )
         )
     for letter in law.letters.values():
-        said = (runs.embeddings, letter.embeddings)
-        if {*said} == {"included", "excluded"}:
+        ours, theirs = runs.embeddings, letter.embeddings
+        if {ours, theirs} == {"included", "excluded"}:
             found.append(
                 Note(
                     "embeddings",
                     "warning",
-                    f"{letter.name} counts parameters with embeddings {said[1]} in {law.name}, "
-                    f"and {said[0]} in {runs.source}",
+                    f"{letter.name} counts parameters with embeddings {theirs} in {law.name}, "
+                    f"and {ours} in {runs.source}",
                     "Convert the counts, or read the coefficients in the table's convention",
                 )
             )

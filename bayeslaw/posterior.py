@@ -13,6 +13,7 @@ import numpy as np
 from bayeslaw import storage
 from bayeslaw.diagnostics import Convergence, beyond
 from bayeslaw.errors import RequestError, whole
+from bayeslaw.identifiability import Informed, informed
 from bayeslaw.intervals import INTERVAL, Interval, interval
 from bayeslaw.law import Law
 from bayeslaw.noise import Noise
@@ -88,9 +89,9 @@ class Posterior:
         return worst(self.notes) != "error"
 
     @cached_property
-    def prior_only(self) -> frozenset[str]:
-        """Parameters that the design of the table cannot inform."""
-        return self.law.form.tied_to(self.runs.constant(self.law.variables))
+    def informed(self) -> Informed:
+        """Parameters that the table's configurations leave to the prior, wholly or in part."""
+        return informed(self.law, self.runs, self.reference)
 
     def coefficients(self) -> dict[str, np.ndarray]:
         """Raw coefficients of the law, chains run together.
@@ -127,8 +128,9 @@ class Posterior:
         -------
         pandas.DataFrame
             A row a parameter: median, low, high, the same of the prior, the first published set,
-            R-hat, bulk and tail ESS, and ``informed_by`` (``runs``, or ``prior only`` where the
-            table's design says nothing).
+            R-hat, bulk and tail ESS, and ``informed_by``: ``runs``; ``prior only`` where the
+            table's configurations say nothing; ``combination`` where they inform the parameter
+            only together with others.
         """
         import pandas as pd
 
@@ -147,11 +149,16 @@ class Posterior:
                 "rhat": self.convergence.rhat[name],
                 "ess_bulk": self.convergence.ess_bulk[name],
                 "ess_tail": self.convergence.ess_tail[name],
-                "informed_by": "prior only" if name in self.prior_only else "runs",
+                "informed_by": self._informed_by(name),
             }
         table = pd.DataFrame.from_dict(rows, orient="index")
         table.index.name = "parameter"
         return table
+
+    def _informed_by(self, name: str) -> str:
+        if name in self.informed.prior_only:
+            return "prior only"
+        return "combination" if name in self.informed.confounded else "runs"
 
     def evaluate(
         self, columns: Mapping[str, np.ndarray], *, coefficients: Mapping[str, Any] | None = None

@@ -155,7 +155,7 @@ def _upcycling(folder: str, seed: int) -> str:
         text += (
             f"D = {tokens}: {len(runs)} runs, {state}, attempt {attempts}, residual scale "
             f"{np.median(posterior.draws['noise_scale']):.4f}. Prior only: "
-            f"{', '.join(sorted(posterior.prior_only))}. The known bad row (line "
+            f"{', '.join(sorted(posterior.informed.prior_only))}. The known bad row (line "
             f"{runs.table.index[bad]}, 8x_15m, G = 4, loss {runs.column('loss')[bad]:.3f}) has "
             f"rank {rank} of {len(runs)} by weight.\n\n"
         )

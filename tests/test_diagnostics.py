@@ -140,7 +140,9 @@ def test_notes_name_what_was_diagnosed() -> None:
 
 
 def notes_of(runs: bl.Runs, law: str) -> dict[str, Note]:
-    return {note.code: note for note in design_notes(runs, bl.law(law))}
+    one = bl.law(law)
+    reference = bl.Reference.of(runs, one.variables, one.predicts)
+    return {note.code: note for note in design_notes(runs, one, reference)}
 
 
 def test_a_design_that_varies_everything_needs_no_note(runs: bl.Runs) -> None:
@@ -148,17 +150,26 @@ def test_a_design_that_varies_everything_needs_no_note(runs: bl.Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("constant", "tied"),
-    [("S", "m, n"), ("G", "e, f"), ("D", "beta, b"), ("N_a", "c, k")],
+    ("constant", "value", "said"),
+    [
+        ("S", 0.0, "the prior alone informs m, n"),
+        ("S", 0.3, "the runs inform only a combination of m, n"),
+        ("G", 7.0, "the runs inform only a combination of e, f"),
+        (
+            *("D", 2e10),
+            "the prior alone informs beta; the runs inform only a combination of b, epsilon",
+        ),
+        ("N_a", 1e8, "the runs inform only a combination of c, epsilon"),
+    ],
 )
 def test_a_constant_variable_is_named_with_its_coefficients(
-    runs: bl.Runs, constant: str, tied: str
+    runs: bl.Runs, constant: str, value: float, said: str
 ) -> None:
-    flat = replace(runs, table=runs.table.assign(**{constant: runs.table[constant].iloc[0]}))
+    flat = replace(runs, table=runs.table.assign(**{constant: value}))
     note = notes_of(flat, "zhao2025")["prior_only"]
     assert note.severity == "warning"
     assert note.message.startswith(f"{constant} never varied in simulated")
-    assert f" {tied} and optima over it are the prior's" in note.message
+    assert note.message.endswith(f"optima over it are the prior's; {said}")
     assert "Add runs that vary it" in note.remedy
 
 

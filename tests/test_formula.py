@@ -11,7 +11,6 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.errors import FormulaError
 from bayeslaw.formula import Formula, parse_expression, parse_formula
-from bayeslaw.formula.terms import contexts
 
 # --- what is refused -------------------------------------------------------------------------
 
@@ -311,54 +310,3 @@ def test_a_column_that_stands_twice_is_computed_once() -> None:
         frozenset({"N", "D"})
     )
     assert sorted(column.text for column in columns.values()) == ["ln(N / D)", "ln(N)"]
-
-
-# --- which coefficients a design informs -----------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("constant", "tied"),
-    [
-        ("", ""),
-        ("S", "m n"),
-        ("G", "e f"),
-        ("D", "b beta"),
-        ("N", "a"),
-        ("N_a", "c k"),
-        ("G S", "e f m n"),
-        ("N N_a", "a c h k alpha"),
-    ],
-)
-def test_what_a_variable_that_never_varies_leaves_to_the_prior(constant: str, tied: str) -> None:
-    form = bl.law("zhao2025").form
-    assert form.tied_to(frozenset(constant.split())) == set(tied.split())
-
-
-def test_contexts_are_the_innermost_terms() -> None:
-    formula = parse_formula("L = (e*G + f/G)*(h*N + 1) + c*exp(-G*k) + E")
-    wanted: dict[str, list[set[str]]] = {
-        "e": [{"G"}],
-        "f": [{"G"}],
-        "h": [{"N"}],
-        "c": [{"G", "k"}],
-        "E": [set()],
-    }
-    for name, sets in wanted.items():
-        assert contexts(formula, name) == sets
-
-
-def test_contexts_pass_through_a_helper_line_of_one_name() -> None:
-    formula = parse_formula("p = alpha\nL = A*N**-p + B*D**-p")
-    assert contexts(formula, "alpha") == [{"A", "N"}, {"B", "D"}]
-
-
-def law_of(text: str, **letters: str) -> bl.Law:
-    names = parse_formula(text).names - set(letters)
-    prior: dict[str, Any] = {"family": "normal", "mean": 1, "sd": 1}
-    return bl.Law.from_formula(text, variables=letters, priors=dict.fromkeys(names, prior))
-
-
-def test_a_variable_behind_a_helper_line_counts_as_varying() -> None:
-    # As in ludziejewski2025: with N constant and E varying, the runs still inform a and delta.
-    form = law_of("eh = 1/E\nL = c + a*eh**delta*N**-alpha", E="E", N="N").form
-    assert form.tied_to(frozenset({"N"})) == set()

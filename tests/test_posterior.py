@@ -90,17 +90,20 @@ def test_prior_intervals_are_the_cards(posterior: bl.Posterior) -> None:
 
 
 def test_prior_only_follows_from_the_design(posterior: bl.Posterior) -> None:
-    def informed(**constant: float) -> set[str]:
+    def informed(**constant: float) -> tuple[set[str], set[str]]:
         runs = replace(posterior.runs, table=posterior.runs.table.assign(**constant))
         table = replace(posterior, runs=runs).summary()["informed_by"]
-        assert set(table) <= {"runs", "prior only"}
-        return set(table.index[table == "prior only"])
+        assert set(table) <= {"runs", "prior only", "combination"}
+        only, together = (set(table.index[table == kind]) for kind in ("prior only", "combination"))
+        return only, together
 
-    assert informed(S=0.1) == {"m", "n"}
-    assert informed(G=8.0) == {"e", "f"}
-    assert informed(D=2e10) == {"b", "beta"}
-    assert informed(S=0.1, G=8.0) == {"m", "n", "e", "f"}
-    assert informed() == set()
+    assert informed(S=0.0) == ({"m", "n"}, set())
+    assert informed(S=0.1) == (set(), {"m", "n"})
+    assert informed(G=8.0) == (set(), {"e", "f"})
+    # At the reference run's own D the exponent has no effect; elsewhere it acts like b.
+    assert informed(D=posterior.reference.at["D"]) == ({"beta"}, {"b", "epsilon"})
+    assert informed(D=5e10) == (set(), {"b", "beta", "epsilon"})
+    assert informed() == (set(), set())
 
 
 def test_wider_probability_wider_interval(posterior: bl.Posterior) -> None:

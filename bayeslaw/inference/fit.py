@@ -229,7 +229,7 @@ def fit_one(
         noise=observation,
         draws=sampled.draws,
         stats=sampled.stats,
-        notes=(*runs.notes, *design_notes(runs, law), *sampled.notes),
+        notes=(*runs.notes, *design_notes(runs, law, reference), *sampled.notes),
         settings={
             **asdict(settings),
             **sampled.settings,

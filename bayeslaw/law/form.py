@@ -17,7 +17,6 @@ import numpy as np
 from bayeslaw import vocabulary
 from bayeslaw.errors import CardError
 from bayeslaw.formula import Expression, Formula, Scope
-from bayeslaw.formula.terms import contexts
 
 #: Name that an ``on`` uses for the reference value of the predicted quantity.
 SCALE = "loss"
@@ -348,40 +347,6 @@ class Form:
             if not line:
                 found.add(name)
         return frozenset(found)
-
-    def tied_to(self, constant: frozenset[str]) -> frozenset[str]:
-        """Parameters that a table in which some variables never vary cannot inform.
-
-        A parameter is one of them if every term that holds it reads variables, and only ones that
-        are constant: it is then confounded with the law's other constants.
-
-        Parameters
-        ----------
-        constant : frozenset of str
-            Canonical variables that do not vary.
-
-        Returns
-        -------
-        frozenset of str
-            Names of parameters.
-        """
-        letters = dict(self.letters)
-        still = {letter for letter, is_ in letters.items() if is_.names <= constant}
-        tied = set()
-        lines = dict(self.formula.lines)
-        for name in self.parameters:
-            around = [
-                frozenset(
-                    letter
-                    for other in others
-                    for letter in (self.formula.reads(lines[other]) if other in lines else {other})
-                    if letter in letters
-                )
-                for others in contexts(self.formula, name)
-            ]
-            if around and all(others and others <= still for others in around):
-                tied.add(name)
-        return frozenset(tied)
 
     def check(self) -> None:
         """Verify what the coordinates rely on.
