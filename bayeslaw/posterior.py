@@ -149,13 +149,25 @@ class Posterior:
                 "rhat": self.convergence.rhat[name],
                 "ess_bulk": self.convergence.ess_bulk[name],
                 "ess_tail": self.convergence.ess_tail[name],
-                "informed_by": self._informed_by(name),
+                "informed_by": self.informed_by(name),
             }
         table = pd.DataFrame.from_dict(rows, orient="index")
         table.index.name = "parameter"
         return table
 
-    def _informed_by(self, name: str) -> str:
+    def informed_by(self, name: str) -> str:
+        """What informs a parameter.
+
+        Parameters
+        ----------
+        name : str
+            A parameter.
+
+        Returns
+        -------
+        str
+            ``runs``, ``prior only`` or ``combination``, as in ``summary``.
+        """
         if name in self.informed.prior_only:
             return "prior only"
         return "combination" if name in self.informed.confounded else "runs"

@@ -315,13 +315,14 @@ def test_some_coefficients(posterior: bl.Posterior) -> None:
 
 
 def test_what_only_the_prior_knows_is_marked(posterior: bl.Posterior) -> None:
-    runs = replace(posterior.runs, table=posterior.runs.table.assign(S=0.2))
-    figure = bl.plots.coefficients(replace(posterior, runs=runs), names=["m", "n", "alpha"])
-    assert [axes.get_title() for axes in shown(figure)] == [
-        "m (prior only)",
-        "n (prior only)",
-        "alpha",
-    ]
+    for value, said in ((0.0, "prior only"), (0.2, "combination")):
+        runs = replace(posterior.runs, table=posterior.runs.table.assign(S=value))
+        figure = bl.plots.coefficients(replace(posterior, runs=runs), names=["m", "n", "alpha"])
+        assert [axes.get_title() for axes in shown(figure)] == [
+            f"m ({said})",
+            f"n ({said})",
+            "alpha",
+        ]
 
 
 def test_no_published_line_without_published_coefficients(posterior: bl.Posterior) -> None:

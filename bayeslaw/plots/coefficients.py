@@ -72,7 +72,8 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
         panel.plot([ends.low, ends.high], [0.03, 0.03], color=style.POSTERIOR, lw=3)
         if name in published:
             panel.axvline(float(move(published[name])), color=style.PUBLISHED, lw=1.2, ls="-.")
-        only = " (prior only)" if name in posterior.informed.prior_only else ""
+        by = posterior.informed_by(name)
+        only = "" if by == "runs" else f" ({by})"
         panel.set_title(f"{name}{only}", fontsize=10)
         panel.set_yticks([])
         panel.set_ylim(0, 1.12)
