@@ -70,6 +70,14 @@ COSTS: dict[str, Cost] = {
             "Sun et al. 2024, arXiv:2411.02265: with attention over long sequences",
         ),
         Cost(
+            "training_looped",
+            "6*(N_a + (R - 1)*N_loop)*D",
+            "FLOPs",
+            "6 FLOPs per parameter, token and pass, after Kaplan et al. 2020, arXiv:2001.08361",
+            "Our count: every pass but the first goes through the N_loop parameters of the looped "
+            "block again; the convention of arXiv:2609.40316 is not known to us",
+        ),
+        Cost(
             "tiled_ensemble",
             "6*N_a*D*(shared + members*(1 - shared))",
             "FLOPs",

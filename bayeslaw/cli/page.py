@@ -51,8 +51,8 @@ def print_page(page: Mapping[str, Any]) -> None:
     cost, several = page["cost"], len(page["coefficients"]) > 1
     _facts(
         ("default set", next(iter(page["coefficients"])) if several else ""),
-        ("cost", f"{cost['formula']} {cost['unit']} ({cost['name']}; {cost['source']})"),
-        ("not stated", cost["lacks"]),
+        ("cost", cost and f"{cost['formula']} {cost['unit']} ({cost['name']}; {cost['source']})"),
+        ("not stated", cost and cost["lacks"]),
         ("terms", ", ".join(page["terms"])),
         ("like units", "; ".join(", ".join(group) for group in page["units"])),
         (f"{page['sense']}imum over", ", ".join(page["free"])),

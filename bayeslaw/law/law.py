@@ -189,11 +189,19 @@ class Law:
         return reading.read_checks(self.card, sorted(known), self.coefficients, self.place)
 
     @cached_property
-    def cost(self) -> Cost:
-        """Training FLOPs in this law's convention."""
-        name = str(self.card.get("cost", "training"))
+    def cost(self) -> Cost | None:
+        """Training FLOPs in this law's convention.
+
+        A loss law costs ``training`` unless its card says otherwise. None where nothing is to be
+        paid for: the law reads compute itself, or predicts something else.
+        """
+        by_default = None if "C" in self.variables or self.predicts != "loss" else "training"
+        name = self.card.get("cost", by_default)
+        if name is None:
+            return None
         if name not in COSTS:
-            raise CardError(f"unknown cost {name!r}", place=self.place, remedy=nearest(name, COSTS))
+            place = f"{self.place}, cost"
+            raise CardError(f"unknown cost {name!r}", place=place, remedy=nearest(name, COSTS))
         return COSTS[name]
 
     @cached_property

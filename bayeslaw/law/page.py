@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from bayeslaw.formula.latex import latex
@@ -75,13 +76,7 @@ def page(law: Law) -> dict[str, Any]:
         ],
         "coefficients": {title: dict(one) for title, one in law.coefficients.items()},
         "conflicts": list(conflicts(law)),
-        "cost": {
-            "name": law.cost.name,
-            "formula": law.cost.formula,
-            "unit": law.cost.unit,
-            "source": law.cost.source,
-            "lacks": law.cost.lacks,
-        },
+        "cost": None if law.cost is None else asdict(law.cost),
         "units": [list(group) for group in law.units],
         "free": list(law.optimum.free),
         "report": list(law.optimum.report),

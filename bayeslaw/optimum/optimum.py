@@ -121,8 +121,12 @@ def _columns(question: Question, solution: Solution) -> dict[str, np.ndarray]:
 def _away(question: Question, solution: Solution) -> tuple[np.ndarray, np.ndarray]:
     """Along which variables each draw falls for ever, downwards and upwards."""
     failed = ~solution.converged[:, None]
-    low = np.where(failed, solution.negative_low, solution.at_low) & question.far_low
-    high = np.where(failed, solution.negative_high, solution.at_high) & question.far_high
+    at_low, at_high = (
+        solution.at_low | solution.as_good_low,
+        solution.at_high | solution.as_good_high,
+    )
+    low = np.where(failed, solution.negative_low, at_low) & question.far_low
+    high = np.where(failed, solution.negative_high, at_high) & question.far_high
     return low, high
 
 
@@ -213,13 +217,14 @@ def _refuse_unbounded(
         return
     predicts = posterior.law.predicts
     moves = "falls" if posterior.law.optimum.sense == "min" else "rises"
+    payable = posterior.law.cost is not None and not question.budget
+    or_pay = " or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
     raise RequestError(
         f"{posterior.law.name} has no best {' and '.join(lost)}: its {predicts} {moves} for ever "
         f"along {'it' if len(lost) == 1 else 'them'} in "
         f"{100 * max(shares[name] for name in lost):.0f}% of draws",
         place="optimum",
-        remedy=f"Fix {lost[0]} (at={{'{lost[0]}': ...}}, --at {lost[0]}=...) or give a budget "
-        "(Budget(train_flops=...), --train-flops)",
+        remedy=f"Fix {lost[0]} (at={{'{lost[0]}': ...}}, --at {lost[0]}=...)" + or_pay,
     )
 
 

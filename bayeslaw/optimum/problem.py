@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw import vocabulary
+from bayeslaw.cost import Cost
 from bayeslaw.errors import RequestError, nearest
 from bayeslaw.formula import Expression
 from bayeslaw.law import Form, Law
@@ -154,7 +155,14 @@ def pose(
         If a variable is unknown, both fixed and free, or outside its domain, or if the question has
         no bounded answer.
     """
-    priced = law.cost.expression.names if budget.train_flops is not None else frozenset[str]()
+    cost = law.cost if budget.train_flops is not None else None
+    if budget.train_flops is not None and cost is None:
+        raise RequestError(
+            f"{law.name} predicts {law.predicts}, and its card states no cost",
+            place="optimum, train_flops",
+            remedy="Leave out the budget, or give the card a cost",
+        )
+    priced = frozenset[str]() if cost is None else cost.expression.names
     for name in at:
         if name not in priced:
             _known(law, name, "at")
@@ -173,18 +181,18 @@ def pose(
     wanted = dict.fromkeys(law.optimum.free if free is None else free)
     chosen = [name for name in wanted if name not in at]
     spent = None
-    if budget.train_flops is not None:
+    if cost is not None:
         unknown = [n for n in sorted(priced) if n not in law.variables and n not in at]
         if unknown:
             raise RequestError(
-                f"the cost {law.cost.name!r} of {law.name}, {law.cost.formula}, also reads "
+                f"the cost {cost.name!r} of {law.name}, {cost.formula}, also reads "
                 f"{' and '.join(unknown)}",
                 place="optimum, train_flops",
                 remedy=f"Fix it: at={{'{unknown[0]}': ...}}, or --at {unknown[0]}=...",
             )
         open_ = [name for name in law.variables if name in priced and name not in at]
         chosen += [name for name in open_ if name not in chosen]
-        spent = _spent(law, open_)
+        spent = _spent(cost, open_)
     searched = [name for name in chosen if name != spent]
     if not searched:
         free_at_all = law.optimum.free or free
@@ -225,7 +233,7 @@ def pose(
         tuple(searched),
         logarithmic,
         spent,
-        law.cost.expression if spent is not None else None,
+        None if cost is None else cost.expression,
         law.optimum.sense,
     )
     typical = [
@@ -249,15 +257,15 @@ def _known(law: Law, name: str, option: str) -> None:
         )
 
 
-def _spent(law: Law, priced: list[str]) -> str:
+def _spent(cost: Cost, priced: list[str]) -> str:
     """The variable to solve the cost for: the last in which it is affine."""
-    probe = {name: 1.7 + 0.3 * i for i, name in enumerate(sorted(law.cost.expression.names))}
+    probe = {name: 1.7 + 0.3 * i for i, name in enumerate(sorted(cost.expression.names))}
     for name in reversed(priced):
-        zero, one, two = (float(law.cost.expression({**probe, name: v})) for v in (0.0, 1.0, 2.0))
+        zero, one, two = (float(cost.expression({**probe, name: v})) for v in (0.0, 1.0, 2.0))
         if np.isclose(two - one, one - zero) and one != zero:
             return name
     raise RequestError(
-        f"train_flops says nothing: {law.cost.formula} has no free variable",
+        f"train_flops says nothing: {cost.formula} has no free variable",
         place="optimum",
         remedy="Leave one of its variables out of at=, or leave out the budget",
     )

@@ -41,6 +41,9 @@ class Solution:
     negative_low, negative_high : ndarray of bool of shape (draws, free)
         Whether the law is not positive at a bound, with the others at the first start: where the
         search fails, that is where it went.
+    as_good_low, as_good_high : ndarray of bool of shape (draws, free)
+        Whether the law is no worse at a bound, with the others as they are: a law that levels off
+        along a variable has no best value of it.
     """
 
     x: np.ndarray
@@ -49,6 +52,8 @@ class Solution:
     converged: np.ndarray
     negative_low: np.ndarray
     negative_high: np.ndarray
+    as_good_low: np.ndarray
+    as_good_high: np.ndarray
 
 
 def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
@@ -129,8 +134,11 @@ def _solve_one(
         columns = problem.columns(starts[0].at[i].set(bound), fixed, budget, jnp)
         return ~(problem.form.predict(columns, raw, jnp) > 0)
 
+    def as_good(i: Any, bound: Any) -> Any:
+        return objective(x[best].at[i].set(bound)) <= value[best] + _FLAT
+
     each = jnp.arange(len(low))
-    ends = (jax.vmap(negative)(each, low), jax.vmap(negative)(each, high))
+    ends = [jax.vmap(one)(each, bound) for one in (negative, as_good) for bound in (low, high)]
     return x[best], at_low[best], at_high[best], converged[best], *ends
 
 
