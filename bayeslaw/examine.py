@@ -19,6 +19,7 @@ from bayeslaw.compilation import compiled
 from bayeslaw.errors import BayesLawError
 from bayeslaw.law import Check, Law
 from bayeslaw.law.letters import to_canonical
+from bayeslaw.law.library import law as load_law
 from bayeslaw.optimum import Budget
 from bayeslaw.optimum.problem import pose
 from bayeslaw.optimum.solve import solve
@@ -50,24 +51,39 @@ class Problem:
 Examination = Callable[[Law], Iterator[Problem]]
 
 
-def examine(law: Law) -> dict[str, list[Problem]]:
+def examine(law: str | Path | Law) -> dict[str, list[Problem]]:
     """Run every examination on a law.
 
     Parameters
     ----------
-    law : Law
-        The law.
+    law : str, Path or Law
+        A law, its name, or the path of a card.
 
     Returns
     -------
     dict of str to list of Problem
         By name of the examination, in order; an empty list where it is passed.
+
+    Raises
+    ------
+    RequestError
+        If there is no such law.
+    CardError
+        If the card cannot be read at all.
     """
+    law = load_law(law)
     found = {"described": list(described(law))}
     if any(letter.range is None for letter in law.letters.values()):
         # Without ranges there is no run to examine the rest at, which "described" says.
         return found
-    return found | {name: list(one(law)) for name, one in EXAMINATIONS.items() if name not in found}
+    for name, one in EXAMINATIONS.items():
+        if name not in found:
+            try:
+                found[name] = list(one(law))
+            except BayesLawError as error:
+                place = error.place.removeprefix(f"{law.place}, ")
+                found[name] = [Problem(place, f"{error.problem}. {error.remedy}")]
+    return found
 
 
 def described(law: Law) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw.errors import RequestError
+from bayeslaw.examine import reproduces
 from bayeslaw.formula import parse_expression
 from bayeslaw.formula.simplify import substitute
 
@@ -20,23 +21,21 @@ def dense() -> np.ndarray:
     return bl.law("chinchilla").predict(coefficients=DENSE, N=N, D=D)
 
 
-# Which constraints make which law the dense one: its coefficients by the dense law's letters, and
-# the variables that the dense law does not read.
+# Which constraints make which law the dense one, and the dense law's letters for its coefficients.
 NESTED = {
-    "krajewski2024": (["g = 0"], {"c": "E", "a": "A", "b": "B"}, {}),
-    "skaling2026": (["k = 1"], {}, {}),
-    "wang2024": (["gamma = 0"], {"sigma": "E"}, {}),
+    "krajewski2024": (["g = 0"], {"c": "E", "a": "A", "b": "B"}),
+    "skaling2026": (["k = 1"], {}),
+    "wang2024": (["gamma = 0"], {"sigma": "E"}),
     "zhao2025": (
         ["e = 0", "f = 0", "m = 0", "n = 0", "c = 0"],
         {"epsilon": "E", "a": "A", "b": "B"},
-        {},
     ),
 }
 
 
 @pytest.mark.parametrize("name", NESTED)
 def test_the_dense_law_is_nested_in_others(name: str) -> None:
-    constraints, letters, _ = NESTED[name]
+    constraints, letters = NESTED[name]
     law = bl.law(name).constrain(*constraints)
     size = "N_a" if name == "wang2024" else "N"
     assert set(law.variables) == {size, "D"}
@@ -105,10 +104,12 @@ def test_constraints_may_read_each_other() -> None:
 
 
 def test_a_published_set_that_holds_is_kept() -> None:
-    """Muennighoff's exponents are equal by construction; chinchilla's are not."""
     law = bl.law("tian2025").constrain("a = 1.23")
     assert list(law.coefficients) == ["published"]
     assert "a" not in law.coefficients["published"]
+    # With it the numbers that it reproduces.
+    assert len(law.checks) == len(bl.law("tian2025").checks)
+    assert not list(reproduces(law))
     assert bl.law("chinchilla").constrain("alpha = beta").coefficients == {}
 
 
@@ -138,6 +139,13 @@ def test_a_constrained_law_is_fitted_like_any_other() -> None:
         ((), "no constraint is given"),
         (("e = 0",), r"the prior of 'f' is stated on 'f / e', which is gone. Constrain 'f' too"),
         (("k = log(2)",), "Say which: ln, log2 or log10"),
+        (("alpha >= 0.3",), "not a constraint"),
+        (("alpha != 0.3",), "not a constraint"),
+        ((None,), "not a constraint"),
+        (("G = 8",), "'G' is a variable of zhao2025. Keep runs at one value of it with where="),
+        (("alpha = 1/0",), "cannot be computed"),
+        (("alpha = ln(0)",), "is no finite number"),
+        (("a = 0", "b = 0", "c = 0", "e = 0", "f = 0", "m = 0", "n = 0"), "leave no variable"),
     ],
 )
 def test_what_is_no_constraint_is_named(constraints: tuple[str, ...], problem: str) -> None:
@@ -199,6 +207,18 @@ def test_random_expressions_keep_their_value() -> None:
         assert float(parse_expression(new.text)(others)) == pytest.approx(
             expected, rel=1e-9, abs=1e-9
         ), text
+
+
+def test_a_power_of_zero_is_zero() -> None:
+    """Without its scale a term is gone, and its exponent with it."""
+    law = bl.law("frantar2023").constrain("a_D = 0")
+    assert set(law.parameters) == {"a_S", "b_S", "c_S", "b_N", "c"}
+    assert set(law.variables) == {"density", "N_a"}
+
+
+def test_a_constraint_that_leaves_nothing_finite_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"ludziejewski2025.constrain: .* cannot be computed"):
+        bl.law("ludziejewski2025").constrain("E_max = E_start")
 
 
 def test_requests_and_cards_are_told_apart() -> None:

@@ -60,6 +60,11 @@ def test_what_cannot_be_grouped_is_named() -> None:
     table.loc[[3, 5], "sweep"] = None
     with pytest.raises(TableError, match=r"'sweep' is empty in 2 rows \(3, 5\)"):
         bl.fit_each(bl.read_runs(table), "chinchilla", by="sweep")
+    for runs, by in ((bl.read_runs(table), None), (table, "sweep")):
+        with pytest.raises(RequestError, match="where the name of a column and runs belong"):
+            bl.fit_each(runs, "chinchilla", by=by)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="a DataFrame where runs belong"):
+        bl.fit(table, "chinchilla")  # type: ignore[arg-type]
     with pytest.raises(RequestError, match="unknown method 'nut'"):
         bl.fit_each(bl.read_runs(two_sweeps()), "chinchilla", by="sweep", method="nut")
 

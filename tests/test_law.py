@@ -54,7 +54,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "unknown key": ({"formulas": "L = N"}, "t.toml", "unknown key 'formulas'", "'formula'"),
     "no formula": ({"formula": None}, "t.toml", "the card has no formula", "formula = ..."),
     "formula is no text": ({"formula": 3}, "t.toml", "the card has no formula", "formula = ..."),
-    "unknown status": ({"status": "verifed"}, "t.toml", "unknown status", "'verified'"),
+    "unknown status": ({"status": "verifed"}, "t.toml, status", "unknown status", "'verified'"),
     "reserved line": (
         {"formula": "loss = A*N**-alpha\nL = E + loss"},
         "t.toml, formula",
@@ -412,7 +412,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "unknown letter 'M'",
         "There are: N, L",
     ),
-    "unknown cost": ({"cost": "trainng"}, "t.toml", "unknown cost 'trainng'", "'training'"),
+    "unknown cost": ({"cost": "trainng"}, "t.toml, cost", "unknown cost 'trainng'", "'training'"),
 }
 
 
@@ -433,7 +433,7 @@ def test_a_malformed_card_is_refused_with_place_and_remedy(
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
-        ({"formula": "L = E + A*N**-alpha +"}, "t.toml, formula"),
+        ({"formula": "L = E + A*N**-alpha +"}, "t.toml, formula, line 1"),
         ({"formula": "L = E + log(A)*N**-alpha"}, "t.toml, formula, line 1"),
         ({"variables__N__is": "N.x"}, "t.toml, [variables] N, is"),
         ({"variables__N__base": "N +"}, "t.toml, [variables] N, base"),
@@ -779,7 +779,25 @@ def test_a_lognormal_above_a_low_end_stays_above_it() -> None:
         ({"aliases": "abc"}, "t.toml, aliases: aliases = 'abc'"),
         ({"predicts": 3}, "t.toml, predicts: predicts = 3 is not text"),
         ({"coefficients__published__A": float("nan")}, "nan is not finite"),
-        ({"year": "2025"}, "year = '2025'. Write year = 2025"),
+        ({"year": "2025"}, "t.toml, year: year = '2025'. Write year = 2025"),
+        ({"status": "good"}, "t.toml, status: unknown status 'good'"),
+        ({"cost": "free"}, "t.toml, cost: unknown cost 'free'"),
+        ({"predicts": "N"}, "t.toml, predicts: 'N' is predicted and a variable at once"),
+        (
+            {"variables__N__range": [0, 1e12]},
+            "[variables] N: range = [0, 1e+12], but N is positive",
+        ),
+        ({"variables__N__values": [1, 2]}, "the value 1 is outside the range"),
+        ({"variables__N__base": "20*M"}, "[variables] N, base: unknown letter 'M'"),
+        ({"variables__N__base": "2*N"}, "base values of N read each other in a circle"),
+        (
+            {"checks": [{"of": "L", "at": {"N": 1e9}, "value": 0}]},
+            "t.toml, check 1: value = 0, rtol = 0.001. The tolerance is relative",
+        ),
+        (
+            {"parameters__E__on": "E**2 / loss"},
+            "[parameters] E, on: the prior of the floor 'E' is stated on a power of it",
+        ),
     ],
 )
 def test_odd_entries_are_refused(change: dict[str, Any], said: str) -> None:
@@ -799,6 +817,10 @@ def test_predict_names_what_does_not_fit() -> None:
         law.predict(N=[1e9, 2e9], D=[1e10, 2e10, 3e10])
     with pytest.raises(RequestError, match=r"no numbers of matching shapes"):
         law.predict(N="many", D=1e10)
+    with pytest.raises(RequestError, match=r"N = -1 is outside \(0, inf\). N is total parameters"):
+        law.predict(N=[1e9, -1], D=1e10)
+    with pytest.raises(RequestError, match="3 is neither a set of coefficients nor the name"):
+        law.predict(N=1e9, D=1e10, coefficients=3)  # type: ignore[arg-type]
     with pytest.raises(RequestError, match=r"E = 'normal' is no prior"):
         law.with_priors(E="normal")  # type: ignore[arg-type]
 

@@ -56,6 +56,9 @@ def test_letters_are_solved_for_variables() -> None:
     card["variables"]["Q"]["is"] = "exp(N_a)"  # type: ignore[index]
     with pytest.raises(CardError, match=r"\[variables\] Q: 'exp\(N_a\)' cannot be solved for"):
         _ = Law(card).middle
+    # An examination says so instead of stopping there.
+    problems = [one for found in bl.examine(Law(card)).values() for one in found]
+    assert any("cannot be solved" in one.message for one in problems)
 
 
 CARD = '''\
@@ -93,6 +96,7 @@ value = 2.6
     ("old", "new", "line"),
     [
         ("A*N**-alpha", "A*N^alpha", 3),
+        ("E + size", "E + + * size", 4),
         ("L = E + size", "L = E + log(size)", 4),
         ('N = { is = "N" }', 'N = { is = "N +" }', 8),
         ("factor = 3 } }", "factor = 1 } }", 12),

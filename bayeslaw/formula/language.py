@@ -139,6 +139,9 @@ def parse(source: str, mode: str, text: str, place: str) -> Any:
     try:
         return ast.parse(source, mode=mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None) if mode == "exec" else None
+        if line is not None:
+            place, text = f"{place}, line {line}", source.splitlines()[line - 1]
         hint = "lambda is a word of Python: write lam" if re.search(r"\blambda\b", source) else ""
         raise FormulaError(
             f"{text.strip()!r} cannot be read ({getattr(error, 'msg', error)})",

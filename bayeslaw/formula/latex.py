@@ -49,8 +49,9 @@ def latex(formula: Formula) -> str:
     Returns
     -------
     str
-        One equation, or an ``aligned`` environment with one line for each of the formula's, the
-        prediction last. It holds no line break, so that it may stand between dollar signs anywhere.
+        One equation, or an ``aligned`` environment with one line for each that the prediction
+        follows from, the prediction last. It holds no line break, so that it may stand between
+        dollar signs anywhere.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def latex(formula: Formula) -> str:
     >>> print(latex(parse_formula("E_max + A/N**alpha")))
     L = E_{\mathrm{max}} + \frac{A}{N^{\alpha}}
     """
-    lines = [(latex_name(target), latex_expression(line)) for target, line in formula.lines]
+    lines = [(latex_name(target), latex_expression(line)) for target, line in formula.printed]
     if len(lines) == 1:
         return " = ".join(lines[0])
     rows = r" \\ ".join(f"{target} &= {text}" for target, text in lines)
@@ -93,13 +94,18 @@ def latex_name(name: str) -> str:
     ----------
     name : str
         A letter, a Greek letter's name (``lam`` for lambda), or a word. What follows an underscore
-        is a subscript, and so are the digits at the end.
+        is a subscript, and so are the digits at the end. A capital with h behind it wears a hat,
+        and ``log10_L`` is a logarithm.
 
     Returns
     -------
     str
         For instance ``N_a``, ``E_{\mathrm{start}}``, ``\kappa_1`` or ``\mathrm{shape}``.
     """
+    if hat := re.fullmatch(r"([A-Z])h", name):
+        return rf"\hat{{{hat[1]}}}"
+    if logarithm := re.fullmatch(r"(ln|log2|log10)_(\w+)", name):
+        return f"{_FUNCTIONS[logarithm[1]]} {latex_name(logarithm[2])}"
     head, *below = [part for part in name.split("_") if part] or [name]
     numbered = re.fullmatch(r"([A-Za-z]+)(\d+)", head)
     if numbered and head not in FUNCTIONS:

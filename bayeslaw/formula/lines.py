@@ -39,6 +39,15 @@ class Formula:
         used = frozenset().union(*(expression.names for _, expression in self.lines))
         return used - {target for target, _ in self.lines}
 
+    @cached_property
+    def printed(self) -> tuple[tuple[str, Expression], ...]:
+        """The lines that the prediction follows from; others only serve to state priors."""
+        lines, wanted = dict(self.lines), {self.result}
+        for target, expression in reversed(self.lines):
+            if target in wanted:
+                wanted |= expression.names & set(lines)
+        return tuple((target, line) for target, line in self.lines if target in wanted)
+
     def scope(self, values: Mapping[str, Any], xp: ModuleType = np) -> Scope:
         """Values and helper lines together; a line is computed when it is first read.
 

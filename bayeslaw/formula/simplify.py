@@ -142,6 +142,9 @@ def _worked_out(left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.
             return _constant(0.0)
         case ast.Pow() if other == 0 or one == 1:
             return _constant(1.0)
+        # Of a law: what is raised to a power there is a size, and its exponent positive.
+        case ast.Pow() if one == 0:
+            return _constant(0.0)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bayeslaw.errors import TableError
+from bayeslaw.errors import RequestError, TableError
 from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
@@ -50,6 +50,12 @@ def fit_each(
         If an option does not fit.
     """
     one = load_law(law)
+    if not isinstance(runs, Runs) or not isinstance(by, str):
+        raise RequestError(
+            f"by = {by!r} and a {type(runs).__name__}, where the name of a column and runs belong",
+            place="fit_each",
+            remedy='bl.fit_each(bl.read_runs(table), law, by="router_type")',
+        )
     labels = runs.labels(by)
     runs.require([*one.variables, one.predicts], purpose=f"the law {one.name!r}")
     gaps = labels.isna()

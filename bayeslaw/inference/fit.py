@@ -158,6 +158,12 @@ def fit(
         If the table lacks a column that the law needs.
     """
     settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
+    if not isinstance(runs, Runs):
+        raise RequestError(
+            f"a {type(runs).__name__} where runs belong",
+            place="fit",
+            remedy="bl.read_runs reads tables, DataFrames included",
+        )
     one = load_law(law)
     with compiled(), bar(progress, settings.iterations, f"fitting {one.name}") as report:
         return fit_one(runs, one, reference, settings, report, os.cpu_count() or 1)

@@ -46,6 +46,10 @@ def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
     card = copy.deepcopy(law.card)
     live = formula.reads(formula.lines[-1][1])
     gone = [name for name in law.parameters if name in values or name not in live]
+    if not live & set(law.letters):
+        raise RequestError(
+            "the constraints leave no variable in the law", place=f"{law.name}.constrain"
+        )
     card["parameters"] = {
         name: _stated(law, name, entry, known)
         for name, entry in card["parameters"].items()
@@ -69,9 +73,17 @@ def _read(law: Law, constraints: Sequence[str]) -> dict[str, Expression]:
     values: dict[str, Expression] = {}
     for text in constraints:
         place = f"{law.name}.constrain({text!r})"
-        name, equals, right = (part.strip() for part in text.partition("="))
-        if not equals or not right or right.startswith("="):
+        if not isinstance(text, str):
             raise RequestError("not a constraint", place=place, remedy=_REMEDY)
+        name, equals, right = (part.strip() for part in text.partition("="))
+        if not equals or not right or right.startswith("=") or name.endswith(("!", "<", ">")):
+            raise RequestError("not a constraint", place=place, remedy=_REMEDY)
+        if name in law.letters:
+            raise RequestError(
+                f"{name!r} is a variable of {law.name}",
+                place=place,
+                remedy="Keep runs at one value of it with where=, or fix it with at=",
+            )
         if name not in law.parameters:
             remedy = nearest(name, law.parameters)
             raise RequestError(f"{law.name} has no parameter {name!r}", place=place, remedy=remedy)
@@ -81,6 +93,11 @@ def _read(law: Law, constraints: Sequence[str]) -> dict[str, Expression]:
         for other in sorted(expression.names - set(law.parameters)):
             remedy = nearest(other, law.parameters)
             raise RequestError(f"{law.name} has no parameter {other!r}", place=place, remedy=remedy)
+        if not expression.names:
+            with np.errstate(all="ignore"):
+                value = float(expression({}))
+            if not np.isfinite(value):
+                raise RequestError(f"{right} is no finite number", place=place, remedy=_REMEDY)
         values[name] = expression
     if not values:
         raise RequestError("no constraint is given", place=f"{law.name}.constrain", remedy=_REMEDY)
@@ -177,4 +194,11 @@ def _keep_published(law: Law, card: dict[str, Any], values: Mapping[str, Express
     }
     card["coefficients"] = kept
     # Checks of other sets, and those that read what is gone, are not this law's.
-    card.pop("checks", None)
+    known = {*parameters, *card["variables"], *law.form.canonical}
+    known |= {line.partition("=")[0].strip() for line in card["formula"].splitlines()}
+    first = next(iter(law.coefficients), None)
+    card["checks"] = [
+        {**entry, "coefficients": check.coefficients or first}
+        for entry, check in zip(card.get("checks", ()), law.checks, strict=True)
+        if (check.coefficients or first) in kept and check.of.names <= known
+    ]

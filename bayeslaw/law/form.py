@@ -364,7 +364,13 @@ class Form:
             ]
             first, second = np.diff(values)
             added = first > 0 and np.isclose(first, second, rtol=1e-9)
-            if not added or self.floor in self.powers:
+            if self.floor in self.powers:
+                raise CardError(
+                    f"the prior of the floor {self.floor!r} is stated on a power of it",
+                    place=f"{self.place}, [parameters] {self.floor}, on",
+                    remedy=f"State it on something affine, such as {self.floor} / loss",
+                )
+            if not added:
                 raise CardError(
                     f"{self.floor!r} has the role 'floor' but the prediction is not affine in it",
                     place=f"{self.place}, [parameters] {self.floor}",

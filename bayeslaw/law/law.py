@@ -53,6 +53,12 @@ class Law:
                 place=f"{self.place}, formula",
                 remedy="Use another letter",
             )
+        if self.predicts in self.variables:
+            raise CardError(
+                f"{self.predicts!r} is predicted and a variable at once",
+                place=f"{self.place}, predicts",
+                remedy="Name what the last line of the formula is",
+            )
         for name in self.parameters:
             if name in _TAKEN or name.endswith("_on"):
                 raise CardError(
@@ -274,6 +280,12 @@ class Law:
             raise RequestError(f"no coefficients of {self.name} were published")
         if name is None:
             name = next(iter(self.coefficients))
+        if not isinstance(name, str):
+            raise RequestError(
+                f"{name!r} is neither a set of coefficients nor the name of one",
+                place=self.name,
+                remedy=f"Published: {', '.join(self.coefficients)}",
+            )
         if name not in self.coefficients:
             raise RequestError(
                 f"{self.name} has no coefficient set {name!r}",
@@ -334,6 +346,15 @@ class Law:
                 place=f"{self.name}.predict",
                 remedy="Give numbers, or arrays of one length",
             ) from None
+        for name, values in columns.items():
+            domain = vocabulary.variable(name)
+            bad = ~((values >= domain.low) & (values <= domain.high) & np.isfinite(values))
+            if bad.any():
+                raise RequestError(
+                    f"{name} = {values[bad].flat[0]:g} is outside {domain.domain}",
+                    place=f"{self.name}.predict",
+                    remedy=f"{name} is {domain.means}",
+                )
         return np.asarray(self.form.predict(columns, raw))
 
     def with_priors(self, **priors: Mapping[str, Any]) -> Law:
@@ -394,7 +415,12 @@ class Law:
         RequestError
             If a constraint cannot be read or names what is no parameter.
         """
-        return Law(constrained(self, constraints), self.place)
+        card = constrained(self, constraints)
+        try:
+            return _sound(Law(card, self.place))
+        except (CardError, FormulaError) as error:
+            place = f"{self.name}.constrain"
+            raise RequestError(error.problem, place=place, remedy=error.remedy) from None
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Law:
@@ -511,3 +537,18 @@ class Law:
         free = [n for letter in read.values() for n in sorted(letter.is_.names)]
         card["optimum"] = {"free": list(dict.fromkeys(free))}
         return cls(card, name)
+
+
+def _sound(law: Law) -> Law:
+    """A constrained law, if it still predicts something somewhere."""
+    if law.middle:
+        with np.errstate(all="ignore"):
+            raw = law.at_medians(law.middle, 1.0)
+            value = float(law.form.predict(law.middle, raw))
+        if not np.isfinite(value):
+            raise RequestError(
+                f"{law.name} predicts nothing finite",
+                place="constrain",
+                remedy="Look for a division by zero or the logarithm of zero",
+            )
+    return law

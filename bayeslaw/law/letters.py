@@ -71,5 +71,5 @@ def _solved(
     raise CardError(
         f"{expression.text!r} cannot be solved for {name!r}",
         place=place,
-        remedy="Give a table of configurations instead of a design",
+        remedy="Make it affine in a variable, or one over such an expression",
     )

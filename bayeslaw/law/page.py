@@ -91,4 +91,8 @@ def _lines(law: Law) -> list[str]:
     written = [line.rstrip() for line in str(law.card["formula"]).strip().splitlines()]
     (target, expression), *more = law.formula.lines
     bare = not more and expression.text == "\n".join(written).strip()
-    return [f"{target} = {expression.text}"] if bare else written
+    if bare:
+        return [f"{target} = {expression.text}"]
+    # Lines that only serve to state priors are no part of the law.
+    printed = {target for target, _ in law.formula.printed}
+    return [line for line in written if line.partition("=")[0].strip() in printed]

@@ -119,7 +119,8 @@ def read_formula(card: Mapping[str, Any], place: str) -> Formula:
         raise CardError("the card has no formula", place=place, remedy="Write formula = ...")
     if card.get("status", "own") not in STATUSES:
         remedy = nearest(str(card["status"]), STATUSES)
-        raise CardError(f"unknown status {card['status']!r}", place=place, remedy=remedy)
+        here = f"{place}, status"
+        raise CardError(f"unknown status {card['status']!r}", place=here, remedy=remedy)
     return parse_formula(card["formula"], place=f"{place}, formula")
 
 
@@ -169,7 +170,7 @@ def read_year(card: Mapping[str, Any], place: str) -> int | None:
     year = card.get("year")
     if year is None or (type(year) is int and 1900 < year < 2100):
         return year
-    raise CardError(f"year = {year!r}", place=place, remedy="Write year = 2025")
+    raise CardError(f"year = {year!r}", place=f"{place}, year", remedy="Write year = 2025")
 
 
 def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[str, Letter]:
@@ -205,6 +206,17 @@ def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[
         _known(entry, ("is", "means", "embeddings", "range", "base", "values"), here)
         is_ = parse_expression(_text(entry, "is", here, name), place=f"{here}, is")
         span = _range(entry, "range", here) if "range" in entry else None
+        plain = vocabulary.variable(is_.text) if is_.text in is_.names else None
+        if span is not None and plain is not None and not plain.includes_zero and span[0] <= 0:
+            raise CardError(
+                f"range = [{span[0]:g}, {span[1]:g}], but {is_.text} is positive",
+                place=here,
+                remedy="Start the range above zero",
+            )
+        values = tuple(number(value, here) for value in _list(entry, "values", here, object))
+        outside = [v for v in values if span is not None and not span[0] <= v <= span[1]]
+        if outside:
+            raise CardError(f"the value {outside[0]:g} is outside the range", place=here)
         base = entry.get("base")
         letters[name] = Letter(
             name,
@@ -213,11 +225,32 @@ def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[
             _text(entry, "embeddings", here),
             span,
             None if base is None else parse_expression(str(base), place=f"{here}, base"),
-            tuple(number(value, here) for value in _list(entry, "values", here, object)),
+            values,
         )
+    _check_bases(letters, place)
     if not letters:
         raise CardError("no variables", place=place, remedy="Write [variables]")
     return letters
+
+
+def _check_bases(letters: Mapping[str, Letter], place: str) -> None:
+    """Refuse base values that read what is no other letter, or each other in a circle."""
+    settled = {name for name, letter in letters.items() if letter.base is None}
+    waiting = {name: letter.base.names for name, letter in letters.items() if letter.base}
+    for name, reads in waiting.items():
+        for read in sorted(reads - set(letters)):
+            here = f"{place}, [variables] {name}, base"
+            raise CardError(f"unknown letter {read!r}", place=here, remedy=nearest(read, letters))
+    while waiting:
+        ready = [name for name, reads in waiting.items() if reads <= settled]
+        if not ready:
+            raise CardError(
+                f"the base values of {', '.join(waiting)} read each other in a circle",
+                place=f"{place}, [variables] {next(iter(waiting))}",
+                remedy="Give one of them a number",
+            )
+        settled |= set(ready)
+        waiting = {name: reads for name, reads in waiting.items() if name not in ready}
 
 
 def read_parameters(
@@ -431,6 +464,13 @@ def read_checks(
             raise CardError("a check has 'of', 'at', 'value' and 'rtol'", place=here)
         at = {name: number(value, here) for name, value in _table(entry, "at", here).items()}
         of = parse_expression(_text(entry, "of", here), place=here)
+        value, rtol = number(entry["value"], here), number(entry.get("rtol", 1e-3), here)
+        if not value or rtol <= 0:
+            raise CardError(
+                f"value = {value:g}, rtol = {rtol:g}",
+                place=here,
+                remedy="The tolerance is relative: neither may be zero, nor rtol negative",
+            )
         for name in sorted(of.names - set(known)):
             raise CardError(f"unknown name {name!r}", place=here, remedy=nearest(name, known))
         chosen = entry.get("coefficients")
@@ -441,8 +481,8 @@ def read_checks(
             Check(
                 of,
                 at,
-                number(entry["value"], here),
-                number(entry.get("rtol", 1e-3), here),
+                value,
+                rtol,
                 chosen,
             )
         )
