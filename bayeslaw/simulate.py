@@ -116,8 +116,17 @@ def _singly(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarr
             cells += [{**base, name: float(value)} for value in levels]
         if not others:
             cells.append(base)
+    cells = [cell for cell in cells if _allowed(law, cell)]
     picked = rng.integers(len(cells), size=rows)
     return {name: np.array([cells[cell][name] for cell in picked]) for name in law.letters}
+
+
+def _allowed(law: Law, cell: Mapping[str, float]) -> bool:
+    """Whether a configuration keeps the card's ratios."""
+    ratios = [(bound, cell[bound.letter] / cell[bound.over]) for bound in law.ratios]
+    return all(
+        bound.low * (1 - 1e-9) <= ratio <= bound.high * (1 + 1e-9) for bound, ratio in ratios
+    )
 
 
 def _levels(letter: Letter, count: int) -> np.ndarray:

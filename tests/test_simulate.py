@@ -36,25 +36,27 @@ def test_designs_keep_to_the_ranges_ratios_and_values_of_the_card(name: str, kin
     chosen = bl.design(law, kind, 3000, seed=1)
     assert set(chosen) == set(law.variables)
     bounded = {ratio.letter for ratio in law.ratios}
+    # A letter that is one minus a share comes back rounded.
+    letters = {name: np.round(values, 12) for name, values in law.form.in_letters(chosen).items()}
     for letter in law.letters.values():
-        values, (low, high) = chosen[letter.is_.text], letter.range or (0.0, 0.0)
+        values, (low, high) = letters[letter.name], letter.range or (0.0, 0.0)
         assert values.shape == (3000,)
         if letter.values:
             # One at a time, the base value stands beside those that are listed.
             extra = set(values) - set(letter.values)
-            base = set() if letter.base is None else {float(letter.base(chosen))}
+            base = set() if letter.base is None else {float(letter.base(letters))}
             assert extra <= (base if kind == "one_at_a_time" else set())
             assert set(letter.values) <= set(values)
         if kind == "independent" or letter.name not in bounded:
             assert low * (1 - 1e-12) <= values.min()
             assert values.max() <= high * (1 + 1e-12)
     for ratio in law.ratios:
-        share = chosen[ratio.letter] / chosen[ratio.over]
-        assert share.min() >= ratio.low * (1 - 1e-12)
-        assert share.max() <= ratio.high * (1 + 1e-12)
+        share = letters[ratio.letter] / letters[ratio.over]
+        assert share.min() >= ratio.low * (1 - 1e-9)
+        assert share.max() <= ratio.high * (1 + 1e-9)
     for small, large in vocabulary.ORDERED:
         if {small, large} <= set(chosen):
-            assert (chosen[small] <= chosen[large]).all()
+            assert (chosen[small] <= chosen[large] * (1 + 1e-9)).all()
 
 
 def test_independent_counts_are_uniform_on_the_logarithm() -> None:
@@ -124,14 +126,16 @@ def test_another_design_keeps_the_noise_of_a_seed() -> None:
 @every_law
 def test_losses_scatter_around_the_law_as_asked(name: str, noise: float) -> None:
     law, size = bl.law(name), 2000
-    runs = bl.simulate(name, rows=size, noise=noise, seed=9)
-    value = law.predict(**runs.columns(law.variables))
+    raw = law.published() if law.coefficients else law.at_medians(law.middle, 1.0)
+    runs = bl.simulate(name, rows=size, noise=noise, seed=9, coefficients=raw)
+    value = law.predict(coefficients=raw, **runs.columns(law.variables))
     residual = np.log(runs.column(law.predicts) / value)
     # Four standard errors: sd/sqrt(n) of a mean, sd/sqrt(2n) of an sd.
     assert abs(residual.mean()) < 4 * noise / np.sqrt(size)
     assert abs(residual.std() - noise) < 4 * noise / np.sqrt(2 * size)
     # And without regard to where a run lies.
-    for column in runs.columns(law.variables).values():
+    varied = set(law.variables) - runs.constant(law.variables)
+    for column in runs.columns(varied).values():
         assert abs(stats.spearmanr(column, residual).statistic) < 4 / np.sqrt(size)
 
 
