@@ -133,7 +133,11 @@ def _least_squares(runs: bl.Runs) -> list[float]:
 
 
 def _upcycling(folder: str, seed: int) -> str:
-    text = "## Upcycled MoE runs under zhao2025\n\n"
+    text = (
+        "## Upcycled MoE runs under zhao2025\n\n"
+        "The law has one D, and these runs have two, before and after upcycling, which interact: "
+        "no card but liew2025, and that only at one pair of them, knows D1 x D2.\n\n"
+    )
     for tokens in ("D1 + D2", "D2"):
         runs = bl.read_runs(
             f"{folder}/upcycling_moe.csv",

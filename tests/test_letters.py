@@ -169,3 +169,19 @@ def test_a_rising_prediction_without_end_is_said_to_rise() -> None:
         bl.optimum(bl.fit(runs, law, method="laplace"))
     with pytest.raises(CardError, match=r"sense = 'most'. It is \"min\" or \"max\""):
         Law({**card, "optimum": {"free": ["x"], "sense": "most"}})
+
+
+def test_a_column_with_the_name_of_a_laws_own_variable_needs_no_mapping(
+    tmp_path: Path,
+) -> None:
+    runs = bl.simulate("muennighoff2023", rows=60, noise=0.002, seed=1)
+    again = bl.read_runs(runs.table)
+    assert "D_unique" not in again.variables
+    posterior = bl.fit(again, "muennighoff2023", method="mode")
+    assert posterior.informed_by("R_D_star") == "runs"
+    posterior.save(tmp_path / "fit.nc")
+    assert bl.Posterior.load(tmp_path / "fit.nc").informed_by("R_D_star") == "runs"
+    table = runs.table.copy()
+    table.loc[7, "D_unique"] = -1.0
+    with pytest.raises(bl.BayesLawError, match=r"row 7: D_unique = -1\. .*a positive number"):
+        bl.fit(bl.read_runs(table), "muennighoff2023", method="mode")

@@ -440,7 +440,6 @@ def test_column_names_what_exists() -> None:
         ("N_a", ["total_params", "params_active"], '{"N_a": "params_active"}'),
         ("loss", ["tokens", "val_loss"], '{"loss": "val_loss"}'),
         ("G", ["n_active"], '{"G": "its column"}'),
-        ("my_lr", ["my_lr"], '{"my_lr": "my_lr"}'),
     ],
 )
 def test_require_suggests_the_column_that_is_meant(

@@ -57,7 +57,7 @@ def fit_each(
             remedy='bl.fit_each(bl.read_runs(table), law, by="router_type")',
         )
     labels = runs.labels(by)
-    runs.require([*one.variables, one.predicts], purpose=f"the law {one.name!r}")
+    runs = runs.require([*one.variables, one.predicts], purpose=f"the law {one.name!r}")
     gaps = labels.isna()
     if gaps.any():
         where = ", ".join(map(str, labels.index[gaps][:5]))

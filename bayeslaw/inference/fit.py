@@ -202,7 +202,7 @@ def fit_one(
     TableError
         If the table lacks a column.
     """
-    runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
+    runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     if reference is None:
         reference = Reference.of(runs, law.variables, law.predicts)
     missing = [name for name in law.variables if name not in reference.at]

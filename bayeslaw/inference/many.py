@@ -91,8 +91,8 @@ def fit_many(
     whole(batch, "batch", place="fit_many", least=1)
     if not tables:
         return []
-    for table in tables:
-        table.require([*one.variables, one.predicts], purpose=f"the law {one.name!r}")
+    needs = [*one.variables, one.predicts]
+    tables = [table.require(needs, purpose=f"the law {one.name!r}") for table in tables]
     if reference is None:
         reference = Reference.of(tables[0], one.variables, one.predicts)
     jobs = [

@@ -16,6 +16,7 @@ from bayeslaw.errors import RequestError, TableError, nearest
 from bayeslaw.notes import Note
 from bayeslaw.runs.suggestions import column_remedy, likely_column
 from bayeslaw.runs.writing import write_table
+from bayeslaw.vocabulary import VOCABULARY
 
 _CONSTANT = 1e-9
 
@@ -187,7 +188,7 @@ class Runs:
             if not len(column) or np.ptp(column) <= _CONSTANT * np.abs(column).max()
         )
 
-    def require(self, names: Iterable[str], *, purpose: str) -> None:
+    def require(self, names: Iterable[str], *, purpose: str) -> Runs:
         """Refuse to go on without some variables.
 
         Parameters
@@ -197,14 +198,32 @@ class Runs:
         purpose : str
             What needs them, as the subject of a sentence: ``"the law 'zhao2025'"``.
 
+        Returns
+        -------
+        Runs
+            The same runs; a column that bears the name of a law's own variable is a variable too.
+
         Raises
         ------
         TableError
-            Naming what is missing, the source column that is most likely meant, and how to map it.
+            Naming what is missing, the source column that is most likely meant, and how to map it;
+            or the row in which a law's own variable is not positive.
         """
-        missing = [name for name in dict.fromkeys(names) if name not in self.variables]
+        wanted = list(dict.fromkeys(names))
+        own = [name for name in wanted if name not in self.variables and self._own(name)]
+        missing = [name for name in wanted if name not in self.variables and name not in own]
+        for name in own:
+            # A law's own variable needs no mapping where a column bears its name.
+            values = self.column(name)
+            bad = ~(np.isfinite(values) & (values > 0))
+            if bad.any():
+                raise TableError(
+                    f"{name} = {values[bad][0]:g}",
+                    place=f"{self.source}, row {self.table.index[bad][0]}",
+                    remedy=f"{purpose} takes {name} for a positive number",
+                )
         if not missing:
-            return
+            return replace(self, variables=(*self.variables, *own)) if own else self
         others = [column for column in self.table.columns if column not in self.variables]
         numeric = [name for name in others if pd.api.types.is_numeric_dtype(self.table[name].dtype)]
         remedies = [column_remedy(name, likely_column(name, numeric)) for name in missing]
@@ -214,6 +233,14 @@ class Runs:
             remedy=f"{'. '.join(remedies)}. The table's other columns: {', '.join(others)}"
             if others
             else ". ".join(remedies),
+        )
+
+    def _own(self, name: str) -> bool:
+        """Whether a column bears the name of a variable that only some law knows."""
+        return (
+            name not in VOCABULARY
+            and name in self.table.columns
+            and pd.api.types.is_numeric_dtype(self.table[name].dtype)
         )
 
     @property
