@@ -32,7 +32,7 @@ Method = Literal["nuts", "laplace", "mode"]
 METHODS = ("nuts", "laplace", "mode")
 
 #: Acceptance probability at first, and in the one retry.
-TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.98
+TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
 #: Iterations for each kept draw of the retry.
 RETRY_THIN = 4
 
