@@ -341,8 +341,8 @@ def diverging(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[float]:
     ("failures", "targets", "expected"),
     [
         (0, [0.8], {"simulated"}),
-        (1, [0.8, 0.98], {"simulated", "second_attempt"}),
-        (2, [0.8, 0.98], {"simulated", "divergences"}),
+        (1, [0.8, 0.99], {"simulated", "second_attempt"}),
+        (2, [0.8, 0.99], {"simulated", "divergences"}),
     ],
 )
 def test_a_divergence_is_tried_once_more_before_it_is_reported(
