@@ -32,6 +32,9 @@ def laws() -> dict[str, Law]:
         "shifted floor": chinchilla.with_priors(E={**NORMAL, "on": "(E + size) / loss"}),
         "floor over a term": chinchilla.with_priors(E={**NORMAL, "mean": 6, "on": "E / size"}),
         "log of that": chinchilla.with_priors(E={**LOGNORMAL, "median": 6, "on": "E / size"}),
+        "floor that is multiplied": bl.law("familial"),
+        "prior on a power": bl.law("frantar2023"),
+        "prior with an offset": bl.law("ludziejewski2025"),
         "no floor": Law.from_formula("A*N**-alpha + B*D**-beta", variables=["N", "D"]),
     }
 
@@ -41,8 +44,11 @@ every_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
 
 
 def posed(law: Law, observation: str = "student_t") -> tuple[Density, Data, dict[str, Prior]]:
-    of = law.name if law.coefficients else "chinchilla"
-    runs = bl.simulate(of, rows=30, noise=0.01, seed=3)
+    if law.middle:
+        raw = law.published() if law.coefficients else law.at_medians(law.middle, 3.0)
+        runs = bl.simulate(law, rows=30, noise=0.01, seed=3, coefficients=raw)
+    else:
+        runs = bl.simulate("chinchilla", rows=30, noise=0.01, seed=3)
     reference = bl.Reference.of(runs, law.variables)
     model, data = build(law, runs, reference, noise(observation))
     return Density(model), data, all_priors(law, noise(observation))
@@ -71,7 +77,11 @@ def by_hand(law: Law, priors: dict[str, Prior], data: Data) -> Any:
             total = z[list(priors).index(form.floor)] * data.scale
             others = {n: v for n, v in on.items() if n in form.parameters and n != form.floor}
             raw = form.to_raw(others, data.at, data.scale, jnp)
-            raw[form.floor] = total - form.predict(data.at, {**raw, form.floor: 0.0}, jnp)
+            rest, more = (
+                form.predict(data.at, {**raw, form.floor: value}, jnp) for value in (0.0, 2.0)
+            )
+            # A floor may be multiplied: familial's is, by the penalty of its sub-models.
+            raw[form.floor] = (total - rest) / ((more - rest) / 2.0)
             scope = form.scope({**letters, **raw}, data.scale, jnp)
             on[form.floor] = dict(form.on)[form.floor](scope, jnp)
         return jnp.stack([on[name] for name in priors])
