@@ -366,7 +366,8 @@ def test_a_divergence_is_tried_once_more_before_it_is_reported(
 
 def test_a_short_fit_says_that_it_is_short(table: bl.Runs, fitted: bl.Posterior) -> None:
     posterior = short(table)
-    assert {"ess_bulk", "ess_tail"} <= codes(posterior)
+    # Of the bulk NUTS may have more effective draws than draws; of the tails hardly.
+    assert "ess_tail" in codes(posterior)
     assert not posterior.convergence.trusted
     assert posterior.settings["draws"] == 100
 
@@ -481,7 +482,7 @@ def test_a_direction_without_curvature_gets_a_finite_length() -> None:
 
 
 def test_a_fit_too_short_to_be_trusted_is_not_drawn_twice() -> None:
-    """400 draws have no effective sample size above 400, however they are drawn."""
+    """400 draws have hardly more than 400 effective ones in the tails, however they are drawn."""
     runs = bl.simulate("chinchilla", rows=60, noise=0.002, seed=3)
     posterior = bl.fit(runs, "chinchilla", draws=100, warmup=100, seed=1)
     assert posterior.settings["attempts"] == 1

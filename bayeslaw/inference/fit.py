@@ -272,7 +272,7 @@ def _nuts(
         )
         values = density.constrain(chains.z, numbers)
         convergence = replace(Convergence.of(values, chains.stats), bfmi=chains.bfmi)
-        # Too few draws for any effective sample size that is asked for: more effort is no remedy.
+        # Too few draws for the effective sample sizes that are asked for: more effort is no remedy.
         if convergence.trusted or settings.chains * settings.draws <= SMALLEST_ESS:
             break
         # Where the curvature at the mode says little of the whole, the first draws say more.

@@ -156,9 +156,10 @@ def nuts(
     """
     centre, matrix = whitening.centre, whitening.matrix
     size = len(centre)
-    keys = jax.random.split(jax.random.key(seed), 2)
-    starts = np.asarray(jax.random.normal(keys[0], (chains, size), dtype=float))
-    chain_keys = jax.random.split(keys[1], chains)
+    # NumPy's: every function of JAX's generator would be compiled, which takes a tenth of a second.
+    rng = np.random.default_rng(seed)
+    starts = rng.standard_normal((chains, size))
+    chain_keys = [jax.random.key(int(one)) for one in rng.integers(2**32, size=chains)]
     stop, done = threading.Event(), [0] * chains
     energies: list[list[np.ndarray]] = [[] for _ in range(chains)]
 
