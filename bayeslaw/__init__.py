@@ -17,7 +17,7 @@ from bayeslaw.inference import fit, fit_each, fit_many
 from bayeslaw.law import Law, law, laws
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import numpyro_model
-from bayeslaw.optimum import Budget, Optimum, optimum
+from bayeslaw.optimum import Budget, Decision, Optimum, decide, lattice, optimum
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs, read_runs
 from bayeslaw.simulate import design, simulate
@@ -25,6 +25,7 @@ from bayeslaw.simulate import design, simulate
 __all__ = [
     "BayesLawError",
     "Budget",
+    "Decision",
     "Law",
     "Note",
     "Optimum",
@@ -34,11 +35,13 @@ __all__ = [
     "__version__",
     "clear_cache",
     "costs",
+    "decide",
     "design",
     "examine",
     "fit",
     "fit_each",
     "fit_many",
+    "lattice",
     "law",
     "laws",
     "numpyro_model",

@@ -275,6 +275,73 @@ def print_optimum(answer: bl.Optimum) -> None:
     show.table(f"At {where}, {100 * answer.probability:g}% intervals", heads, rows)
 
 
+@app.command(
+    epilog="Examples: bayeslaw decide fit.nc --at N=30e9 --at N_a=3e9; "
+    "bayeslaw decide fit.nc --candidates configs.csv --train-flops 1e22 --out ranking.csv"
+)
+def decide(
+    fit: Fit,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(help="Configurations, one a row; else pairs of routed and shared experts."),
+    ] = None,
+    column: Column = None,
+    unit: Unit = None,
+    mapping: Mapping = None,
+    where: Where = None,
+    at: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="The same for all, raw count.")
+    ] = None,
+    train_flops: Annotated[float | None, typer.Option(help="Training FLOPs to spend.")] = None,
+    within: Annotated[float, typer.Option(help="As good as the best within so many nats.")] = 0.001,
+    out: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")] = None,
+    interval: Interval = 0.89,
+    json: Json = False,
+) -> None:
+    """Rank legal configurations by expected loss, and say which are as good as the best."""
+    for path in (out, picture):
+        if path is not None:
+            _writable(path, fit, *([candidates] if candidates else []))
+    posterior = bl.Posterior.load(fit)
+    given: Any = bl.lattice()
+    if candidates is not None:
+        given = bl.read_runs(
+            candidates,
+            columns=_pairs(column, "--column"),
+            units=_numbers(unit, "--unit"),
+            mapping=mapping,
+            where=where,
+        )
+    answer = bl.decide(
+        posterior,
+        given,
+        at=dict(_numbers(at, "--at")),
+        budget=bl.Budget(train_flops=train_flops),
+        within=within,
+        interval_probability=interval,
+    )
+    if out is not None:
+        from bayeslaw.runs.writing import write_table
+
+        write_table(answer.table.reset_index(), out)
+    if picture is not None:
+        bl.plots.decision(answer).savefig(picture, dpi=150)
+    if json:
+        show.as_json(answer.to_dict())
+        return
+    show.notes(answer.notes)
+    first = answer.table.head(20).drop(columns=["beyond", "variable"])
+    said = ", ".join(f"{name} = {value:.4g}" for name, value in answer.at.items())
+    title = f"The first {len(first)} of {len(answer.table)} configurations"
+    show.frame(f"{title} at {said}" if said else title, first)
+    near = answer.near_optimal
+    sys.stdout.write(
+        f"{len(near)} of {len(answer.table)} are within {within:g} of the best with probability "
+        f"{interval:g}\n"
+    )
+
+
 @app.command(epilog="Example: bayeslaw predict fit.nc new.csv --level observation --out bands.csv")
 def predict(
     fit: Fit,

@@ -192,7 +192,7 @@ def pose(
             )
         open_ = [name for name in law.variables if name in priced and name not in at]
         chosen += [name for name in open_ if name not in chosen]
-        spent = _spent(cost, open_)
+        spent = spent_variable(cost, open_)
     searched = [name for name in chosen if name != spent]
     if not searched:
         free_at_all = law.optimum.free or free
@@ -257,8 +257,26 @@ def _known(law: Law, name: str, option: str) -> None:
         )
 
 
-def _spent(cost: Cost, priced: list[str]) -> str:
-    """The variable to solve the cost for: the last in which it is affine."""
+def spent_variable(cost: Cost, priced: list[str]) -> str:
+    """The variable that follows when a budget is spent: the last in which the cost is affine.
+
+    Parameters
+    ----------
+    cost : Cost
+        What is spent.
+    priced : list of str
+        Variables of the cost that nothing else says.
+
+    Returns
+    -------
+    str
+        One of them.
+
+    Raises
+    ------
+    RequestError
+        If there is none.
+    """
     probe = {name: 1.7 + 0.3 * i for i, name in enumerate(sorted(cost.expression.names))}
     for name in reversed(priced):
         zero, one, two = (float(cost.expression({**probe, name: v})) for v in (0.0, 1.0, 2.0))

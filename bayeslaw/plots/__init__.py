@@ -2,6 +2,7 @@
 
 from bayeslaw.plots.band import band
 from bayeslaw.plots.coefficients import coefficients
+from bayeslaw.plots.decision import decision
 from bayeslaw.plots.optimum import optimum
 
-__all__ = ["band", "coefficients", "optimum"]
+__all__ = ["band", "coefficients", "decision", "optimum"]
