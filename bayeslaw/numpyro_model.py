@@ -134,16 +134,13 @@ class Model:
         """
         return on_site(self.form, name) if name in self.form.parameters else name
 
-    def __call__(self, data: Data, floor: Any = None) -> None:
+    def __call__(self, data: Data) -> None:
         """Run the model under NumPyro's handlers.
 
         Parameters
         ----------
         data : Data
             Table, reference and prior numbers.
-        floor : scalar array, optional
-            What the likelihood takes for the floor, where a sampler steps out of its prior's
-            support.
         """
         import jax.numpy as jnp
         import numpyro
@@ -156,8 +153,6 @@ class Model:
         for name, value in raw.items():
             if self.site(name) != name:
                 numpyro.deterministic(name, value)
-        if floor is not None and self.form.floor is not None:
-            raw[self.form.floor] = floor
         centre = self.centre(raw, data)
         numpyro.sample(
             f"ln_{self.predicts}", self.noise.distribution(centre, values), obs=data.observed
