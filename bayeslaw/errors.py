@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from numbers import Integral
+from operator import index
+from typing import Any
 
 
 class BayesLawError(Exception):
@@ -50,7 +52,7 @@ class RequestError(BayesLawError):
     """A call whose options do not fit the law, the table or each other."""
 
 
-def whole(value: object, name: str, *, place: str, least: int = 0, most: int = 2**32 - 1) -> int:
+def whole(value: Any, name: str, *, place: str, least: int = 0, most: int = 2**32 - 1) -> int:
     """A whole number among the options of a call.
 
     Parameters
@@ -76,14 +78,15 @@ def whole(value: object, name: str, *, place: str, least: int = 0, most: int = 2
     """
     # Integers of NumPy are whole numbers too; True is not.
     whole_number = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole_number or not least <= int(value) <= most:  # type: ignore[call-overload]
+    number = index(value) if whole_number else None
+    if number is None or not least <= number <= most:
+        up_to = f" to {most}" if number is not None and number > most else ""
         raise RequestError(
             f"{name} = {value!r}",
             place=place,
-            remedy=f"Give a whole number from {least} on"
-            + (f" to {most}" if whole_number and int(value) > most else ""),  # type: ignore[call-overload]
+            remedy=f"Give a whole number from {least} on{up_to}",
         )
-    return int(value)  # type: ignore[call-overload]
+    return number
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

@@ -259,17 +259,11 @@ class Posterior:
         )
 
     def _configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
-        import pandas as pd
-
         from bayeslaw.runs import read_runs
+        from bayeslaw.runs.table import configurations
 
         if not isinstance(new, Runs):
-            if not isinstance(new, pd.DataFrame):
-                wide = {name: np.atleast_1d(values) for name, values in new.items()}
-                new = pd.DataFrame(
-                    dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True))
-                )
-            new = read_runs(new)
+            new = read_runs(configurations(new))
         new.require(self.law.variables, purpose=f"a prediction of {self.law.name}")
         return new
 

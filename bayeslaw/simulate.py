@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bayeslaw import vocabulary
 from bayeslaw.errors import RequestError, nearest, whole
@@ -141,7 +143,7 @@ def _levels(letter: Letter, count: int) -> np.ndarray:
 def simulate(
     law: str | Law,
     *,
-    design: str | Mapping[str, np.ndarray] = "independent",
+    design: str | Mapping[str, ArrayLike] = "independent",
     rows: int = 446,
     noise: float = 0.003,
     coefficients: str | Mapping[str, float] | None = None,
@@ -180,7 +182,9 @@ def simulate(
     whole(seed, "seed", place="simulate")
     if not 0 <= noise < 1:
         raise RequestError(f"noise = {noise}", place="simulate", remedy="Between 0 and 1")
-    chosen = _design(one, design, rows, seed=seed) if isinstance(design, str) else dict(design)
+    chosen: dict[str, Any] = (
+        {**_design(one, design, rows, seed=seed)} if isinstance(design, str) else {**design}
+    )
     for name, values in chosen.items():
         legal = vocabulary.variable(name).contains
         bad = [number for number in np.atleast_1d(values) if not legal(float(number))]

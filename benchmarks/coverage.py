@@ -15,7 +15,7 @@ from provenance import heading, keep, table
 
 import bayeslaw as bl
 from bayeslaw.intervals import interval
-from bayeslaw.optimum.problem import pose
+from bayeslaw.optimum.problem import Question, pose
 from bayeslaw.optimum.solve import solve
 
 SIZE = 30e9
@@ -86,8 +86,8 @@ def main() -> None:
     keep(text, asked.out)
 
 
-def _optima(question: object, coefficients: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    solution = solve(question, coefficients)  # type: ignore[arg-type]
+def _optima(question: Question, coefficients: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    solution = solve(question, coefficients)
     return {
         "G": np.exp(solution.x[:, 0]),
         "S": solution.x[:, 1],

@@ -220,7 +220,11 @@ def test_beyond_says_how_far_outside_the_runs() -> None:
 
 
 def test_the_gravest_note_decides() -> None:
-    info, warning, error = (Note(s, s, "") for s in ("info", "warning", "error"))  # type: ignore[arg-type]
+    info, warning, error = (
+        Note("a", "info", ""),
+        Note("b", "warning", ""),
+        Note("c", "error", ""),
+    )
     assert worst([info, error, warning]) == "error"
     assert worst([info, warning]) == "warning"
     assert worst([info]) == "info"

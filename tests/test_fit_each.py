@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,11 +61,12 @@ def test_what_cannot_be_grouped_is_named() -> None:
     table.loc[[3, 5], "sweep"] = None
     with pytest.raises(TableError, match=r"'sweep' is empty in 2 rows \(3, 5\)"):
         bl.fit_each(bl.read_runs(table), "chinchilla", by="sweep")
-    for runs, by in ((bl.read_runs(table), None), (table, "sweep")):
+    wrong: list[tuple[Any, Any]] = [(bl.read_runs(table), None), (table, "sweep")]
+    for runs, by in wrong:
         with pytest.raises(RequestError, match="where the name of a column and runs belong"):
-            bl.fit_each(runs, "chinchilla", by=by)  # type: ignore[arg-type]
+            bl.fit_each(runs, "chinchilla", by=by)
     with pytest.raises(RequestError, match="a DataFrame where runs belong"):
-        bl.fit(table, "chinchilla")  # type: ignore[arg-type]
+        bl.fit(wrong[1][0], "chinchilla")
     with pytest.raises(RequestError, match="unknown method 'nut'"):
         bl.fit_each(bl.read_runs(two_sweeps()), "chinchilla", by="sweep", method="nut")
 

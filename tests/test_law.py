@@ -819,10 +819,12 @@ def test_predict_names_what_does_not_fit() -> None:
         law.predict(N="many", D=1e10)
     with pytest.raises(RequestError, match=r"N = -1 is outside \(0, inf\). N is total parameters"):
         law.predict(N=[1e9, -1], D=1e10)
+    three: Any = 3
     with pytest.raises(RequestError, match="3 is neither a set of coefficients nor the name"):
-        law.predict(N=1e9, D=1e10, coefficients=3)  # type: ignore[arg-type]
+        law.predict(N=1e9, D=1e10, coefficients=three)
+    word: Any = "normal"
     with pytest.raises(RequestError, match=r"E = 'normal' is no prior"):
-        law.with_priors(E="normal")  # type: ignore[arg-type]
+        law.with_priors(E=word)
 
 
 def test_every_cost_can_be_read() -> None:

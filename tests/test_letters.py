@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_a_design_keeps_to_the_ranges_of_the_letters(name: str) -> None:
 
 
 def test_letters_are_solved_for_variables() -> None:
-    card = {
+    card: dict[str, Any] = {
         "formula": "L = e + a/P**p + c/Q + d*S",
         "variables": {
             "P": {"is": "N / N_a", "range": [2, 4]},
@@ -53,7 +54,7 @@ def test_letters_are_solved_for_variables() -> None:
     assert middle["N_a"] == pytest.approx(np.sqrt(3) * 1e9)
     assert middle["N"] == pytest.approx(np.sqrt(8) * np.sqrt(3) * 1e9)
     assert middle["density"] == pytest.approx(0.75)
-    card["variables"]["Q"]["is"] = "exp(N_a)"  # type: ignore[index]
+    card["variables"]["Q"]["is"] = "exp(N_a)"
     with pytest.raises(CardError, match=r"\[variables\] Q: 'exp\(N_a\)' cannot be solved for"):
         _ = Law(card).middle
     # An examination says so instead of stopping there.

@@ -200,6 +200,6 @@ def test_active_parameters_never_exceed_the_total_whatever_their_letters() -> No
 
 
 def test_one_configuration_may_be_given_as_numbers() -> None:
-    runs = bl.simulate("chinchilla", design={"N": 1e9, "D": np.array([1e10, 2e10])})  # type: ignore[dict-item]
+    runs = bl.simulate("chinchilla", design={"N": 1e9, "D": np.array([1e10, 2e10])})
     assert runs.column("N").tolist() == [1e9, 1e9]
-    assert len(bl.simulate("chinchilla", design={"N": 1e9, "D": 1e10})) == 1  # type: ignore[dict-item]
+    assert len(bl.simulate("chinchilla", design={"N": 1e9, "D": 1e10})) == 1

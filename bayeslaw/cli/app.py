@@ -306,13 +306,7 @@ def decide(
     posterior = bl.Posterior.load(fit)
     given: Any = bl.lattice()
     if candidates is not None:
-        given = bl.read_runs(
-            candidates,
-            columns=_pairs(column, "--column"),
-            units=_numbers(unit, "--unit"),
-            mapping=mapping,
-            where=where,
-        )
+        given = _configurations(candidates, column, unit, mapping, where)
     answer = bl.decide(
         posterior,
         given,
@@ -360,13 +354,7 @@ def predict(
     if out is not None:
         _writable(out, fit, table)
     posterior = bl.Posterior.load(fit)
-    new = bl.read_runs(
-        table,
-        columns=_pairs(column, "--column"),
-        units=_numbers(unit, "--unit"),
-        mapping=mapping,
-        where=where,
-    )
+    new = _configurations(table, column, unit, mapping, where)
     bands = posterior.predict(new, level=level.value, interval_probability=interval, seed=seed)
     bands.index.name = bands.index.name or "row"
     if out is not None:
@@ -401,6 +389,22 @@ def demo(
     from bayeslaw.cli.demo import run
 
     run(out, seed, json)
+
+
+def _configurations(
+    table: Path,
+    column: list[str] | None,
+    unit: list[str] | None,
+    mapping: Path | None,
+    where: str | None,
+) -> bl.Runs:
+    return bl.read_runs(
+        table,
+        columns=_pairs(column, "--column"),
+        units=_numbers(unit, "--unit"),
+        mapping=mapping,
+        where=where,
+    )
 
 
 def _pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -189,7 +190,7 @@ def _path(folder: Path | None, job: _Job) -> Path | None:
 
 
 def _write(path: Path, posteriors: list[Posterior]) -> None:
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for i, one in enumerate(posteriors):
         arrays |= {f"{i}/draws/{name}": values for name, values in one.draws.items()}
         arrays |= {f"{i}/stats/{name}": values for name, values in one.stats.items()}
@@ -198,7 +199,7 @@ def _write(path: Path, posteriors: list[Posterior]) -> None:
         for one in posteriors
     ]
     with whole_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
 
 def _read(path: Path, job: _Job) -> list[Posterior]:

@@ -17,6 +17,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.problem import spent_variable
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Runs, read_runs
+from bayeslaw.runs.table import configurations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +164,7 @@ def decide(
     budget, law = budget or Budget(), posterior.law
     if not within > 0:
         raise RequestError(f"within = {within!r}", place="decide", remedy="Give a positive number")
-    given = _frame(candidates)
+    given = configurations(candidates)
     at = {name: float(value) for name, value in (at or {}).items()}
     _check_names(posterior, given, at, budget)
     columns, held, priced = _columns(posterior, given, at, budget)
@@ -201,17 +202,6 @@ def decide(
         probability=interval_probability,
         notes=(*posterior.notes, *notes),
     )
-
-
-def _frame(candidates: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
-    import pandas as pd
-
-    if isinstance(candidates, Runs):
-        return candidates.table.copy()
-    if isinstance(candidates, pd.DataFrame):
-        return candidates.copy()
-    wide = {name: np.atleast_1d(values) for name, values in candidates.items()}
-    return pd.DataFrame(dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True)))
 
 
 def _check_names(

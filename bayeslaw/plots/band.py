@@ -142,9 +142,9 @@ def band(
     said = [_place(posterior, key, fixed[key]) for key in law.variables if key in fixed]
     ax.set_title(f"{law.name} at\n" + ", ".join(said), fontsize=9)
     ax.legend(fontsize=8, frameon=False)
-    figure = ax.get_figure()
+    figure = ax.get_figure(root=True)
     assert figure is not None
-    return figure  # type: ignore[return-value]
+    return figure
 
 
 def _place(posterior: Posterior, name: str, value: float) -> str:

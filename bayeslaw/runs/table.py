@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,27 @@ from bayeslaw.runs.writing import write_table
 from bayeslaw.vocabulary import VOCABULARY
 
 _CONSTANT = 1e-9
+
+
+def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+    """Configurations as a table of their own, one a row.
+
+    Parameters
+    ----------
+    new : Runs, DataFrame or mapping
+        Columns; the values of a mapping broadcast against each other.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new table.
+    """
+    if isinstance(new, Runs):
+        return new.table.copy()
+    if isinstance(new, pd.DataFrame):
+        return new.copy()
+    wide = {name: np.atleast_1d(values) for name, values in new.items()}
+    return pd.DataFrame(dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
