@@ -14,7 +14,7 @@ from bayeslaw.errors import RequestError, nearest
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.notes import Note
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.problem import spent_variable
+from bayeslaw.optimum.problem import payable, spent_variable
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Runs, read_runs
 from bayeslaw.runs.table import configurations
@@ -245,30 +245,17 @@ def _columns(
     law = posterior.law
     columns = given.assign(**at)
     unsaid = [name for name in law.variables if name not in columns]
-    priced = None
+    cost, priced = None, None
     if budget.train_flops is not None:
-        if law.cost is None:
-            raise RequestError(
-                f"{law.name} predicts {law.predicts}, and its card states no cost",
-                place="decide, train_flops",
-                remedy="Leave out the budget",
-            )
-        cost = law.cost.expression
-        priced = spent_variable(law.cost, [name for name in unsaid if name in cost.names])
+        cost = payable(law, columns, place="decide, train_flops")
+        priced = spent_variable(cost, [name for name in unsaid if name in cost.expression.names])
         unsaid.remove(priced)
     for name in unsaid:
         columns[name] = posterior.reference.at[name]
-    if priced is not None and law.cost is not None:
-        cost = law.cost.expression
-        lacking = sorted(cost.names - set(columns) - {priced})
-        if lacking:
-            raise RequestError(
-                f"the cost {law.cost.formula} also reads {' and '.join(lacking)}",
-                place="decide, train_flops",
-                remedy=f"Give a column {lacking[0]}, or fix it: at={{'{lacking[0]}': ...}}",
-            )
-        values = {name: columns[name].to_numpy(dtype=float) for name in cost.names - {priced}}
-        nothing, one = (cost({**values, priced: amount}) for amount in (0.0, 1.0))
+    if cost is not None and priced is not None and budget.train_flops is not None:
+        paid = cost.expression
+        values = {name: columns[name].to_numpy(dtype=float) for name in paid.names - {priced}}
+        nothing, one = (paid({**values, priced: amount}) for amount in (0.0, 1.0))
         left = (budget.train_flops - nothing) / (one - nothing)
         if not (np.asarray(left) > 0).all():
             label = columns.index[int(np.argmin(left))]

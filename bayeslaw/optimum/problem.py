@@ -155,13 +155,7 @@ def pose(
         If a variable is unknown, both fixed and free, or outside its domain, or if the question has
         no bounded answer.
     """
-    cost = law.cost if budget.train_flops is not None else None
-    if budget.train_flops is not None and cost is None:
-        raise RequestError(
-            f"{law.name} predicts {law.predicts}, and its card states no cost",
-            place="optimum, train_flops",
-            remedy="Leave out the budget, or give the card a cost",
-        )
+    cost = None if budget.train_flops is None else payable(law, at, place="optimum, train_flops")
     priced = frozenset[str]() if cost is None else cost.expression.names
     for name in at:
         if name not in priced:
@@ -182,14 +176,6 @@ def pose(
     chosen = [name for name in wanted if name not in at]
     spent = None
     if cost is not None:
-        unknown = [n for n in sorted(priced) if n not in law.variables and n not in at]
-        if unknown:
-            raise RequestError(
-                f"the cost {cost.name!r} of {law.name}, {cost.formula}, also reads "
-                f"{' and '.join(unknown)}",
-                place="optimum, train_flops",
-                remedy=f"Fix it: at={{'{unknown[0]}': ...}}, or --at {unknown[0]}=...",
-            )
         open_ = [name for name in law.variables if name in priced and name not in at]
         chosen += [name for name in open_ if name not in chosen]
         spent = spent_variable(cost, open_)
@@ -255,6 +241,45 @@ def _known(law: Law, name: str, option: str) -> None:
             place=f"optimum, {option}",
             remedy=nearest(name, law.variables),
         )
+
+
+def payable(law: Law, known: Iterable[str], *, place: str) -> Cost:
+    """The cost of a law, if a budget can be spent on it.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    known : iterable of str
+        Names that are given besides the law's variables.
+    place : str
+        For messages.
+
+    Returns
+    -------
+    Cost
+        Its convention.
+
+    Raises
+    ------
+    RequestError
+        If the card states no cost, or one that reads what neither the law nor the caller says.
+    """
+    if law.cost is None:
+        raise RequestError(
+            f"{law.name} predicts {law.predicts}, and its card states no cost",
+            place=place,
+            remedy="Leave out the budget, or give the card a cost",
+        )
+    lacking = sorted(law.cost.expression.names - set(law.variables) - set(known))
+    if lacking:
+        raise RequestError(
+            f"the cost {law.cost.name!r} of {law.name}, {law.cost.formula}, also reads "
+            f"{' and '.join(lacking)}",
+            place=place,
+            remedy=f"Fix it: at={{'{lacking[0]}': ...}}, or --at {lacking[0]}=...",
+        )
+    return law.cost
 
 
 def spent_variable(cost: Cost, priced: list[str]) -> str:
