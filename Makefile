@@ -75,7 +75,7 @@ $(MADE):
 $(RUNTIME): $(MADE) requirements.txt pyproject.toml
 	@echo "Installing the pinned packages into .venv (about half a minute)"
 	@$(PIP) -r requirements.txt -e .
-	@.venv/bin/python -c 'import numpyro, optimistix' & \
+	@.venv/bin/python -c 'import numpyro' & \
 	 .venv/bin/python -c 'import arviz, matplotlib.pyplot' & wait
 	@touch $@
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
+from bayeslaw.formula.simplify import substitute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +101,38 @@ COSTS: dict[str, Cost] = {
         ),
     )
 }
+
+
+def lifetime(cost: Cost) -> Cost:
+    """The cost of training and of serving ``inference_tokens`` together.
+
+    A served token goes forward only, which is a third of what it costs in training (2 of 6 FLOPs
+    per parameter; Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
+
+    Parameters
+    ----------
+    cost : Cost
+        What training costs, over D.
+
+    Returns
+    -------
+    Cost
+        Over ``inference_tokens`` too.
+
+    Raises
+    ------
+    RequestError
+        If the cost does not read D.
+    """
+    if "D" not in cost.expression.names:
+        raise RequestError(
+            f"the cost {cost.name!r}, {cost.formula}, does not count tokens",
+            place="lifetime_flops",
+            remedy="Give a cost that reads D",
+        )
+    served = substitute(cost.expression, {"D": ast.Name("inference_tokens")})
+    formula = f"{cost.formula} + ({ast.unparse(served.tree)})/3"
+    return Cost(f"{cost.name}, lifetime", formula, cost.unit, cost.source, cost.lacks)
 
 
 def costs() -> pd.DataFrame:

@@ -21,7 +21,7 @@ from bayeslaw.law import Check, Law
 from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.library import law as load_law
 from bayeslaw.optimum import Budget
-from bayeslaw.optimum.problem import pose
+from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.solve import solve
 from bayeslaw.runs import Reference
 

@@ -15,7 +15,8 @@ from provenance import heading, keep, table
 
 import bayeslaw as bl
 from bayeslaw.intervals import interval
-from bayeslaw.optimum.problem import Question, pose
+from bayeslaw.optimum.pose import pose
+from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.solve import solve
 
 SIZE = 30e9

@@ -38,7 +38,7 @@ def heading(title: str, command: str) -> str:
         text=True,
         check=True,
     ).stdout.strip()
-    names = ("jax", "numpyro", "arviz", "numpy", "optimistix")
+    names = ("jax", "numpyro", "arviz", "numpy")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
     state = " with uncommitted changes" if changed else ""
     return (

@@ -93,7 +93,7 @@ class Optimum:
             "quantities": {name: asdict(quantity) for name, quantity in self.quantities.items()},
             "predicted": {"of": self.predicts, **predicted},
             "at": self.at,
-            "budget": {name: v for name, v in asdict(self.budget).items() if v is not None},
+            "budget": self.budget.to_dict(),
             "interval": self.probability,
             "notes": [note.to_dict() for note in self.notes],
         }

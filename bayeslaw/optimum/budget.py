@@ -3,9 +3,49 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any
 
+from bayeslaw.cost import COSTS, Cost, lifetime
 from bayeslaw.errors import RequestError
+from bayeslaw.formula import Expression, parse_expression
+from bayeslaw.law import Law
+
+
+@dataclass(frozen=True)
+class Cap:
+    """An upper limit on a positive expression over canonical variables.
+
+    Attributes
+    ----------
+    name : str
+        How the budget calls it.
+    expression : Expression
+        What is limited.
+    limit : float
+        The limit, which is legal itself.
+    """
+
+    name: str
+    expression: Expression
+    limit: float
+
+    def __str__(self) -> str:
+        """The cap as an inequality, for messages."""
+        said = f"{self.expression.text} <= {self.limit:.6g}"
+        return said if self.name == self.expression.text else f"{self.name} ({said})"
+
+
+# Which expression each of the named limits is on.
+_NAMED = {
+    "max_params": "N",
+    "max_active": "N_a",
+    "max_tokens": "D",
+    "max_tokens_per_active": "D/N_a",
+    "max_total_per_active": "N/N_a",
+}
 
 
 @dataclass(frozen=True)
@@ -15,17 +55,163 @@ class Budget:
     Attributes
     ----------
     train_flops : float or None
-        Training FLOPs, in the cost convention of the law; spent exactly.
+        Training FLOPs, spent in full unless a cap on tokens prevents it.
+    lifetime_flops : float or None
+        FLOPs for training and for the ``inference_tokens`` together, instead of ``train_flops``.
+    inference_tokens : float or None
+        Tokens served over the model's life. One costs a third of a training token (2 FLOPs per
+        active parameter where training takes 6).
+    max_params, max_active, max_tokens : float or None
+        Most total parameters N, active parameters N_a and training tokens D.
+    max_tokens_per_active : float or None
+        Most training tokens per active parameter, D/N_a.
+    max_total_per_active : float or None
+        Most total parameters per active one, N/N_a.
+    max_memory : float or None
+        Most bytes of memory for the weights.
+    bytes_per_param : float
+        Precision of the weights: 2 bytes for bfloat16.
+    caps : mapping of str to float
+        Further limits on positive expressions over canonical variables: ``{"N/E": 1e9}``.
+    cost : str or None
+        What is spent, instead of the card's cost: a name of ``costs()``, or an expression.
     """
 
     train_flops: float | None = None
+    lifetime_flops: float | None = None
+    inference_tokens: float | None = None
+    max_params: float | None = None
+    max_active: float | None = None
+    max_tokens: float | None = None
+    max_tokens_per_active: float | None = None
+    max_total_per_active: float | None = None
+    max_memory: float | None = None
+    bytes_per_param: float = 2.0
+    caps: Mapping[str, float] = field(default_factory=dict)
+    cost: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse budgets that no run has."""
-        flops = self.train_flops
-        if flops is not None and not (
-            isinstance(flops, int | float) and math.isfinite(flops) and flops > 0
-        ):
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_NUMBERS}
+        for name, value in (*given.items(), *self.caps.items()):
+            if value is not None and not (
+                isinstance(value, int | float) and math.isfinite(value) and value > 0
+            ):
+                raise RequestError(
+                    f"{name} = {value!r}", place="Budget", remedy="Give a positive number"
+                )
+        if self.train_flops is not None and self.lifetime_flops is not None:
             raise RequestError(
-                f"train_flops = {flops!r}", place="Budget", remedy="Give a positive number"
+                "train_flops and lifetime_flops are both given",
+                place="Budget",
+                remedy="Give one: what training may take, or training and inference together",
             )
+        if (self.lifetime_flops is None) != (self.inference_tokens is None):
+            raise RequestError(
+                "lifetime_flops and inference_tokens belong together",
+                place="Budget",
+                remedy="Give both, or train_flops alone",
+            )
+        if self.cost is not None and self.flops is None:
+            raise RequestError(
+                f"cost = {self.cost!r}, but nothing is spent",
+                place="Budget",
+                remedy="Give train_flops too",
+            )
+
+    @property
+    def flops(self) -> float | None:
+        """What is spent, in the unit of the cost."""
+        return self.train_flops if self.lifetime_flops is None else self.lifetime_flops
+
+    @property
+    def spends(self) -> str:
+        """The name of what is spent, for messages."""
+        return "train_flops" if self.lifetime_flops is None else "lifetime_flops"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was asked for, and nothing else."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        said = {name: v for name, v in values.items() if v is not None and v != {}}
+        if self.max_memory is None:
+            del said["bytes_per_param"]
+        return said
+
+    @cached_property
+    def limits(self) -> tuple[Cap, ...]:
+        """All caps, the named ones first."""
+        return tuple(self._limits())
+
+    def _limits(self) -> Iterator[Cap]:
+        for name, text in _NAMED.items():
+            limit = getattr(self, name)
+            if limit is not None:
+                yield Cap(name, parse_expression(text), float(limit))
+        if self.max_memory is not None:
+            text = f"{float(self.bytes_per_param):g}*N"
+            yield Cap("max_memory", parse_expression(text), float(self.max_memory))
+        for text, limit in self.caps.items():
+            yield Cap(text, parse_expression(text, place="Budget, caps"), float(limit))
+
+    def price(self, law: Law, known: Iterable[str], *, place: str) -> Cost | None:
+        """What is spent, for a law.
+
+        Parameters
+        ----------
+        law : Law
+            The law; its card's cost holds unless the budget names another.
+        known : iterable of str
+            Names that are given besides the law's variables.
+        place : str
+            For messages.
+
+        Returns
+        -------
+        Cost or None
+            Nothing without FLOPs to be spent.
+
+        Raises
+        ------
+        RequestError
+            If there is no cost, or one that reads what neither the law nor the caller says.
+        """
+        if self.flops is None:
+            return None
+        place = f"{place}, {self.spends}"
+        cost = law.cost
+        if self.cost is not None:
+            own = Cost("own", self.cost, "FLOPs", "given")
+            cost = COSTS.get(self.cost, own)
+        if cost is None:
+            raise RequestError(
+                f"{law.name} predicts {law.predicts}, and its card states no cost",
+                place=place,
+                remedy="Leave out the budget, or give it a cost: Budget(cost='6*N_a*D')",
+            )
+        if self.lifetime_flops is not None:
+            cost = lifetime(cost)
+        lacking = sorted(
+            cost.expression.names - set(law.variables) - set(known) - {"inference_tokens"}
+        )
+        if lacking:
+            raise RequestError(
+                f"the cost {cost.name!r} of {law.name}, {cost.formula}, also reads "
+                f"{' and '.join(lacking)}",
+                place=place,
+                remedy=f"Fix it: at={{'{lacking[0]}': ...}}, or --at {lacking[0]}=...",
+            )
+        return cost
+
+    def to_dict(self) -> dict[str, Any]:
+        """The budget as plain data.
+
+        Returns
+        -------
+        dict
+            What was asked for.
+        """
+        return {name: v for name, v in asdict(self).items() if name in self.given}
+
+
+_NO_NUMBERS = {"caps", "cost"}

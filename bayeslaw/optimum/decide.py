@@ -14,7 +14,8 @@ from bayeslaw.errors import RequestError, nearest
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.notes import Note
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.problem import payable, spent_variable
+from bayeslaw.optimum.pose import spent_variable
+from bayeslaw.optimum.problem import bought
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Runs, read_runs
 from bayeslaw.runs.table import configurations
@@ -78,8 +79,6 @@ class Decision:
         dict
             All fields; the table as a list of rows with their ``label``.
         """
-        from dataclasses import asdict
-
         rows = [
             {"label": label, **row}
             for label, row in zip(self.table.index, self.table.to_dict("records"), strict=True)
@@ -88,7 +87,7 @@ class Decision:
             "configurations": rows,
             "predicts": self.predicts,
             "at": self.at,
-            "budget": asdict(self.budget),
+            "budget": self.budget.to_dict(),
             "within": self.within,
             "probability": self.probability,
             "notes": [note.to_dict() for note in self.notes],
@@ -230,7 +229,7 @@ def _check_names(
                 place="decide",
                 remedy=f"Leave {name} out of at=, or out of the table",
             )
-        if name not in law.variables and (budget.train_flops is None or name not in priced):
+        if name not in law.variables and (budget.flops is None or name not in priced):
             remedy = nearest(name, law.variables)
             raise RequestError(
                 f"{law.name} has no variable {name!r}", place="decide, at", remedy=remedy
@@ -245,23 +244,23 @@ def _columns(
     law = posterior.law
     columns = given.assign(**at)
     unsaid = [name for name in law.variables if name not in columns]
-    cost, priced = None, None
-    if budget.train_flops is not None:
-        cost = payable(law, columns, place="decide, train_flops")
-        priced = spent_variable(cost, [name for name in unsaid if name in cost.expression.names])
+    priced = None
+    cost = budget.price(law, columns, place="decide")
+    if cost is not None:
+        open_ = [name for name in unsaid if name in cost.expression.names]
+        priced = spent_variable(cost, open_, budget.spends, place="decide")
         unsaid.remove(priced)
     for name in unsaid:
         columns[name] = posterior.reference.at[name]
-    if cost is not None and priced is not None and budget.train_flops is not None:
+    if cost is not None and priced is not None and budget.flops is not None:
         paid = cost.expression
         values = {name: columns[name].to_numpy(dtype=float) for name in paid.names - {priced}}
-        nothing, one = (paid({**values, priced: amount}) for amount in (0.0, 1.0))
-        left = (budget.train_flops - nothing) / (one - nothing)
+        left = bought(paid, values, priced, budget.flops)
         if not (np.asarray(left) > 0).all():
             label = columns.index[int(np.argmin(left))]
             raise RequestError(
-                f"{budget.train_flops:g} FLOPs leave no {priced} for the configuration {label}",
-                place="decide, train_flops",
+                f"{budget.flops:g} FLOPs leave no {priced} for the configuration {label}",
+                place=f"decide, {budget.spends}",
                 remedy="Give more, or leave that configuration out",
             )
         columns[priced] = left

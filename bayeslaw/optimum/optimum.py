@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
 
 import numpy as np
 
@@ -15,7 +14,8 @@ from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.notes import Note
 from bayeslaw.optimum.answer import STATUSES, Optimum, Quantity
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.problem import Question, pose
+from bayeslaw.optimum.pose import pose, remedies
+from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.solve import Solution, solve
 from bayeslaw.posterior import Posterior
 
@@ -102,7 +102,7 @@ def _split(
     sizes = [len(next(iter(part.values()))) for part in parts]
     found, first = [], 0
     for size in sizes:
-        own = Solution(*(values[first : first + size] for values in astuple(solution)))
+        own = solution.part(slice(first, first + size))
         found.append((_columns(question, own), _status(question, own), own.converged))
         first += size
     return found
@@ -138,6 +138,9 @@ def _status(question: Question, solution: Solution) -> dict[str, np.ndarray]:
     for i, name in enumerate(question.problem.free):
         away = away_low[:, i] | away_high[:, i]
         bound = solution.at_low[:, i] | solution.at_high[:, i]
+        for j, cap in enumerate(question.problem.caps):
+            if name in cap.names:
+                bound = bound | solution.at_cap[:, j]
         status = np.where(away, "none", np.where(bound, "at_bound", "interior"))
         where[name] = np.where(solution.converged | lost, status, "not_converged")
     spent = question.problem.spent
@@ -217,14 +220,15 @@ def _refuse_unbounded(
         return
     predicts = posterior.law.predicts
     moves = "falls" if posterior.law.optimum.sense == "min" else "rises"
-    payable = posterior.law.cost is not None and not question.budget
-    or_pay = " or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
+    cost = posterior.law.cost
+    payable = cost is not None and not question.budget and lost[0] in cost.expression.names
+    or_pay = "; or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
     raise RequestError(
         f"{posterior.law.name} has no best {' and '.join(lost)}: its {predicts} {moves} for ever "
         f"along {'it' if len(lost) == 1 else 'them'} in "
         f"{100 * max(shares[name] for name in lost):.0f}% of draws",
         place="optimum",
-        remedy=f"Fix {lost[0]} (at={{'{lost[0]}': ...}}, --at {lost[0]}=...)" + or_pay,
+        remedy=remedies(lost[0]) + or_pay,
     )
 
 

@@ -1,13 +1,9 @@
-"""The minimiser over draws: optimistix finds each draw's valley, Newton steps end in it.
-
-The box of bounds is folded onto the whole space by a sine, which makes a minimum on a bound an
-ordinary one; the end points are then polished in the box itself, with the bounds that press held.
-"""
+"""The minimiser over draws and budgets: every search side by side, by an interior point method."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -16,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayeslaw.compilation import compiled
+from bayeslaw.optimum import interior
+from bayeslaw.optimum.interior import BARRIER, FLAT, State
 from bayeslaw.optimum.problem import Problem, Question
 
-_STEPS, _POLISH = 128, 8
-# Of the width of the box: nearer than this a bound is taken to be reached.
-_TOUCHING = 1e-7
-# Of the log of the predicted quantity, per search coordinate.
-_FLAT = 1e-9
-_ROUNDING = 1e-14
+# Searches that are compiled together; a few alone have a size of their own.
+_CHUNK, _FEW = 1024, 64
+# Steps between which searches that have ended are set aside, and how often that is done.
+_STEPS, _ROUNDS = 12, 10
 
 
 @dataclass(frozen=True)
@@ -36,8 +32,10 @@ class Solution:
         Search coordinates.
     at_low, at_high : ndarray of bool of shape (draws, free)
         Which bounds are reached.
+    at_cap : ndarray of bool of shape (draws, caps)
+        Which caps are reached.
     converged : ndarray of bool of shape (draws,)
-        Whether the gradient vanishes along whatever is not at a bound.
+        Whether nothing improves to first order, and whatever is not at a bound curves upwards.
     negative_low, negative_high : ndarray of bool of shape (draws, free)
         Whether the law is not positive at a bound, with the others at the first start: where the
         search fails, that is where it went.
@@ -49,11 +47,27 @@ class Solution:
     x: np.ndarray
     at_low: np.ndarray
     at_high: np.ndarray
+    at_cap: np.ndarray
     converged: np.ndarray
     negative_low: np.ndarray
     negative_high: np.ndarray
     as_good_low: np.ndarray
     as_good_high: np.ndarray
+
+    def part(self, rows: slice) -> Solution:
+        """Some of the draws.
+
+        Parameters
+        ----------
+        rows : slice
+            Which.
+
+        Returns
+        -------
+        Solution
+            The same for those.
+        """
+        return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
@@ -71,38 +85,91 @@ def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solutio
     Solution
         The best end point over all starts.
     """
+    return solve_many([question], coefficients)[0]
+
+
+def solve_many(
+    questions: Sequence[Question], coefficients: Mapping[str, np.ndarray]
+) -> list[Solution]:
+    """Find every draw's best configuration for several budgets.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+        Questions that differ in budget, limits of caps and starts alone.
+    coefficients : mapping of str to ndarray of shape (draws,)
+        Raw coefficients.
+
+    Returns
+    -------
+    list of Solution
+        One for each question.
+    """
+    first = questions[0]
+    raw = {name: np.asarray(values, dtype=float) for name, values in coefficients.items()}
+    draws, starts = len(next(iter(raw.values()))), len(first.starts)
+    each = draws * starts
+    # Every question, draw and start is a search of its own, in this order.
+    own = {
+        "raw": {
+            name: np.tile(np.repeat(values, starts), len(questions)) for name, values in raw.items()
+        },
+        "budget": np.repeat([question.budget for question in questions], each),
+        "limits": np.repeat([question.limits for question in questions], each, axis=0),
+    }
+    start = np.concatenate([np.tile(question.starts, (draws, 1)) for question in questions])
+    middle = np.repeat([question.starts[0] for question in questions], draws, axis=0)
+    same = (first.problem, first.fixed, first.low, first.high)
     with compiled():
-        found = _solve(
-            question.problem,
-            dict(coefficients),
-            question.fixed,
-            question.budget,
-            question.low,
-            question.high,
-            question.starts,
-        )
-        return Solution(*(np.asarray(part) for part in found))
+        states = _search(same, own, start)
+        ends = _in_chunks(_end, same, own, (states,))
+        rank = np.where(np.isfinite(ends["value"]), ends["value"], np.inf)
+        # An end point that converged is better than any that did not.
+        rank = np.where(ends["converged"], rank, rank + 1e3)
+        best = np.arange(0, len(rank), starts) + rank.reshape(-1, starts).argmin(axis=1)
+        own, ends = _rows((own, ends), best)
+        probes = _in_chunks(_probe, same, own, (ends, middle))
+    names = ("x", "at_low", "at_high", "at_cap", "converged")
+    solution = Solution(*(ends[name] for name in names), *probes)
+    return [solution.part(slice(i * draws, (i + 1) * draws)) for i in range(len(questions))]
 
 
-@partial(jax.jit, static_argnames="problem")
-def _solve(
-    problem: Problem,
-    coefficients: Any,
-    fixed: Any,
-    budget: Any,
-    low: Any,
-    high: Any,
-    starts: Any,
-) -> Any:
-    one = partial(_solve_one, problem, fixed, budget, low, high, starts)
-    return jax.vmap(one)(coefficients)
+def _search(same: Any, own: Any, start: np.ndarray) -> State:
+    """All searches, to their ends."""
+    states = _in_chunks(_begin, same, own, (start,))
+    waiting = np.arange(len(start))
+    for _ in range(_ROUNDS):
+        some, open_ = _rows((own, states), waiting)
+        moved = _in_chunks(_advance, same, some, (open_,))
+        for part, new in zip(states, moved, strict=True):
+            part[waiting] = new
+        waiting = waiting[~states.done[waiting]]
+        if not len(waiting):
+            break
+    return State(*states)
 
 
-def _solve_one(
-    problem: Problem, fixed: Any, budget: Any, low: Any, high: Any, starts: Any, raw: Any
-) -> Any:
-    # Half a second that only a search needs.
-    import optimistix
+def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any:
+    """Map a compiled function over searches, so many at a time that a few sizes do for all."""
+    rows = len(own["budget"])
+    size = _FEW if rows <= _FEW else _CHUNK
+    parts = []
+    for first in range(0, rows, size):
+        # The last chunk is filled up with its own rows.
+        chosen = np.resize(np.arange(first, min(first + size, rows)), size)
+        some, rest = _rows((own, more), chosen)
+        parts.append(function(*same, some, *rest))
+    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[:rows], *parts)
+
+
+def _rows(tree: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(lambda part: part[rows], tree)
+
+
+def _functions(
+    problem: Problem, fixed: Any, budget: Any, limits: Any, raw: Any
+) -> tuple[interior.Function, interior.Function]:
+    """What one search minimises, and what it keeps to."""
 
     def objective(x: Any) -> Any:
         value = problem.form.predict(problem.columns(x, fixed, budget, jnp), raw, jnp)
@@ -111,69 +178,84 @@ def _solve_one(
         # N_a near zero, and its optimum is still the valley in between.
         return jnp.log(value) if problem.sense == "min" else -jnp.log(value)
 
-    def unfold(y: Any) -> Any:
-        return low + (high - low) * 0.5 * (1.0 + jnp.sin(y))
+    def caps(x: Any) -> Any:
+        return problem.room(problem.columns(x, fixed, budget, jnp), budget, limits, jnp)
 
-    def search(start: Any) -> tuple[Any, Any, Any, Any, Any]:
-        y = jnp.arcsin(2.0 * (start - low) / (high - low) - 1.0)
-        end: Any = optimistix.minimise(
-            lambda y, _: objective(unfold(y)),
-            optimistix.BFGS(rtol=1e-8, atol=1e-10),
-            y,
-            max_steps=_STEPS,
-            throw=False,
+    return objective, caps
+
+
+@partial(jax.jit, static_argnames="problem")
+def _begin(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, start: Any) -> Any:
+    def one(own: Any, x: Any) -> State:
+        _, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        return State(
+            x,
+            BARRIER / (x - low),
+            BARRIER / (high - x),
+            BARRIER / caps(x),
+            jnp.asarray(BARRIER),
+            jnp.asarray(False),
         )
-        return _polish(objective, unfold(end.value), low, high)
 
-    x, value, at_low, at_high, converged = jax.vmap(search)(starts)
-    # An end point that converged is better than any that did not.
-    rank = jnp.where(jnp.isfinite(value), value, jnp.inf)
-    best = jnp.argmin(jnp.where(converged, rank, rank + 1e3))
-
-    def negative(i: Any, bound: Any) -> Any:
-        columns = problem.columns(starts[0].at[i].set(bound), fixed, budget, jnp)
-        return ~(problem.form.predict(columns, raw, jnp) > 0)
-
-    def as_good(i: Any, bound: Any) -> Any:
-        return objective(x[best].at[i].set(bound)) <= value[best] + _FLAT
-
-    each = jnp.arange(len(low))
-    ends = [jax.vmap(one)(each, bound) for one in (negative, as_good) for bound in (low, high)]
-    return x[best], at_low[best], at_high[best], converged[best], *ends
+    return jax.vmap(one)(own, start)
 
 
-def _polish(objective: Any, x: Any, low: Any, high: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """Newton steps in the box; a bound is held while the objective falls across it."""
-    width = high - low
-    gradient, hessian = jax.grad(objective), jax.hessian(objective)
+@partial(jax.jit, static_argnames="problem")
+def _advance(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
+    def one(own: Any, state: State) -> State:
+        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        return interior.advance(objective, caps, low, high, state, _STEPS)
 
-    def pressed(x: Any, slope: Any) -> tuple[Any, Any]:
-        at_low = (x - low <= _TOUCHING * width) & (slope >= 0)
-        at_high = (high - x <= _TOUCHING * width) & (slope <= 0)
-        return at_low, at_high
+    return jax.vmap(one)(own, state)
 
-    def step(x: Any, _: Any) -> tuple[Any, None]:
-        slope, curvature = gradient(x), hessian(x)
-        at_low, at_high = pressed(x, slope)
-        x = jnp.where(at_low, low, jnp.where(at_high, high, x))
-        moves = ~(at_low | at_high)
-        both = moves[:, None] & moves[None, :]
-        system = jnp.where(both, curvature, jnp.eye(len(x)))
-        values, vectors = jnp.linalg.eigh(system)
-        # Downhill along every direction, however it curves.
-        bent = jnp.maximum(jnp.abs(values), 1e-12)
-        move = -vectors @ ((vectors.T @ jnp.where(moves, slope, 0.0)) / bent)
-        target = jnp.clip(x + jnp.clip(move, -0.1 * width, 0.1 * width), low, high)
-        # Near the end rounding hides whether a step goes down; there Newton's can be trusted.
-        better = objective(target) <= objective(x) + _ROUNDING
-        return jnp.where(better, target, x), None
 
-    x, _ = jax.lax.scan(step, x, None, length=_POLISH)
-    slope = gradient(x)
-    at_low, at_high = pressed(x, slope)
-    x = jnp.where(at_low, low, jnp.where(at_high, high, x))
-    moves = ~(at_low | at_high)
-    system = jnp.where(moves[:, None] & moves[None, :], hessian(x), jnp.eye(len(x)))
-    upward = jnp.linalg.eigvalsh(system)[0] > 0
-    flat = jnp.max(jnp.where(moves, jnp.abs(slope), 0.0)) < _FLAT
-    return x, objective(x), at_low, at_high, flat & upward & jnp.isfinite(objective(x))
+@partial(jax.jit, static_argnames="problem")
+def _end(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
+    """What came of a search: a point, on its bounds where they press."""
+
+    def one(own: Any, state: State) -> dict[str, Any]:
+        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        # With the barrier gone, a multiplier and its room are far apart, unless both are nothing.
+        width = high - low
+        at_low = state.low * width > (state.x - low) / width
+        at_high = state.high * width > (high - state.x) / width
+        x = jnp.where(at_low, low, jnp.where(at_high, high, state.x))
+        _, diagonal = interior.pivots(interior.curvature(objective, caps, low, high, state))
+        upward = jnp.all(jnp.stack(diagonal) > 0)
+        value = objective(x)
+        return {
+            "x": x,
+            "at_low": at_low,
+            "at_high": at_high,
+            "at_cap": state.cap > caps(state.x),
+            "value": value,
+            "converged": state.done & upward & jnp.isfinite(value),
+        }
+
+    return jax.vmap(one)(own, state)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _probe(
+    problem: Problem, fixed: Any, low: Any, high: Any, own: Any, end: Any, middle: Any
+) -> Any:
+    """The law at the bounds: where it is not positive, and where it is no worse than at the end."""
+
+    def one(own: Any, end: dict[str, Any], middle: Any) -> list[Any]:
+        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+
+        def negative(i: Any, bound: Any) -> Any:
+            columns = problem.columns(middle.at[i].set(bound), fixed, own["budget"], jnp)
+            return ~(problem.form.predict(columns, own["raw"], jnp) > 0)
+
+        def as_good(i: Any, bound: Any) -> Any:
+            there = end["x"].at[i].set(bound)
+            allowed = jnp.all(caps(there) >= -FLAT)
+            return allowed & (objective(there) <= end["value"] + FLAT)
+
+        each = jnp.arange(len(low))
+        return [
+            jax.vmap(probe)(each, bound) for probe in (negative, as_good) for bound in (low, high)
+        ]
+
+    return jax.vmap(one)(own, end, middle)

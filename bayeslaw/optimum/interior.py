@@ -1,0 +1,231 @@
+"""One search: a primal-dual interior point method for a smooth function under inequalities.
+
+Bounds, caps and the order of variables are inequalities that every iterate keeps strictly, so that
+an optimum in the interior, on a face or in a corner is found by one and the same iteration: Newton
+steps on the barrier problem, a line search on its merit, a multiplier for each inequality, and a
+barrier that vanishes as the steps settle (Nocedal and Wright, Numerical Optimization, chapter 19).
+The function here takes one search; ``solve`` maps it over thousands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+# The barrier at first, when it counts as gone, and by how much it shrinks.
+BARRIER, _GONE, _SHRINK, _POWER = 1e-3, 1e-13, 0.1, 1.6
+# How much of the way to a bound one step may go.
+_NEAR = 0.995
+# Of the objective, per search coordinate.
+FLAT = 1e-9
+_ROUNDING = 1e-14
+_HALVINGS = 8
+# A step is no longer than this part of the box.
+_LONGEST = 0.25
+# Multipliers stay within this factor of what the barrier says.
+_FACTOR = 1e10
+
+Function = Callable[[Any], Any]
+
+
+class State(NamedTuple):
+    """Where a search stands.
+
+    Attributes
+    ----------
+    x : array of shape (free,)
+        The point, strictly inside.
+    low, high : array of shape (free,)
+        Multipliers of the bounds.
+    cap : array of shape (caps,)
+        Multipliers of the caps.
+    barrier : float
+        The barrier's weight.
+    done : bool
+        Whether the barrier is gone and nothing improves to first order.
+    """
+
+    x: Any
+    low: Any
+    high: Any
+    cap: Any
+    barrier: Any
+    done: Any
+
+
+def advance(
+    objective: Function, caps: Function, low: Any, high: Any, state: State, steps: int
+) -> State:
+    """Take steps until the search has ended, or a number of them are taken.
+
+    Parameters
+    ----------
+    objective : callable
+        What to minimise, at a point of shape (free,); not finite where it is not defined.
+    caps : callable
+        Inequalities at a point, positive where they hold, of shape (caps,).
+    low, high : array of shape (free,)
+        Bounds.
+    state : State
+        Where to go on from.
+    steps : int
+        How many steps at most.
+
+    Returns
+    -------
+    State
+        Where it stands then.
+    """
+
+    def unfinished(carry: tuple[Any, State]) -> Any:
+        count, state = carry
+        return (count < steps) & ~state.done
+
+    def body(carry: tuple[Any, State]) -> tuple[Any, State]:
+        count, state = carry
+        return count + 1, _step(objective, caps, low, high, state)
+
+    return jax.lax.while_loop(unfinished, body, (0, state))[1]
+
+
+def _step(objective: Function, caps: Function, low: Any, high: Any, state: State) -> State:
+    x, barrier = state.x, state.barrier
+    to_low, to_high, to_cap = x - low, high - x, caps(x)
+    slopes = jax.jacfwd(caps)(x)
+    slope = jax.grad(objective)(x)
+
+    residual = slope - state.low + state.high - slopes.T @ state.cap
+    off = jnp.max(jnp.abs(residual))
+    slack = [state.low * to_low, state.high * to_high, state.cap * to_cap]
+    uneven = jnp.max(jnp.concatenate([jnp.abs(part - barrier) for part in slack]))
+    settled = jnp.maximum(off, uneven) < jnp.maximum(10.0 * barrier, FLAT)
+    done = settled & (barrier <= _GONE)
+    smaller = jnp.maximum(_GONE, jnp.minimum(_SHRINK * barrier, barrier**_POWER))
+    barrier = jnp.where(settled, smaller, barrier)
+
+    bent = curvature(objective, caps, low, high, state)
+    downhill = slope - barrier / to_low + barrier / to_high - slopes.T @ (barrier / to_cap)
+    move = -_solved(bent, downhill)
+    move = move * jnp.minimum(1.0, jnp.min(_LONGEST * (high - low) / (jnp.abs(move) + 1e-300)))
+    along = slopes @ move
+
+    # The longest step that stays inside, and ever shorter ones.
+    reach = jnp.minimum(
+        jnp.minimum(_reach(to_low, move), _reach(to_high, -move)), _reach(to_cap, along)
+    )
+    lengths = reach * 0.5 ** jnp.arange(_HALVINGS)
+
+    def merit(x: Any) -> Any:
+        inside = [x - low, high - x, caps(x)]
+        logs = sum(jnp.sum(jnp.log(part)) for part in inside)
+        value = objective(x) - barrier * logs
+        # The logarithm of what is outside is not finite, and neither is an undefined objective.
+        return jnp.where(jnp.isfinite(value), value, jnp.inf)
+
+    merits = jax.vmap(lambda length: merit(x + length * move))(lengths)
+    expected = 1e-4 * lengths * (downhill @ move)
+    # Near the end rounding hides whether a step goes down; there Newton's can be trusted.
+    better = merits <= merit(x) + expected + _ROUNDING
+    length = jnp.where(jnp.any(better), lengths[jnp.argmax(better)], 0.0)
+    x = x + length * move
+
+    def multiplier(old: Any, before: Any, change: Any, now: Any) -> Any:
+        step = barrier / before - old - old / before * change
+        new = old + jnp.minimum(1.0, _reach(old, step)) * step
+        return jnp.clip(new, barrier / now / _FACTOR, barrier / now * _FACTOR)
+
+    new = State(
+        x,
+        multiplier(state.low, to_low, move, x - low),
+        multiplier(state.high, to_high, -move, high - x),
+        multiplier(state.cap, to_cap, along, caps(x)),
+        barrier,
+        done,
+    )
+    return jax.tree.map(lambda old, new: jnp.where(done, old, new), state._replace(done=done), new)
+
+
+def curvature(objective: Function, caps: Function, low: Any, high: Any, state: State) -> Any:
+    """The matrix of Newton's system: of the Lagrangian, and of the inequalities.
+
+    Parameters
+    ----------
+    objective, caps : callable
+        As in ``advance``.
+    low, high : array of shape (free,)
+        Bounds.
+    state : State
+        Where.
+
+    Returns
+    -------
+    array of shape (free, free)
+        At an optimum it is positive definite.
+    """
+    x = state.x
+
+    def lagrangian(x: Any) -> Any:
+        return objective(x) - state.cap @ caps(x)
+
+    slopes = jax.jacfwd(caps)(x)
+    stiff = state.low / (x - low) + state.high / (high - x)
+    return (
+        jax.hessian(lagrangian)(x)
+        + jnp.diag(stiff)
+        + slopes.T @ ((state.cap / caps(x))[:, None] * slopes)
+    )
+
+
+def pivots(matrix: Any) -> tuple[list[list[Any]], list[Any]]:
+    """A symmetric matrix as L D L', written out: of five rows at most, it is faster than a call.
+
+    Parameters
+    ----------
+    matrix : array of shape (n, n)
+        Any symmetric matrix.
+
+    Returns
+    -------
+    list of list of array
+        Rows of L below its diagonal of ones.
+    list of array
+        D: all positive where the matrix is positive definite.
+    """
+    size = matrix.shape[0]
+    lower: list[list[Any]] = [[] for _ in range(size)]
+    diagonal: list[Any] = []
+    for i in range(size):
+        for j in range(i):
+            inner = sum((lower[i][k] * lower[j][k] * diagonal[k] for k in range(j)), 0.0)
+            lower[i].append((matrix[i, j] - inner) / _bent(diagonal[j]))
+        inner = sum((lower[i][k] ** 2 * diagonal[k] for k in range(i)), 0.0)
+        diagonal.append(matrix[i, i] - inner)
+    return lower, diagonal
+
+
+def _bent(pivot: Any) -> Any:
+    """A pivot that leads downhill, however the function curves."""
+    return jnp.maximum(jnp.abs(pivot), 1e-12)
+
+
+def _solved(matrix: Any, right: Any) -> Any:
+    lower, diagonal = pivots(matrix)
+    size = len(diagonal)
+    forward: list[Any] = []
+    for i in range(size):
+        forward.append(right[i] - sum((lower[i][j] * forward[j] for j in range(i)), 0.0))
+    back: list[Any] = [None] * size
+    for i in reversed(range(size)):
+        inner = sum((lower[j][i] * back[j] for j in range(i + 1, size)), 0.0)
+        back[i] = forward[i] / _bent(diagonal[i]) - inner
+    return jnp.stack(back)
+
+
+def _reach(room: Any, change: Any) -> Any:
+    """How much of a step can be taken, one at most."""
+    falling = change < 0
+    steps = jnp.where(falling, _NEAR * room / jnp.where(falling, -change, 1.0), 1.0)
+    return jnp.minimum(1.0, jnp.min(steps, initial=1.0))
