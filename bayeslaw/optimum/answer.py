@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.intervals import interval
 from bayeslaw.notes import Note
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.near import Near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +37,8 @@ class Quantity:
         The same interval before the runs.
     published : float or None
         The optimum under the card's first coefficient set, where it has one.
+    draws, prior_draws : ndarray of shape (draws,)
+        The optimum of every draw, of the posterior and of the prior.
     """
 
     median: float
@@ -44,6 +49,64 @@ class Quantity:
     prior_low: float
     prior_high: float
     published: float | None = None
+    draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    prior_draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        draws: np.ndarray,
+        prior: np.ndarray,
+        *,
+        shares: dict[str, float],
+        status: str,
+        published: float | None,
+        probability: float,
+    ) -> Quantity:
+        """A quantity from its draws.
+
+        Parameters
+        ----------
+        draws, prior : ndarray of shape (draws,)
+            Of the posterior and of the prior; NaN where the search did not converge.
+        shares : dict of str to float
+            Shares of draws by status.
+        status : str
+            What most draws are.
+        published : float or None
+            Under the published coefficients.
+        probability : float
+            Probability of the intervals.
+
+        Returns
+        -------
+        Quantity
+            With its intervals.
+        """
+        ours, before = ends(draws, probability), ends(prior, probability)
+        return cls(
+            median=ours[1],
+            low=ours[0],
+            high=ours[2],
+            status=status,
+            shares=shares,
+            prior_low=before[0],
+            prior_high=before[2],
+            published=published,
+            draws=draws,
+            prior_draws=prior,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The quantity as plain data.
+
+        Returns
+        -------
+        dict
+            All but the draws.
+        """
+        names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
+        return {name: getattr(self, name) for name in (*names, "published")}
 
 
 @dataclass(frozen=True)
@@ -54,6 +117,12 @@ class Optimum:
     ----------
     quantities : dict of str to Quantity
         By expression over canonical variables.
+    rules : dict of str to Quantity
+        N_a/N by each efficiency-aware rule, where N_a is free.
+    near : dict of str to Near
+        The values of each variable that cost next to nothing.
+    binding : dict of str to float
+        Share of draws in which each cap is reached.
     predicted : tuple of float
         Median, low and high of the law's value at each draw's own optimum.
     predicts : str
@@ -66,18 +135,26 @@ class Optimum:
         Probability of the intervals.
     notes : tuple of Note
         The posterior's, and the optimum's own.
-    draws : dict of str to ndarray of shape (draws,)
-        The optimum of every draw.
+    values : ndarray of shape (draws,)
+        The law's value at each draw's optimum.
     """
 
     quantities: dict[str, Quantity]
+    rules: dict[str, Quantity]
+    near: dict[str, Near]
+    binding: dict[str, float]
     predicted: tuple[float, float, float]
     predicts: str
     at: dict[str, float]
     budget: Budget
     probability: float
     notes: tuple[Note, ...]
-    draws: dict[str, np.ndarray] = field(repr=False)
+    values: np.ndarray = field(repr=False)
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        """The optimum of every draw, by expression."""
+        return {name: quantity.draws for name, quantity in self.quantities.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data, draws left out.
@@ -85,12 +162,19 @@ class Optimum:
         Returns
         -------
         dict
-            ``quantities``, ``predicted``, ``at``, ``budget``, ``interval`` and ``notes``.
+            ``quantities``, ``rules``, ``near``, ``binding``, ``predicted``, ``at``, ``budget``,
+            ``interval`` and ``notes``.
         """
         names = ("median", "low", "high")
         predicted = dict(zip(names, self.predicted, strict=True))
         return {
-            "quantities": {name: asdict(quantity) for name, quantity in self.quantities.items()},
+            "quantities": {name: one.to_dict() for name, one in self.quantities.items()},
+            "rules": {name: one.to_dict() for name, one in self.rules.items()},
+            "near": {
+                name: {key: getattr(one, key) for key in ("low", "high", "within", "probability")}
+                for name, one in self.near.items()
+            },
+            "binding": self.binding,
             "predicted": {"of": self.predicts, **predicted},
             "at": self.at,
             "budget": self.budget.to_dict(),
@@ -110,7 +194,62 @@ class Optimum:
 
         rows = {}
         for name, quantity in self.quantities.items():
-            row = asdict(quantity)
+            row = quantity.to_dict()
             rows[name] = {**row, **row.pop("shares")}
             del rows[name]["shares"]
         return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def ends(draws: np.ndarray, probability: float) -> tuple[float, float, float]:
+    """Low, median and high of draws, those that did not converge left out.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (draws,)
+        NaN where there is none.
+    probability : float
+        Probability of the interval.
+
+    Returns
+    -------
+    tuple of float
+        NaN if no draw is left.
+    """
+    kept = draws[~np.isnan(draws)]
+    if not len(kept):
+        return (np.nan, np.nan, np.nan)
+    low, median, high = interval(kept, probability)
+    return float(low), float(median), float(high)
+
+
+def statuses(where: Sequence[np.ndarray]) -> dict[str, float]:
+    """Shares of draws by the gravest status of several variables.
+
+    Parameters
+    ----------
+    where : sequence of ndarray of str of shape (draws,)
+        Statuses of each variable.
+
+    Returns
+    -------
+    dict of str to float
+        They sum to one.
+    """
+    rank = np.max([[STATUSES.index(s) for s in status] for status in where], axis=0)
+    return {name: float(np.mean(rank == i)) for i, name in enumerate(STATUSES)}
+
+
+def most(shares: Mapping[str, float]) -> str:
+    """What most draws are.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        Shares by status.
+
+    Returns
+    -------
+    str
+        A status.
+    """
+    return max(shares, key=lambda name: shares[name])

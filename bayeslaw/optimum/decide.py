@@ -14,6 +14,7 @@ from bayeslaw.errors import RequestError, nearest
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.notes import Note
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.near import WITHIN
 from bayeslaw.optimum.pose import spent_variable
 from bayeslaw.optimum.problem import bought
 from bayeslaw.posterior import Posterior
@@ -23,8 +24,6 @@ from bayeslaw.runs.table import configurations
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Regret in the unit of the prediction below which a configuration counts as good as the best.
-WITHIN = 0.001
 # Draws times configurations that are held at once.
 _CELLS = 100_000_000
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,14 +11,19 @@ from bayeslaw import vocabulary
 from bayeslaw.diagnostics import NEARBY, Convergence, beyond
 from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
-from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.intervals import INTERVAL
 from bayeslaw.notes import Note
-from bayeslaw.optimum.answer import STATUSES, Optimum, Quantity
+from bayeslaw.optimum.answer import Optimum, Quantity, ends, most, statuses
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.near import WITHIN, near_optimal
 from bayeslaw.optimum.pose import pose, remedies
 from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.solve import Solution, solve
+from bayeslaw.optimum.rules import CHOICE, Rules, efficient
+from bayeslaw.optimum.solve import Solution, solve_many
 from bayeslaw.posterior import Posterior
+
+# Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
+_PRIOR = 1000
 
 
 def optimum(
@@ -26,14 +32,16 @@ def optimum(
     at: Mapping[str, float] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
+    within: float = WITHIN,
+    rules: Rules | None = None,
     interval_probability: float = INTERVAL,
 ) -> Optimum:
     """Find the law's best configuration, draw by draw.
 
-    Best is where the predicted quantity is least, or largest where the card says that more of it
-    is better. A variable is fixed by ``at``, freed by the card or by ``free``, and freed by the
-    budget if its cost formula mentions it. Anything else is held at the reference run, and a note
-    says so.
+    Best is where the law's value is least, or largest where the card says that more of it is
+    better. A variable is fixed by ``at``, freed by the card or by ``free``, and freed by the budget
+    if its cost formula or one of its caps mentions it. Anything else is held at the reference run,
+    and a note says so.
 
     Parameters
     ----------
@@ -42,16 +50,21 @@ def optimum(
     at : mapping, optional
         Fixed canonical variables, raw counts.
     budget : Budget, optional
-        Training FLOPs to be spent.
+        FLOPs to be spent, and caps.
     free : iterable of str, optional
         Variables to search over instead of the card's.
+    within : float
+        Regret, in the unit of the prediction, below which a value of a variable is near-optimal.
+    rules : Rules, optional
+        When fewer active parameters are enough.
     interval_probability : float
-        Probability of the equal-tailed intervals.
+        Probability of the equal-tailed intervals, and of near-optimality.
 
     Returns
     -------
     Optimum
-        Medians, intervals and shares of draws at bounds, without optimum or not converged.
+        Medians, intervals and shares of draws at bounds, without optimum or not converged; N_a/N by
+        the efficiency-aware rules; near-optimal values.
 
     Raises
     ------
@@ -59,63 +72,214 @@ def optimum(
         If the question contradicts itself, or the law falls for ever along a free variable for most
         draws.
     """
-    budget = budget or Budget()
+    question = _posed(posterior, at, budget or Budget(), free)
+    if not within > 0:
+        raise RequestError(f"within = {within!r}", place="optimum", remedy="Give a positive number")
+    (pushed,) = push(posterior, [question])
+    return answer(
+        posterior,
+        question,
+        pushed,
+        budget=budget or Budget(),
+        within=within,
+        rules=rules or Rules(),
+        probability=interval_probability,
+    )
+
+
+def _posed(
+    posterior: Posterior,
+    at: Mapping[str, float] | None,
+    budget: Budget,
+    free: Iterable[str] | None,
+) -> Question:
+    if budget.inference_tokens is not None and budget.lifetime_flops is None:
+        raise RequestError(
+            "inference_tokens without lifetime_flops",
+            place="optimum, budget",
+            remedy="Give what training and inference may take together",
+        )
+    return pose(posterior.law, posterior.reference, at=at or {}, budget=budget, free=free)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Draws carried to their optima.
+
+    Attributes
+    ----------
+    x : ndarray of shape (draws, free)
+        Search coordinates, infinite for draws that run away, NaN where nothing converged.
+    columns : dict of str to ndarray of shape (draws,)
+        Canonical variables.
+    where : dict of str to ndarray of str of shape (draws,)
+        Each chosen variable's status.
+    binding : dict of str to float
+        Share of draws in which each cap is reached.
+    converged : ndarray of bool of shape (draws,)
+        Whether the search ended at an optimum.
+    """
+
+    x: np.ndarray
+    columns: dict[str, np.ndarray]
+    where: dict[str, np.ndarray]
+    binding: dict[str, float]
+    converged: np.ndarray
+
+
+def push(posterior: Posterior, questions: Sequence[Question]) -> list[list[Pushed]]:
+    """Carry the posterior, its prior and the published set to their optima.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    questions : sequence of Question
+        Questions that differ in their numbers alone.
+
+    Returns
+    -------
+    list of list of Pushed
+        For each question the posterior's, the prior's and, where the card has coefficients, the
+        published.
+    """
     law = posterior.law
-    question = pose(law, posterior.reference, at=at or {}, budget=budget, free=free)
-    # The posterior's draws, the prior's and the published set in one call: one compilation.
-    parts = [posterior.coefficients(), {name: posterior.prior[name] for name in law.parameters}]
+    prior = {name: posterior.prior[name][:_PRIOR] for name in law.parameters}
+    # All in one call: one compilation.
+    parts = [posterior.coefficients(), prior]
     if law.coefficients:
         parts.append({name: np.array([value]) for name, value in law.published().items()})
-    answers = _split(question, parts)
-    columns, where, converged = answers[0]
-    _refuse_unbounded(posterior, question, where)
-    quantities, draws = {}, {}
+    together = {name: np.concatenate([part[name] for part in parts]) for name in law.parameters}
+    sizes = [len(next(iter(part.values()))) for part in parts]
+    found = []
+    for question, solution in zip(questions, solve_many(questions, together), strict=True):
+        first, own = 0, []
+        for size in sizes:
+            own.append(_pushed(question, solution.part(slice(first, first + size))))
+            first += size
+        found.append(own)
+    return found
+
+
+def answer(
+    posterior: Posterior,
+    question: Question,
+    pushed: Sequence[Pushed],
+    *,
+    budget: Budget,
+    within: float,
+    rules: Rules,
+    probability: float,
+) -> Optimum:
+    """What the optima of all draws say.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    question : Question
+        What was asked.
+    pushed : sequence of Pushed
+        The optima of the posterior, the prior and the published set.
+    budget : Budget
+        What was asked to be kept.
+    within : float
+        Regret that counts as nothing.
+    rules : Rules
+        When fewer active parameters are enough.
+    probability : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    Optimum
+        The answer.
+    """
+    law, ours = posterior.law, pushed[0]
+    raw = posterior.coefficients()
+    _refuse_unbounded(posterior, question, ours.where)
+    quantities = {}
     for text in _reported(posterior, question):
         expression = parse_expression(text)
-        values = [_filled(expression, columns, where) for columns, where, _ in answers]
-        draws[text] = values[0]
-        quantities[text] = _quantity(
-            posterior, question, expression, values, where, interval_probability
-        )
+        values = [_filled(expression, one.columns, one.where) for one in pushed]
+        quantities[text] = _quantity(posterior, question, expression, values, ours, probability)
     with np.errstate(all="ignore"):
-        value = law.form.predict(columns, parts[0])
-    low, median, high = _interval(np.where(converged, value, np.nan), interval_probability)
-    notes = _notes(posterior, question, quantities, draws, where)
+        value = np.where(ours.converged, law.form.predict(ours.columns, raw), np.nan)
+    low, median, high = ends(value, probability)
+    by_rule = {}
+    if "N_a" in question.problem.free and "N" in law.variables and question.problem.sense == "min":
+        by_rule = _by_rule(posterior, question, pushed, quantities, rules, probability)
+    notes = _notes(posterior, question, quantities, ours.where)
+    if by_rule:
+        notes.append(Note("choice_of_rule", "info", CHOICE))
     return Optimum(
         quantities=quantities,
+        rules=by_rule,
+        near=near_optimal(question, raw, ours.x, within=within, probability=probability),
+        binding=ours.binding,
         predicted=(median, low, high),
         predicts=law.predicts,
         at=question.fixed,
         budget=budget,
-        probability=interval_probability,
+        probability=probability,
         notes=(*posterior.notes, *notes),
-        draws=draws,
+        values=value,
     )
 
 
-def _split(
-    question: Question, parts: list[dict[str, np.ndarray]]
-) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]]:
-    """Solve for several sets of draws at once: variables, statuses and convergence of each."""
-    together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    solution = solve(question, together)
-    sizes = [len(next(iter(part.values()))) for part in parts]
-    found, first = [], 0
-    for size in sizes:
-        own = solution.part(slice(first, first + size))
-        found.append((_columns(question, own), _status(question, own), own.converged))
-        first += size
-    return found
+def _by_rule(
+    posterior: Posterior,
+    question: Question,
+    pushed: Sequence[Pushed],
+    quantities: Mapping[str, Quantity],
+    rules: Rules,
+    probability: float,
+) -> dict[str, Quantity]:
+    law = posterior.law
+    prior = {name: posterior.prior[name][:_PRIOR] for name in law.parameters}
+    sets = [posterior.coefficients(), prior]
+    if law.coefficients:
+        sets.append({name: np.array([value]) for name, value in law.published().items()})
+    found = [efficient(question, raw, one.x, rules) for raw, one in zip(sets, pushed, strict=True)]
+    shares = statuses([pushed[0].where["N_a"]])
+    status = most(shares)
+    if "N_a" in posterior.runs.constant(["N_a"]):
+        status = "prior_only"
+    return {
+        name: Quantity.of(
+            found[0][name],
+            found[1][name],
+            shares=shares,
+            status=status,
+            published=float(found[2][name][0]) if len(found) > 2 else None,
+            probability=probability,
+        )
+        for name in found[0]
+    }
 
 
-def _columns(question: Question, solution: Solution) -> dict[str, np.ndarray]:
-    # A draw that runs away has its optimum at infinity, or at zero on a logarithmic axis.
+def _pushed(question: Question, solution: Solution) -> Pushed:
     away_low, away_high = _away(question, solution)
+    # A draw that runs away has its optimum at infinity, or at zero on a logarithmic axis.
     x = np.where(away_low, -np.inf, np.where(away_high, np.inf, solution.x))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         columns = question.problem.columns(x, question.fixed, question.budget, np)
     size = len(solution.x)
-    return {name: np.broadcast_to(values, (size,)) for name, values in columns.items()}
+    binding = {
+        cap: float(np.mean(solution.at_high[:, question.problem.free.index(name)]))
+        for name, cap in question.bounded_by.items()
+    }
+    binding |= {
+        name: float(np.mean(solution.at_cap[:, i])) for i, name in enumerate(question.names)
+    }
+    lost = (away_low | away_high).any(axis=1)
+    return Pushed(
+        x=np.where((solution.converged | lost)[:, None], x, np.nan),
+        columns={name: np.broadcast_to(values, (size,)) for name, values in columns.items()},
+        where=_status(question, solution),
+        binding=binding,
+        converged=solution.converged,
+    )
 
 
 def _away(question: Question, solution: Solution) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +319,9 @@ def _reported(posterior: Posterior, question: Question) -> list[str]:
     """The card's expressions over what was chosen, and whatever they leave out."""
     chosen = set(question.variables)
     texts = [t for t in posterior.law.optimum.report if chosen & parse_expression(t).names]
-    said = {name for text in texts for name in parse_expression(text).names}
+    # A ratio of two says neither.
+    named = [parse_expression(text).names & chosen for text in texts]
+    said = {name for names in named if len(names) == 1 for name in names}
     return [*texts, *(name for name in question.variables if name not in said)]
 
 
@@ -179,36 +345,23 @@ def _quantity(
     question: Question,
     expression: Expression,
     values: list[np.ndarray],
-    where: Mapping[str, np.ndarray],
+    ours: Pushed,
     probability: float,
 ) -> Quantity:
-    statuses = _depends(expression, where)
     # The gravest status of the variables behind it is the quantity's.
-    rank = np.max([[STATUSES.index(s) for s in status] for status in statuses], axis=0)
-    shares = {name: float(np.mean(rank == i)) for i, name in enumerate(STATUSES)}
-    status = max(shares, key=lambda name: shares[name])
+    shares = statuses(_depends(expression, ours.where))
+    status = most(shares)
     names = expression.names & set(question.variables)
     if names & posterior.runs.constant(names):
         status = "prior_only"
-    ours, before = _interval(values[0], probability), _interval(values[1], probability)
-    return Quantity(
-        median=ours[1],
-        low=ours[0],
-        high=ours[2],
-        status=status,
+    return Quantity.of(
+        values[0],
+        values[1],
         shares=shares,
-        prior_low=before[0],
-        prior_high=before[2],
+        status=status,
         published=float(values[2][0]) if len(values) > 2 else None,
+        probability=probability,
     )
-
-
-def _interval(draws: np.ndarray, probability: float) -> tuple[float, float, float]:
-    kept = draws[~np.isnan(draws)]
-    if not len(kept):
-        return (np.nan, np.nan, np.nan)
-    low, median, high = interval(kept, probability)
-    return float(low), float(median), float(high)
 
 
 def _refuse_unbounded(
@@ -236,7 +389,6 @@ def _notes(
     posterior: Posterior,
     question: Question,
     quantities: Mapping[str, Quantity],
-    draws: Mapping[str, np.ndarray],
     where: Mapping[str, np.ndarray],
 ) -> list[Note]:
     runs, found = posterior.runs, []
@@ -306,9 +458,9 @@ def _notes(
             )
     shape = posterior.stats["diverging"].shape
     sound = {
-        name: values.reshape(shape)
-        for name, values in draws.items()
-        if np.isfinite(values).all() and quantities[name].status != "none"
+        name: quantity.draws.reshape(shape)
+        for name, quantity in quantities.items()
+        if np.isfinite(quantity.draws).all() and quantity.status != "none"
     }
     found += Convergence.of(sound).notes("the optimum")
     return found
