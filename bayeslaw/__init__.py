@@ -15,9 +15,20 @@ from bayeslaw.errors import BayesLawError
 from bayeslaw.examine import examine
 from bayeslaw.inference import fit, fit_each, fit_many
 from bayeslaw.law import Law, law, laws
+from bayeslaw.mixture import Mixture, mix
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import numpyro_model
-from bayeslaw.optimum import Budget, Decision, Optimum, decide, lattice, optimum
+from bayeslaw.optimum import (
+    Budget,
+    Decision,
+    Frontier,
+    Optimum,
+    Rules,
+    decide,
+    frontier,
+    lattice,
+    optimum,
+)
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs, read_runs
 from bayeslaw.simulate import design, simulate
@@ -26,11 +37,14 @@ __all__ = [
     "BayesLawError",
     "Budget",
     "Decision",
+    "Frontier",
     "Law",
+    "Mixture",
     "Note",
     "Optimum",
     "Posterior",
     "Reference",
+    "Rules",
     "Runs",
     "__version__",
     "clear_cache",
@@ -41,9 +55,11 @@ __all__ = [
     "fit",
     "fit_each",
     "fit_many",
+    "frontier",
     "lattice",
     "law",
     "laws",
+    "mix",
     "numpyro_model",
     "optimum",
     "plots",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -235,21 +235,11 @@ class Posterior:
         """
         import pandas as pd
 
-        if level not in LEVELS:
-            raise RequestError(f"unknown level {level!r}", remedy=f"One of {', '.join(LEVELS)}")
-        table = self._configurations(new)
+        table = self.configurations(new)
         columns = table.columns(self.law.variables)
         times, furthest = beyond(self.runs, columns)
-        rng = np.random.default_rng(whole(seed, "seed", place="predict"))
-        noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
-        step = max(1, _CELLS // self.draws["noise_scale"].size)
-        parts = []
-        for first in range(0, len(table), step):
-            block = {name: values[first : first + step] for name, values in columns.items()}
-            value = self.evaluate(block)
-            if level != "law":
-                value = value * np.exp(self.noise.draw(rng, noise, value.shape))
-            parts.append(interval(value, interval_probability))
+        blocks = self.predictive(columns, level=level, seed=seed)
+        parts = [interval(value, interval_probability) for value in blocks]
         if not parts:
             parts.append(Interval(*np.empty((3, 0))))
         low, median, high = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -258,7 +248,61 @@ class Posterior:
             index=table.table.index,
         )
 
-    def _configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
+    def predictive(
+        self, columns: Mapping[str, np.ndarray], *, level: Level = "law", seed: int = 0
+    ) -> Iterator[np.ndarray]:
+        """Draws of a prediction, some configurations at a time.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray of shape (configurations,)
+            Canonical variables.
+        level : {"law", "run", "observation"}
+            As in ``predict``.
+        seed : int
+            For the scatter of runs and observations.
+
+        Yields
+        ------
+        ndarray of shape (draws, some configurations)
+            In the unit of the law.
+
+        Raises
+        ------
+        RequestError
+            If the level is unknown.
+        """
+        if level not in LEVELS:
+            raise RequestError(f"unknown level {level!r}", remedy=f"One of {', '.join(LEVELS)}")
+        rng = np.random.default_rng(whole(seed, "seed", place="predict"))
+        noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
+        size = len(next(iter(columns.values())))
+        step = max(1, _CELLS // self.draws["noise_scale"].size)
+        for first in range(0, size, step):
+            block = {name: values[first : first + step] for name, values in columns.items()}
+            value = self.evaluate(block)
+            if level != "law":
+                value = value * np.exp(self.noise.draw(rng, noise, value.shape))
+            yield value
+
+    def configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
+        """Configurations in any form as a table that the law can be evaluated on.
+
+        Parameters
+        ----------
+        new : Runs, DataFrame or mapping
+            Canonical variables.
+
+        Returns
+        -------
+        Runs
+            With the law's variables, checked.
+
+        Raises
+        ------
+        BayesLawError
+            If a variable is missing or outside its domain.
+        """
         from bayeslaw.runs import read_runs
         from bayeslaw.runs.table import configurations
 

@@ -472,7 +472,7 @@ def test_starts_do_not_matter_at_a_budget(dense: bl.Posterior) -> None:
 def test_draws_that_do_not_converge_are_left_out_and_said(
     thin: bl.Posterior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("bayeslaw.optimum.optimum")
+    module = importlib.import_module("bayeslaw.optimum.single")
 
     def stuck(count: int) -> bl.Optimum:
         def half(questions: Any, raw: Any) -> list[Solution]:
@@ -500,7 +500,7 @@ def test_no_draw_that_converges(thin: bl.Posterior, monkeypatch: pytest.MonkeyPa
         (found,) = solve_many(questions, raw)
         return [replace(found, converged=np.zeros(len(raw["e"]), bool))]
 
-    monkeypatch.setattr(importlib.import_module("bayeslaw.optimum.optimum"), "solve_many", stuck)
+    monkeypatch.setattr(importlib.import_module("bayeslaw.optimum.single"), "solve_many", stuck)
     answer = bl.optimum(thin, at={"N": 30e9})
     assert {one.status for one in answer.quantities.values()} == {"not_converged"}
     assert np.isnan(answer.quantities["G"].median)

@@ -3,6 +3,20 @@
 from bayeslaw.optimum.answer import Optimum, Quantity
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision, decide, lattice
-from bayeslaw.optimum.optimum import optimum
+from bayeslaw.optimum.near import Near
+from bayeslaw.optimum.optimum import Frontier, frontier, optimum
+from bayeslaw.optimum.rules import Rules
 
-__all__ = ["Budget", "Decision", "Optimum", "Quantity", "decide", "lattice", "optimum"]
+__all__ = [
+    "Budget",
+    "Decision",
+    "Frontier",
+    "Near",
+    "Optimum",
+    "Quantity",
+    "Rules",
+    "decide",
+    "frontier",
+    "lattice",
+    "optimum",
+]

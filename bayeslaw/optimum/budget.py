@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -106,17 +106,17 @@ class Budget:
                 place="Budget",
                 remedy="Give one: what training may take, or training and inference together",
             )
-        if (self.lifetime_flops is None) != (self.inference_tokens is None):
+        if self.lifetime_flops is not None and self.inference_tokens is None:
             raise RequestError(
-                "lifetime_flops and inference_tokens belong together",
+                "lifetime_flops without inference_tokens",
                 place="Budget",
-                remedy="Give both, or train_flops alone",
+                remedy="Say how many tokens will be served, or give train_flops",
             )
-        if self.cost is not None and self.flops is None:
+        if self.train_flops is not None and self.inference_tokens is not None:
             raise RequestError(
-                f"cost = {self.cost!r}, but nothing is spent",
+                "train_flops and inference_tokens are both given",
                 place="Budget",
-                remedy="Give train_flops too",
+                remedy="Give lifetime_flops, what training and inference may take together",
             )
 
     @property
@@ -127,7 +127,24 @@ class Budget:
     @property
     def spends(self) -> str:
         """The name of what is spent, for messages."""
-        return "train_flops" if self.lifetime_flops is None else "lifetime_flops"
+        return "train_flops" if self.inference_tokens is None else "lifetime_flops"
+
+    def spending(self, amount: float) -> Budget:
+        """The same budget with another amount.
+
+        Parameters
+        ----------
+        amount : float
+            FLOPs for training, or for the whole life where inference tokens are named.
+
+        Returns
+        -------
+        Budget
+            A new one.
+        """
+        if self.inference_tokens is None:
+            return replace(self, train_flops=amount)
+        return replace(self, lifetime_flops=amount)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -154,8 +171,8 @@ class Budget:
         for text, limit in self.caps.items():
             yield Cap(text, parse_expression(text, place="Budget, caps"), float(limit))
 
-    def price(self, law: Law, known: Iterable[str], *, place: str) -> Cost | None:
-        """What is spent, for a law.
+    def price(self, law: Law, known: Iterable[str], *, place: str) -> Cost:
+        """What a configuration costs, under a law's convention or the budget's own.
 
         Parameters
         ----------
@@ -168,16 +185,14 @@ class Budget:
 
         Returns
         -------
-        Cost or None
-            Nothing without FLOPs to be spent.
+        Cost
+            Of training, and of inference where tokens to be served are named.
 
         Raises
         ------
         RequestError
             If there is no cost, or one that reads what neither the law nor the caller says.
         """
-        if self.flops is None:
-            return None
         place = f"{place}, {self.spends}"
         cost = law.cost
         if self.cost is not None:
@@ -189,7 +204,7 @@ class Budget:
                 place=place,
                 remedy="Leave out the budget, or give it a cost: Budget(cost='6*N_a*D')",
             )
-        if self.lifetime_flops is not None:
+        if self.inference_tokens is not None:
             cost = lifetime(cost)
         lacking = sorted(
             cost.expression.names - set(law.variables) - set(known) - {"inference_tokens"}

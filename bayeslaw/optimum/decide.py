@@ -244,7 +244,7 @@ def _columns(
     columns = given.assign(**at)
     unsaid = [name for name in law.variables if name not in columns]
     priced = None
-    cost = budget.price(law, columns, place="decide")
+    cost = None if budget.flops is None else budget.price(law, columns, place="decide")
     if cost is not None:
         open_ = [name for name in unsaid if name in cost.expression.names]
         priced = spent_variable(cost, open_, budget.spends, place="decide")

@@ -1,33 +1,32 @@
-"""``optimum``: the best configuration under every draw, and what that says of the best one."""
+"""``optimum`` and ``frontier``: the best configuration under one budget, or under many."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.diagnostics import NEARBY, Convergence, beyond
 from bayeslaw.errors import RequestError
-from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.intervals import INTERVAL
+from bayeslaw.mixture import Mixture
 from bayeslaw.notes import Note
-from bayeslaw.optimum.answer import Optimum, Quantity, ends, most, statuses
+from bayeslaw.optimum.answer import Optimum
+from bayeslaw.optimum.asked import Asked
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.near import WITHIN, near_optimal
-from bayeslaw.optimum.pose import pose, remedies
-from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.rules import CHOICE, Rules, efficient
-from bayeslaw.optimum.solve import Solution, solve_many
+from bayeslaw.optimum.mixed import best_of_all
+from bayeslaw.optimum.near import WITHIN
+from bayeslaw.optimum.rules import Rules
+from bayeslaw.optimum.single import best
 from bayeslaw.posterior import Posterior
 
-# Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
-_PRIOR = 1000
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def optimum(
-    posterior: Posterior,
+    posterior: Posterior | Mixture,
     *,
     at: Mapping[str, float] | None = None,
     budget: Budget | None = None,
@@ -36,7 +35,7 @@ def optimum(
     rules: Rules | None = None,
     interval_probability: float = INTERVAL,
 ) -> Optimum:
-    """Find the law's best configuration, draw by draw.
+    """Find the best configuration, draw by draw.
 
     Best is where the law's value is least, or largest where the card says that more of it is
     better. A variable is fixed by ``at``, freed by the card or by ``free``, and freed by the budget
@@ -45,8 +44,8 @@ def optimum(
 
     Parameters
     ----------
-    posterior : Posterior
-        The posterior.
+    posterior : Posterior or Mixture
+        The posterior, or several that answer like one.
     at : mapping, optional
         Fixed canonical variables, raw counts.
     budget : Budget, optional
@@ -69,398 +68,132 @@ def optimum(
     Raises
     ------
     RequestError
-        If the question contradicts itself, or the law falls for ever along a free variable for most
+        If the question contradicts itself, or a law falls for ever along a free variable for most
         draws.
     """
-    question = _posed(posterior, at, budget or Budget(), free)
-    if not within > 0:
-        raise RequestError(f"within = {within!r}", place="optimum", remedy="Give a positive number")
-    (pushed,) = push(posterior, [question])
-    return answer(
-        posterior,
-        question,
-        pushed,
-        budget=budget or Budget(),
-        within=within,
-        rules=rules or Rules(),
-        probability=interval_probability,
-    )
-
-
-def _posed(
-    posterior: Posterior,
-    at: Mapping[str, float] | None,
-    budget: Budget,
-    free: Iterable[str] | None,
-) -> Question:
-    if budget.inference_tokens is not None and budget.lifetime_flops is None:
+    asked = Asked.of(at, budget, free, within, rules, interval_probability)
+    if asked.budget.inference_tokens is not None and asked.budget.lifetime_flops is None:
         raise RequestError(
             "inference_tokens without lifetime_flops",
             place="optimum, budget",
-            remedy="Give what training and inference may take together",
+            remedy="Give what training and inference may take together, or ask cheapest()",
         )
-    return pose(posterior.law, posterior.reference, at=at or {}, budget=budget, free=free)
+    return _answers(posterior, asked, None)[0]
+
+
+def _answers(
+    posterior: Posterior | Mixture, asked: Asked, amounts: Sequence[float] | None
+) -> list[Optimum]:
+    if isinstance(posterior, Mixture):
+        return best_of_all(posterior, asked, amounts)
+    return best(posterior, asked, amounts)
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """Draws carried to their optima.
+class Frontier:
+    """The best configuration as the budget grows.
 
     Attributes
     ----------
-    x : ndarray of shape (draws, free)
-        Search coordinates, infinite for draws that run away, NaN where nothing converged.
-    columns : dict of str to ndarray of shape (draws,)
-        Canonical variables.
-    where : dict of str to ndarray of str of shape (draws,)
-        Each chosen variable's status.
-    binding : dict of str to float
-        Share of draws in which each cap is reached.
-    converged : ndarray of bool of shape (draws,)
-        Whether the search ended at an optimum.
+    flops : ndarray of shape (budgets,)
+        What is spent.
+    answers : tuple of Optimum
+        One for each.
     """
 
-    x: np.ndarray
-    columns: dict[str, np.ndarray]
-    where: dict[str, np.ndarray]
-    binding: dict[str, float]
-    converged: np.ndarray
+    flops: np.ndarray
+    answers: tuple[Optimum, ...] = field(repr=False)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Notes of all answers; those that differ only in their figures, once for the largest."""
+        last = {
+            (note.code, note.message.split(" ")[0]): note
+            for one in self.answers
+            for note in one.notes
+        }
+        return tuple(last.values())
+
+    @property
+    def rule(self) -> str:
+        """The caps that all of them keep, in words."""
+        said = {k: v for k, v in self.answers[0].budget.given.items() if not k.endswith("_flops")}
+        return ", ".join(f"{name} = {value}" for name, value in said.items()) or "no caps"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The frontier as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a budget and quantity: median, low, high, shares of draws by status, prior's
+            interval, published.
+        """
+        import pandas as pd
+
+        parts = [
+            one.to_frame().assign(flops=spent)
+            for spent, one in zip(self.flops, self.answers, strict=True)
+        ]
+        table = pd.concat(parts).rename_axis("quantity").reset_index()
+        return table.set_index(["flops", "quantity"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The frontier as plain data.
+
+        Returns
+        -------
+        dict
+            ``rule`` and ``budgets``, each an answer.
+        """
+        return {"rule": self.rule, "budgets": [one.to_dict() for one in self.answers]}
 
 
-def push(posterior: Posterior, questions: Sequence[Question]) -> list[list[Pushed]]:
-    """Carry the posterior, its prior and the published set to their optima.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    questions : sequence of Question
-        Questions that differ in their numbers alone.
-
-    Returns
-    -------
-    list of list of Pushed
-        For each question the posterior's, the prior's and, where the card has coefficients, the
-        published.
-    """
-    law = posterior.law
-    prior = {name: posterior.prior[name][:_PRIOR] for name in law.parameters}
-    # All in one call: one compilation.
-    parts = [posterior.coefficients(), prior]
-    if law.coefficients:
-        parts.append({name: np.array([value]) for name, value in law.published().items()})
-    together = {name: np.concatenate([part[name] for part in parts]) for name in law.parameters}
-    sizes = [len(next(iter(part.values()))) for part in parts]
-    found = []
-    for question, solution in zip(questions, solve_many(questions, together), strict=True):
-        first, own = 0, []
-        for size in sizes:
-            own.append(_pushed(question, solution.part(slice(first, first + size))))
-            first += size
-        found.append(own)
-    return found
-
-
-def answer(
-    posterior: Posterior,
-    question: Question,
-    pushed: Sequence[Pushed],
+def frontier(
+    posterior: Posterior | Mixture,
+    flops: Sequence[float] | np.ndarray | None = None,
     *,
-    budget: Budget,
-    within: float,
-    rules: Rules,
-    probability: float,
-) -> Optimum:
-    """What the optima of all draws say.
+    at: Mapping[str, float] | None = None,
+    budget: Budget | None = None,
+    free: Iterable[str] | None = None,
+    rules: Rules | None = None,
+    interval_probability: float = INTERVAL,
+) -> Frontier:
+    """Find the best configuration for many budgets at once.
 
     Parameters
     ----------
-    posterior : Posterior
-        The posterior.
-    question : Question
-        What was asked.
-    pushed : sequence of Pushed
-        The optima of the posterior, the prior and the published set.
-    budget : Budget
-        What was asked to be kept.
-    within : float
-        Regret that counts as nothing.
-    rules : Rules
-        When fewer active parameters are enough.
-    probability : float
-        Probability of the intervals.
+    posterior : Posterior or Mixture
+        The posterior, or several that answer like one.
+    flops : sequence of float, optional
+        Training FLOPs, or lifetime FLOPs where the budget names inference tokens; a point each
+        decade from 1e18 to 1e27 unless given.
+    at, free, rules, interval_probability
+        As in ``optimum``.
+    budget : Budget, optional
+        Caps that every point keeps.
 
     Returns
     -------
-    Optimum
-        The answer.
+    Frontier
+        One optimum for each.
+
+    Raises
+    ------
+    RequestError
+        As ``optimum`` does; if the budget says what to spend already.
     """
-    law, ours = posterior.law, pushed[0]
-    raw = posterior.coefficients()
-    _refuse_unbounded(posterior, question, ours.where)
-    quantities = {}
-    for text in _reported(posterior, question):
-        expression = parse_expression(text)
-        values = [_filled(expression, one.columns, one.where) for one in pushed]
-        quantities[text] = _quantity(posterior, question, expression, values, ours, probability)
-    with np.errstate(all="ignore"):
-        value = np.where(ours.converged, law.form.predict(ours.columns, raw), np.nan)
-    low, median, high = ends(value, probability)
-    by_rule = {}
-    if "N_a" in question.problem.free and "N" in law.variables and question.problem.sense == "min":
-        by_rule = _by_rule(posterior, question, pushed, quantities, rules, probability)
-    notes = _notes(posterior, question, quantities, ours.where)
-    if by_rule:
-        notes.append(Note("choice_of_rule", "info", CHOICE))
-    return Optimum(
-        quantities=quantities,
-        rules=by_rule,
-        near=near_optimal(question, raw, ours.x, within=within, probability=probability),
-        binding=ours.binding,
-        predicted=(median, low, high),
-        predicts=law.predicts,
-        at=question.fixed,
-        budget=budget,
-        probability=probability,
-        notes=(*posterior.notes, *notes),
-        values=value,
-    )
-
-
-def _by_rule(
-    posterior: Posterior,
-    question: Question,
-    pushed: Sequence[Pushed],
-    quantities: Mapping[str, Quantity],
-    rules: Rules,
-    probability: float,
-) -> dict[str, Quantity]:
-    law = posterior.law
-    prior = {name: posterior.prior[name][:_PRIOR] for name in law.parameters}
-    sets = [posterior.coefficients(), prior]
-    if law.coefficients:
-        sets.append({name: np.array([value]) for name, value in law.published().items()})
-    found = [efficient(question, raw, one.x, rules) for raw, one in zip(sets, pushed, strict=True)]
-    shares = statuses([pushed[0].where["N_a"]])
-    status = most(shares)
-    if "N_a" in posterior.runs.constant(["N_a"]):
-        status = "prior_only"
-    return {
-        name: Quantity.of(
-            found[0][name],
-            found[1][name],
-            shares=shares,
-            status=status,
-            published=float(found[2][name][0]) if len(found) > 2 else None,
-            probability=probability,
+    amounts = np.geomspace(1e18, 1e27, 10) if flops is None else np.asarray(flops, dtype=float)
+    budget = budget or Budget()
+    if budget.flops is not None:
+        raise RequestError(
+            f"{budget.spends} = {budget.flops:g} and a range of it at once",
+            place="frontier, budget",
+            remedy="Give the amounts as flops",
         )
-        for name in found[0]
-    }
-
-
-def _pushed(question: Question, solution: Solution) -> Pushed:
-    away_low, away_high = _away(question, solution)
-    # A draw that runs away has its optimum at infinity, or at zero on a logarithmic axis.
-    x = np.where(away_low, -np.inf, np.where(away_high, np.inf, solution.x))
-    with np.errstate(all="ignore"):
-        columns = question.problem.columns(x, question.fixed, question.budget, np)
-    size = len(solution.x)
-    binding = {
-        cap: float(np.mean(solution.at_high[:, question.problem.free.index(name)]))
-        for name, cap in question.bounded_by.items()
-    }
-    binding |= {
-        name: float(np.mean(solution.at_cap[:, i])) for i, name in enumerate(question.names)
-    }
-    lost = (away_low | away_high).any(axis=1)
-    return Pushed(
-        x=np.where((solution.converged | lost)[:, None], x, np.nan),
-        columns={name: np.broadcast_to(values, (size,)) for name, values in columns.items()},
-        where=_status(question, solution),
-        binding=binding,
-        converged=solution.converged,
-    )
-
-
-def _away(question: Question, solution: Solution) -> tuple[np.ndarray, np.ndarray]:
-    """Along which variables each draw falls for ever, downwards and upwards."""
-    failed = ~solution.converged[:, None]
-    at_low, at_high = (
-        solution.at_low | solution.as_good_low,
-        solution.at_high | solution.as_good_high,
-    )
-    low = np.where(failed, solution.negative_low, at_low) & question.far_low
-    high = np.where(failed, solution.negative_high, at_high) & question.far_high
-    return low, high
-
-
-def _status(question: Question, solution: Solution) -> dict[str, np.ndarray]:
-    """For each chosen variable, the status of every draw."""
-    away_low, away_high = _away(question, solution)
-    lost = (away_low | away_high).any(axis=1)
-    where = {}
-    for i, name in enumerate(question.problem.free):
-        away = away_low[:, i] | away_high[:, i]
-        bound = solution.at_low[:, i] | solution.at_high[:, i]
-        for j, cap in enumerate(question.problem.caps):
-            if name in cap.names:
-                bound = bound | solution.at_cap[:, j]
-        status = np.where(away, "none", np.where(bound, "at_bound", "interior"))
-        where[name] = np.where(solution.converged | lost, status, "not_converged")
-    spent = question.problem.spent
-    if spent is not None:
-        # What follows from the others is at no bound of its own, but runs away with them.
-        status = np.where(lost, "none", "interior")
-        where[spent] = np.where(solution.converged | lost, status, "not_converged")
-    return where
-
-
-def _reported(posterior: Posterior, question: Question) -> list[str]:
-    """The card's expressions over what was chosen, and whatever they leave out."""
-    chosen = set(question.variables)
-    texts = [t for t in posterior.law.optimum.report if chosen & parse_expression(t).names]
-    # A ratio of two says neither.
-    named = [parse_expression(text).names & chosen for text in texts]
-    said = {name for names in named if len(names) == 1 for name in names}
-    return [*texts, *(name for name in question.variables if name not in said)]
-
-
-def _depends(expression: Expression, where: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    return [where[name] for name in expression.names if name in where]
-
-
-def _filled(
-    expression: Expression, columns: Mapping[str, np.ndarray], where: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """An expression over the draws; NaN where the search did not converge."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = np.array(np.broadcast_to(expression(columns), next(iter(columns.values())).shape))
-    stuck = np.any([status == "not_converged" for status in _depends(expression, where)], axis=0)
-    values[stuck] = np.nan
-    return values
-
-
-def _quantity(
-    posterior: Posterior,
-    question: Question,
-    expression: Expression,
-    values: list[np.ndarray],
-    ours: Pushed,
-    probability: float,
-) -> Quantity:
-    # The gravest status of the variables behind it is the quantity's.
-    shares = statuses(_depends(expression, ours.where))
-    status = most(shares)
-    names = expression.names & set(question.variables)
-    if names & posterior.runs.constant(names):
-        status = "prior_only"
-    return Quantity.of(
-        values[0],
-        values[1],
-        shares=shares,
-        status=status,
-        published=float(values[2][0]) if len(values) > 2 else None,
-        probability=probability,
-    )
-
-
-def _refuse_unbounded(
-    posterior: Posterior, question: Question, where: Mapping[str, np.ndarray]
-) -> None:
-    shares = {name: float(np.mean(status == "none")) for name, status in where.items()}
-    lost = [name for name in question.problem.free if shares[name] > 0.5]
-    if not lost:
-        return
-    predicts = posterior.law.predicts
-    moves = "falls" if posterior.law.optimum.sense == "min" else "rises"
-    cost = posterior.law.cost
-    payable = cost is not None and not question.budget and lost[0] in cost.expression.names
-    or_pay = "; or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
-    raise RequestError(
-        f"{posterior.law.name} has no best {' and '.join(lost)}: its {predicts} {moves} for ever "
-        f"along {'it' if len(lost) == 1 else 'them'} in "
-        f"{100 * max(shares[name] for name in lost):.0f}% of draws",
-        place="optimum",
-        remedy=remedies(lost[0]) + or_pay,
-    )
-
-
-def _notes(
-    posterior: Posterior,
-    question: Question,
-    quantities: Mapping[str, Quantity],
-    where: Mapping[str, np.ndarray],
-) -> list[Note]:
-    runs, found = posterior.runs, []
-    if question.held:
-        said = ", ".join(f"{name} = {question.fixed[name]:.4g}" for name in question.held)
-        found.append(
-            Note(
-                "held_at_reference",
-                "info",
-                f"{said}: held at the reference run, since nothing was said of it",
-                "Fix it with at= or --at if the optimum depends on it",
-            )
-        )
-    constant = [name for name in question.variables if name in runs.constant(question.variables)]
-    others = [n for n in quantities if quantities[n].status != "prior_only"]
-    if constant and others:
-        found.append(
-            Note(
-                "depends_on_prior",
-                "warning",
-                f"{', '.join(others)}: the optimum depends on that of {', '.join(constant)}, which "
-                "never varied in the runs",
-                f"Fix {', '.join(constant)} with at= or --at to leave it out",
-            )
-        )
-    # Where the answer itself lies out there, its median does.
-    medians = {name: quantities[name].median for name in where if name in quantities}
-    places = {**question.fixed, **{n: v for n, v in medians.items() if np.isfinite(v)}}
-    for name, value in places.items():
-        if name not in posterior.law.variables:
-            # Read by the cost alone: no law is extrapolated in it.
-            continue
-        times, _ = beyond(runs, {name: np.array([value])})
-        if times[0] > NEARBY:
-            side = "largest" if value > runs.column(name).max() else "smallest"
-            unit = vocabulary.variable(name).unit
-            found.append(
-                Note(
-                    "extrapolation",
-                    "warning",
-                    f"{name} = {value:.4g} {unit} lies {times[0]:.3g} times beyond the {side} run: "
-                    "the interval holds only if the law does",
-                    "Compare what other laws say there",
-                )
-            )
-    for name, quantity in quantities.items():
-        lost, stuck = quantity.shares["none"], quantity.shares["not_converged"]
-        if lost:
-            found.append(
-                Note(
-                    "no_optimum",
-                    "warning",
-                    f"{100 * lost:.2g}% of draws have no optimum of {name}; they count as beyond "
-                    "every bound",
-                    "Give runs that tell, or a tighter prior",
-                )
-            )
-        if stuck:
-            found.append(
-                Note(
-                    "search",
-                    "error" if stuck > 0.01 else "warning",
-                    f"the search for {name} did not converge in {100 * stuck:.2g}% of draws, which "
-                    "are left out",
-                    "Ask at a configuration nearer to the runs, or give a tighter prior",
-                )
-            )
-    shape = posterior.stats["diverging"].shape
-    sound = {
-        name: quantity.draws.reshape(shape)
-        for name, quantity in quantities.items()
-        if np.isfinite(quantity.draws).all() and quantity.status != "none"
-    }
-    found += Convergence.of(sound).notes("the optimum")
-    return found
+    if amounts.ndim != 1 or not len(amounts):
+        raise RequestError("no amounts", place="frontier, flops", remedy="Give one or more")
+    # The first stands for the kind of budget.
+    first = budget.spending(float(amounts[0]))
+    asked = Asked.of(at, first, free, WITHIN, rules, interval_probability)
+    return Frontier(amounts, tuple(_answers(posterior, asked, [float(one) for one in amounts])))

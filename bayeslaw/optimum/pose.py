@@ -57,7 +57,7 @@ def pose(
         each other, or if the question has no bounded answer.
     """
     at = {name: float(value) for name, value in at.items()}
-    cost = budget.price(law, at, place="optimum")
+    cost = None if budget.flops is None else budget.price(law, at, place="optimum")
     priced = frozenset[str]() if cost is None else cost.expression.names
     for name in at:
         if name not in priced:
