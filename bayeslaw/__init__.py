@@ -20,10 +20,12 @@ from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import numpyro_model
 from bayeslaw.optimum import (
     Budget,
+    Cheapest,
     Decision,
     Frontier,
     Optimum,
     Rules,
+    cheapest,
     decide,
     frontier,
     lattice,
@@ -36,6 +38,7 @@ from bayeslaw.simulate import design, simulate
 __all__ = [
     "BayesLawError",
     "Budget",
+    "Cheapest",
     "Decision",
     "Frontier",
     "Law",
@@ -47,6 +50,7 @@ __all__ = [
     "Rules",
     "Runs",
     "__version__",
+    "cheapest",
     "clear_cache",
     "costs",
     "decide",

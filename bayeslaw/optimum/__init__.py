@@ -2,6 +2,7 @@
 
 from bayeslaw.optimum.answer import Optimum, Quantity
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.cheapest import Cheapest, cheapest
 from bayeslaw.optimum.decide import Decision, decide, lattice
 from bayeslaw.optimum.near import Near
 from bayeslaw.optimum.optimum import Frontier, frontier, optimum
@@ -9,12 +10,14 @@ from bayeslaw.optimum.rules import Rules
 
 __all__ = [
     "Budget",
+    "Cheapest",
     "Decision",
     "Frontier",
     "Near",
     "Optimum",
     "Quantity",
     "Rules",
+    "cheapest",
     "decide",
     "frontier",
     "lattice",

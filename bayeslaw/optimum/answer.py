@@ -223,7 +223,10 @@ def ends(draws: np.ndarray, probability: float) -> tuple[float, float, float]:
 
 
 def statuses(where: Sequence[np.ndarray]) -> dict[str, float]:
-    """Shares of draws by the gravest status of several variables.
+    """Shares of draws by status, for a quantity made of several variables.
+
+    It has no optimum, or did not converge, if one of them has none. It is at a bound if all of them
+    are: N_a/N is not, because N stands at its cap.
 
     Parameters
     ----------
@@ -235,7 +238,9 @@ def statuses(where: Sequence[np.ndarray]) -> dict[str, float]:
     dict of str to float
         They sum to one.
     """
-    rank = np.max([[STATUSES.index(s) for s in status] for status in where], axis=0)
+    ranks = np.array([[STATUSES.index(s) for s in status] for status in where])
+    gravest = ranks.max(axis=0)
+    rank = np.where(gravest > STATUSES.index("at_bound"), gravest, ranks.min(axis=0))
     return {name: float(np.mean(rank == i)) for i, name in enumerate(STATUSES)}
 
 

@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw import vocabulary
 from bayeslaw.diagnostics import NEARBY, beyond
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.errors import RequestError
 from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.mixture import Mixture, blended, joined
 from bayeslaw.notes import Note
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.near import WITHIN
-from bayeslaw.optimum.pose import spent_variable
-from bayeslaw.optimum.problem import bought
+from bayeslaw.optimum.panel import Panel, regret_flops
 from bayeslaw.posterior import Posterior
-from bayeslaw.runs import Runs, read_runs
+from bayeslaw.runs import Runs
 from bayeslaw.runs.table import configurations
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Draws times configurations that are held at once.
-_CELLS = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,10 @@ class Decision:
     table : pandas.DataFrame
         A row a configuration, the best first, under the label that it was given: what was said of
         it, the law's ``median``, ``low`` and ``high``, its ``expected`` value, the expected
-        ``regret`` against the best of them, ``p_best``, the probability ``p_within`` that the
-        regret is below ``within``, whether that makes it ``near_optimal``, and by which factor
-        ``beyond`` the runs its furthest ``variable`` lies.
+        ``regret`` against the best of them, the training FLOPs ``regret_flops`` that the first
+        could do without and be as good (where the law knows its tokens), ``p_best``, the
+        probability ``p_within`` that the regret is below ``within``, whether that makes it
+        ``near_optimal``, and by which factor ``beyond`` the runs its furthest ``variable`` lies.
     predicts : str
         What the law predicts.
     at : dict of str to float
@@ -117,7 +114,7 @@ def lattice(routed: Iterable[int] = range(1, 17), shared: Iterable[int] = range(
 
 
 def decide(
-    posterior: Posterior,
+    posterior: Posterior | Mixture,
     candidates: Runs | pd.DataFrame | Mapping[str, Any],
     *,
     at: Mapping[str, float] | None = None,
@@ -132,16 +129,17 @@ def decide(
 
     Parameters
     ----------
-    posterior : Posterior
-        The posterior.
+    posterior : Posterior or Mixture
+        The posterior, or several that answer like one.
     candidates : Runs, DataFrame or mapping
-        Configurations, one a row, over variables of the law. Other columns are carried along, such
-        as a cost of one's own.
+        Configurations, one a row, over variables of the law. Other columns are carried along. A
+        column ``cost`` (GPU hours, say) marks as ``efficient`` those of which none that costs no
+        more is expected to be as good.
     at : mapping, optional
         Variables that are the same for all of them.
     budget : Budget, optional
-        Training FLOPs: the variable of the cost that nothing else says follows from it, for each
-        configuration by itself.
+        FLOPs: the variable of the cost that nothing else says follows from them, for each
+        configuration by itself. Configurations beyond one of its caps are left out, with a note.
     within : float
         Regret, in the unit of the prediction, below which a configuration is as good as the best.
     interval_probability : float
@@ -159,38 +157,61 @@ def decide(
     TableError
         If a configuration is outside the domain of its variables.
     """
-    budget, law = budget or Budget(), posterior.law
+    budget = budget or Budget()
     if not within > 0:
         raise RequestError(f"within = {within!r}", place="decide", remedy="Give a positive number")
     given = configurations(candidates)
     at = {name: float(value) for name, value in (at or {}).items()}
-    _check_names(posterior, given, at, budget)
-    columns, held, priced = _columns(posterior, given, at, budget)
-    runs = read_runs(columns)
-    wanted = runs.columns(law.variables)
-    value = posterior.evaluate(wanted)
+    parts, weights, notes = _asked(posterior, given, at)
+    panels = [Panel.of(one, given, at, budget) for one in parts]
+    legal = np.all([panel.legal for panel in panels], axis=0)
+    if not legal.all():
+        notes.append(_left_out(given, legal, budget))
+        given, panels = given[legal], [panel.part(legal) for panel in panels]
+    first, law = panels[0], parts[0].law
+    values = [panel.posterior.evaluate(panel.wanted) for panel in panels]
+    value = blended(values, weights)
     signed = value if law.optimum.sense == "min" else -value
     regret = signed - signed.min(axis=1, keepdims=True)
     ends = interval(value, interval_probability)
     p_within = (regret < within).mean(axis=0)
     best = np.bincount(signed.argmin(axis=1), minlength=value.shape[1]) / len(value)
-    times, furthest = beyond(posterior.runs, wanted)
+    order = np.argsort(signed.mean(axis=0), kind="stable")
+    far = [beyond(panel.posterior.runs, panel.wanted) for panel in panels]
+    widest, rows = np.argmax([times for times, _ in far], axis=0), np.arange(len(given))
+    times = np.array([one for one, _ in far])[widest, rows]
+    furthest = np.array([names for _, names in far])[widest, rows]
+    priced = {} if first.priced is None else {first.priced: first.wanted[first.priced]}
+    flops = regret_flops(panels, weights, value.mean(axis=0), int(order[0]))
     table = given.assign(
-        **({priced: wanted[priced]} if priced is not None else {}),
+        **priced,
         median=ends.median,
         low=ends.low,
         high=ends.high,
         expected=value.mean(axis=0),
         regret=regret.mean(axis=0),
+        **({} if flops is None else {"regret_flops": flops}),
         p_best=best,
         p_within=p_within,
         near_optimal=p_within >= interval_probability,
+        **_efficient(given, signed.mean(axis=0)),
         beyond=times,
         variable=furthest,
     )
-    order = np.argsort(signed.mean(axis=0), kind="stable")
-    notes = _notes(posterior, wanted, held, signed, order, times, furthest)
-    same = {name: columns[name].iloc[0] for name in (*at, *held) if name in columns}
+    for panel in panels:
+        found = _notes(panel, signed, order, times, furthest)
+        notes += [note for note in found if note not in notes]
+    if isinstance(posterior, Mixture):
+        own = joined(parts, weights)
+    else:
+        own = posterior.notes
+        notes += _close_call(posterior, signed, order)
+    same = {
+        name: panel.columns[name].iloc[0]
+        for panel in reversed(panels)
+        for name in (*at, *panel.held)
+        if name in panel.columns
+    }
     return Decision(
         table=table.iloc[order],
         predicts=law.predicts,
@@ -198,89 +219,82 @@ def decide(
         budget=budget,
         within=within,
         probability=interval_probability,
-        notes=(*posterior.notes, *notes),
+        notes=tuple(dict.fromkeys([*own, *notes])),
     )
 
 
-def _check_names(
-    posterior: Posterior, given: pd.DataFrame, at: Mapping[str, float], budget: Budget
-) -> None:
-    law = posterior.law
-    if not len(given):
-        raise RequestError("no configurations", place="decide", remedy="Give one a row")
-    if len(given) * posterior.stats["diverging"].size > _CELLS:
-        raise RequestError(
-            f"{len(given)} configurations are too many to be compared at once",
-            place="decide",
-            remedy=f"Give at most {_CELLS // posterior.stats['diverging'].size}",
-        )
-    if not set(law.variables) & set(given.columns):
-        raise RequestError(
-            f"the configurations give no variable of {law.name}",
-            place="decide",
-            remedy=f"They may give {', '.join(law.variables)}",
-        )
-    priced = set() if law.cost is None else set(law.cost.expression.names)
-    for name in at:
-        if name in given.columns:
+def _asked(
+    posterior: Posterior | Mixture, given: pd.DataFrame, at: Mapping[str, float]
+) -> tuple[list[Posterior], np.ndarray, list[Note]]:
+    """The posteriors that can tell the configurations apart, their weights, and who abstains."""
+    if isinstance(posterior, Posterior):
+        return [posterior], np.ones(1), []
+    every = {name for one in posterior.posteriors for name in one.law.variables}
+    named = [name for name in (*given.columns, *at) if name in every]
+    kept, weights, notes = [], [], []
+    for one, weight in zip(posterior.posteriors, posterior.weights, strict=True):
+        lacking = [name for name in named if name not in one.law.variables]
+        if not lacking:
+            kept.append(one)
+            weights.append(float(weight))
+            continue
+        if not posterior.abstain:
             raise RequestError(
-                f"{name} is fixed and a column of the configurations at once",
-                place="decide",
-                remedy=f"Leave {name} out of at=, or out of the table",
+                f"{one.law.name} has no variable {lacking[0]!r}",
+                place="decide with a mixture",
+                remedy="Leave it out, or let that law abstain: mix(abstain=True)",
             )
-        if name not in law.variables and (budget.flops is None or name not in priced):
-            remedy = nearest(name, law.variables)
-            raise RequestError(
-                f"{law.name} has no variable {name!r}", place="decide, at", remedy=remedy
-            )
-    vocabulary.check_values(at, place="decide, at", typical=posterior.reference.at)
+        said = f"{one.law.name} lacks {', '.join(lacking)} and abstains"
+        notes.append(Note("abstains", "warning", said))
+    if not kept:
+        raise RequestError(
+            "no law of the mixture knows all variables of the configurations",
+            place="decide with a mixture",
+            remedy="Leave out variables, or decide by one law",
+        )
+    return kept, np.array(weights) / sum(weights), notes
 
 
-def _columns(
-    posterior: Posterior, given: pd.DataFrame, at: Mapping[str, float], budget: Budget
-) -> tuple[pd.DataFrame, list[str], str | None]:
-    """All variables of the law, those held at the reference run, and what the budget leaves."""
-    law = posterior.law
-    columns = given.assign(**at)
-    unsaid = [name for name in law.variables if name not in columns]
-    priced = None
-    cost = None if budget.flops is None else budget.price(law, columns, place="decide")
-    if cost is not None:
-        open_ = [name for name in unsaid if name in cost.expression.names]
-        priced = spent_variable(cost, open_, budget.spends, place="decide")
-        unsaid.remove(priced)
-    for name in unsaid:
-        columns[name] = posterior.reference.at[name]
-    if cost is not None and priced is not None and budget.flops is not None:
-        paid = cost.expression
-        values = {name: columns[name].to_numpy(dtype=float) for name in paid.names - {priced}}
-        left = bought(paid, values, priced, budget.flops)
-        if not (np.asarray(left) > 0).all():
-            label = columns.index[int(np.argmin(left))]
-            raise RequestError(
-                f"{budget.flops:g} FLOPs leave no {priced} for the configuration {label}",
-                place=f"decide, {budget.spends}",
-                remedy="Give more, or leave that configuration out",
-            )
-        columns[priced] = left
-    return columns, unsaid, priced
+def _left_out(given: pd.DataFrame, legal: np.ndarray, budget: Budget) -> Note:
+    said = ", ".join(str(cap) for cap in budget.limits)
+    if not legal.any():
+        raise RequestError(
+            f"none of {len(given)} configurations keeps {said}",
+            place="decide, budget",
+            remedy="Loosen a cap, or give smaller ones",
+        )
+    gone = given.index[~legal]
+    names = ", ".join(str(label) for label in gone[:5]) + (" ..." if len(gone) > 5 else "")
+    return Note(
+        "left_out",
+        "info",
+        f"{len(gone)} of {len(given)} configurations are left out ({names}), since they break a "
+        f"cap: {said}",
+    )
+
+
+def _efficient(given: pd.DataFrame, expected: np.ndarray) -> dict[str, np.ndarray]:
+    """Configurations that no other one beats in expectation without costing more."""
+    if "cost" not in given.columns:
+        return {}
+    cost = given["cost"].to_numpy(dtype=float)
+    no_worse = (cost[:, None] <= cost) & (expected[:, None] <= expected)
+    better = (cost[:, None] < cost) | (expected[:, None] < expected)
+    return {"efficient": ~(no_worse & better).any(axis=0)}
 
 
 def _notes(
-    posterior: Posterior,
-    wanted: Mapping[str, np.ndarray],
-    held: list[str],
+    panel: Panel,
     signed: np.ndarray,
     order: np.ndarray,
     times: np.ndarray,
     furthest: np.ndarray,
 ) -> list[Note]:
-    from arviz_stats.base import array_stats
-
     found = []
+    posterior, wanted = panel.posterior, panel.wanted
     runs, first = posterior.runs, order[0]
-    if held:
-        said = ", ".join(f"{name} = {posterior.reference.at[name]:.4g}" for name in held)
+    if panel.held:
+        said = ", ".join(f"{name} = {posterior.reference.at[name]:.4g}" for name in panel.held)
         found.append(
             Note(
                 "held_at_reference",
@@ -317,18 +331,26 @@ def _notes(
         found.append(
             Note("not_finite", "error", f"the law is not finite in {100 * share:.2g}% of draws")
         )
-    elif len(order) > 1:
-        shape = posterior.stats["diverging"].shape
-        gap = (signed[:, order[1]] - signed[:, first]).reshape(shape)
-        error = float(array_stats.mcse(gap, chain_axis=0, draw_axis=1)) if gap.std() else 0.0
-        if gap.mean() <= 2 * error:
-            found.append(
-                Note(
-                    "close_call",
-                    "info",
-                    f"the first two differ by {gap.mean():.2g} in expectation, with a Monte-Carlo "
-                    f"error of {error:.1g}: more draws could exchange them",
-                    "Choose between them by what the law does not know",
-                )
-            )
     return found
+
+
+def _close_call(posterior: Posterior, signed: np.ndarray, order: np.ndarray) -> list[Note]:
+    """Whether more draws could exchange the first two."""
+    from arviz_stats.base import array_stats
+
+    if len(order) < 2 or not np.isfinite(signed).all():
+        return []
+    shape = posterior.stats["diverging"].shape
+    gap = (signed[:, order[1]] - signed[:, order[0]]).reshape(shape)
+    error = float(array_stats.mcse(gap, chain_axis=0, draw_axis=1)) if gap.std() else 0.0
+    if gap.mean() > 2 * error:
+        return []
+    return [
+        Note(
+            "close_call",
+            "info",
+            f"the first two differ by {gap.mean():.2g} in expectation, with a Monte-Carlo error of "
+            f"{error:.1g}: more draws could exchange them",
+            "Choose between them by what the law does not know",
+        )
+    ]

@@ -84,7 +84,7 @@ def pose(
     if cost is not None:
         open_ = [name for name in law.variables if name in priced and name not in at]
         spent = spent_variable(cost, open_, budget.spends, place="optimum")
-    _check_held(law, chosen, at, reference, budget, spent)
+    _check_held(law, chosen, at, reference, budget, paid=spent is not None)
     held = tuple(name for name in law.variables if name not in at and name not in chosen)
     fixed = {**{name: reference.at[name] for name in held}, **at}
     if budget.inference_tokens is not None:
@@ -243,15 +243,17 @@ def _check_held(
     at: Mapping[str, float],
     reference: Reference,
     budget: Budget,
-    spent: str | None,
+    *,
+    paid: bool,
 ) -> None:
     """Refuse what is held at the reference run while what must not exceed it is not."""
     for small, large in vocabulary.ORDERED:
         held = large in law.variables and large not in chosen and large not in at
-        if held and spent is not None and small in chosen:
+        if held and paid and small in chosen:
+            spending = "" if budget.flops is None else f"at {budget.flops:g} FLOPs "
             raise RequestError(
-                f"{large} is neither fixed nor capped: at {budget.flops or 0:g} FLOPs only "
-                f"{small} is paid for, and more of {large} is free",
+                f"{large} is neither fixed nor capped: {spending}only {small} is paid for, and "
+                f"more of {large} is free",
                 place="optimum",
                 remedy=remedies(large),
             )
