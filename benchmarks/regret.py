@@ -214,9 +214,7 @@ def _cell(
     runs = [bl.simulate(law, rows=size, noise=noise, seed=seed + i) for i in range(tables)]
     if kind.startswith("smooth"):
         runs = [
-            distorted(
-                one, field(one.columns(law.variables), law.variables, sd=MISFIT, seed=seed + i)
-            )
+            distorted(one, field(one.columns(inputs), inputs, sd=MISFIT, seed=seed + i))
             for i, one in enumerate(runs)
         ]
     reference = Reference.of(runs[0], law.variables)

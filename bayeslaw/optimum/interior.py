@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 # The barrier at first, when it counts as gone, and by how much it shrinks.
-BARRIER, _GONE, _SHRINK, _POWER = 1e-3, 1e-13, 0.1, 1.6
+BARRIER, _GONE, _SHRINK, _POWER = 1e-4, 1e-13, 0.1, 1.6
 # How much of the way to a bound one step may go.
 _NEAR = 0.995
 # Of the objective, per search coordinate.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -18,8 +20,10 @@ from bayeslaw.optimum.problem import Problem, Question
 
 # Searches that are compiled together; a few alone have a size of their own.
 _CHUNK, _FEW = 1024, 64
+# Rows that are searched from every start, or one in so many where there are more.
+_PILOT = 64
 # Steps between which searches that have ended are set aside, and how often that is done.
-_STEPS, _ROUNDS = 12, 10
+_STEPS, _ROUNDS = 14, 10
 
 
 @dataclass(frozen=True)
@@ -107,35 +111,64 @@ def solve_many(
     """
     first = questions[0]
     raw = {name: np.asarray(values, dtype=float) for name, values in coefficients.items()}
-    draws, starts = len(next(iter(raw.values()))), len(first.starts)
-    each = draws * starts
-    # Every question, draw and start is a search of its own, in this order.
+    draws = len(next(iter(raw.values())))
+    # Every draw of every question is a row.
     own = {
-        "raw": {
-            name: np.tile(np.repeat(values, starts), len(questions)) for name, values in raw.items()
-        },
-        "budget": np.repeat([question.budget for question in questions], each),
-        "limits": np.repeat([question.limits for question in questions], each, axis=0),
+        "raw": {name: np.tile(values, len(questions)) for name, values in raw.items()},
+        "budget": np.repeat([question.budget for question in questions], draws),
+        "limits": np.repeat([question.limits for question in questions], draws, axis=0),
     }
-    start = np.concatenate([np.tile(question.starts, (draws, 1)) for question in questions])
-    middle = np.repeat([question.starts[0] for question in questions], draws, axis=0)
+    starts = np.repeat([question.starts for question in questions], draws, axis=0)
     same = (first.problem, first.fixed, first.low, first.high)
     with compiled():
-        states = _search(same, own, start)
-        ends = _in_chunks(_end, same, own, (states,))
-        rank = np.where(np.isfinite(ends["value"]), ends["value"], np.inf)
-        # An end point that converged is better than any that did not.
-        rank = np.where(ends["converged"], rank, rank + 1e3)
-        best = np.arange(0, len(rank), starts) + rank.reshape(-1, starts).argmin(axis=1)
-        own, ends = _rows((own, ends), best)
-        probes = _in_chunks(_probe, same, own, (ends, middle))
+        ends = _valleys(same, own, starts)
+        probes = _in_chunks(_probe, same, own, (ends, starts[:, 0]))
     names = ("x", "at_low", "at_high", "at_cap", "converged")
     solution = Solution(*(ends[name] for name in names), *probes)
     return [solution.part(slice(i * draws, (i + 1) * draws)) for i in range(len(questions))]
 
 
-def _search(same: Any, own: Any, start: np.ndarray) -> State:
-    """All searches, to their ends."""
+def _valleys(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """The lowest end of every row.
+
+    All rows are searched from the first start, and some of them from every start. Where none of
+    these has a lower end elsewhere the law has one valley, and further starts are only for rows
+    that did not get there; otherwise all rows are searched from all starts.
+    """
+    rows = len(starts)
+    ends = _search(same, own, starts[:, 0])
+    pilot = np.unique(np.linspace(0, rows - 1, min(rows, max(_PILOT, rows // _PILOT))).astype(int))
+    if _again(same, own, starts, ends, pilot):
+        _again(same, own, starts, ends, np.setdiff1d(np.arange(rows), pilot))
+    else:
+        lost = np.flatnonzero(~ends["converged"])
+        _again(same, own, starts, ends, np.setdiff1d(lost, pilot))
+    return ends
+
+
+def _again(
+    same: Any, own: Any, starts: np.ndarray, ends: dict[str, np.ndarray], rows: np.ndarray
+) -> bool:
+    """Search some rows from their other starts; whether one that had ended was improved."""
+    improved = False
+    for other in range(1, starts.shape[1] if len(rows) else 0):
+        found = _search(same, _rows(own, rows), starts[rows, other])
+        # An end point that converged is better than any that did not.
+        old, new = _rank(_rows(ends, rows)), _rank(found)
+        better = new < old - FLAT
+        improved |= bool((better & ends["converged"][rows]).any())
+        for name, values in found.items():
+            ends[name][rows[better]] = values[better]
+    return improved
+
+
+def _rank(ends: dict[str, np.ndarray]) -> np.ndarray:
+    value = np.where(np.isfinite(ends["value"]), ends["value"], np.inf)
+    return np.where(ends["converged"], value, value + 1e3)
+
+
+def _search(same: Any, own: Any, start: np.ndarray) -> dict[str, np.ndarray]:
+    """Search every row from one start."""
     states = _in_chunks(_begin, same, own, (start,))
     waiting = np.arange(len(start))
     for _ in range(_ROUNDS):
@@ -146,19 +179,28 @@ def _search(same: Any, own: Any, start: np.ndarray) -> State:
         waiting = waiting[~states.done[waiting]]
         if not len(waiting):
             break
-    return State(*states)
+    found: dict[str, np.ndarray] = _in_chunks(_end, same, own, (State(*states),))
+    return found
 
 
 def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any:
     """Map a compiled function over searches, so many at a time that a few sizes do for all."""
     rows = len(own["budget"])
     size = _FEW if rows <= _FEW else _CHUNK
-    parts = []
-    for first in range(0, rows, size):
+
+    def chunk(first: int) -> Any:
         # The last chunk is filled up with its own rows.
         chosen = np.resize(np.arange(first, min(first + size, rows)), size)
         some, rest = _rows((own, more), chosen)
-        parts.append(function(*same, some, *rest))
+        # JAX's precision is a setting of each thread; its cache, of the process.
+        with jax.enable_x64(True):
+            return jax.device_get(function(*same, some, *rest))
+
+    # The first compiles, if anything has to be compiled.
+    parts = [chunk(0)]
+    if rows > size:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            parts += pool.map(chunk, range(size, rows, size))
     return jax.tree.map(lambda *pieces: np.concatenate(pieces)[:rows], *parts)
 
 
