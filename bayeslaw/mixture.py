@@ -194,9 +194,9 @@ def blended(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (draws, ...)
-        As many as the longest part has, each part at evenly spaced draws and in proportion.
+        As many as all parts have, each part at evenly spaced draws and in proportion.
     """
-    total = max(len(part) for part in parts)
+    total = sum(len(part) for part in parts)
     # Rounded so that they sum to the total.
     ends = np.round(np.cumsum(weights) * total).astype(int)
     counts = np.diff(ends, prepend=0)

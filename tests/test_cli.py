@@ -245,7 +245,8 @@ def test_optimum_in_json_has_the_promised_shape(folder: Path) -> None:
     assert answer.code == 0
     assert answer.err == ""
     data = answer.json
-    assert set(data) == {"quantities", "predicted", "at", "budget", "interval", "notes"}
+    parts = {"quantities", "rules", "near", "binding", "predicted", "at", "budget", "interval"}
+    assert set(data) == {*parts, "notes"}
     assert list(data["quantities"]) == ["G", "S", "N_a/N"]
     statuses = {"interior", "at_bound", "prior_only", "none", "not_converged"}
     for one in data["quantities"].values():

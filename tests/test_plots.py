@@ -358,6 +358,7 @@ def quantity(draws: np.ndarray, **changed: Any) -> Quantity:
         prior_low=float(median - 3 * np.ptp(kept)),
         prior_high=float(median + 0.1 * np.ptp(kept)),
         published=float(median + 0.3 * (high - median)),
+        draws=draws,
     )
     return replace(made, **changed)
 
@@ -371,13 +372,16 @@ def answer(N: float = 30e9, probability: float = 0.89, **changed: Quantity) -> b
     }
     return bl.Optimum(
         quantities={name: quantity(values) for name, values in draws.items()} | changed,
+        rules={},
+        near={},
+        binding={},
         predicted=(2.4, 2.3, 2.5),
         predicts="loss",
         at={"N": N, "D": 2e10},
         budget=bl.Budget(),
         probability=probability,
         notes=(),
-        draws=draws,
+        values=np.full(2000, 2.4),
     )
 
 
@@ -419,7 +423,7 @@ def test_a_status_that_is_not_interior_is_said() -> None:
     figure = bl.plots.optimum(answer(S=S))
     assert [axes.get_title() for axes in figure.axes] == [
         "best G at N = 30B",
-        "best S (prior_only) at N = 30B",
+        "best S (prior only) at N = 30B",
         "best N_a/N at N = 30B",
     ]
 
@@ -436,12 +440,11 @@ def test_draws_on_a_bound_and_lost_draws_can_be_drawn() -> None:
             "S": quantity(stuck, status="at_bound", published=0.31),
             "G": quantity(lost, prior_low=1.0, prior_high=20.0),
         },
-        draws={**one.draws, "S": stuck, "G": lost},
     )
     figure = bl.plots.optimum(moved)
     figure.canvas.draw()
     G, S, _ = figure.axes
-    assert "at_bound" in S.get_title()
+    assert "at bound" in S.get_title()
     left, right = G.get_xlim()
     assert 6 < left < right < 8
     (bar,) = [line for line in S.lines if line.get_linewidth() == 3]

@@ -10,9 +10,24 @@ from typing import Annotated, Any
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import show
+from bayeslaw.cli import decisions, show
+from bayeslaw.cli.given import (
+    Column,
+    Drop,
+    Fit,
+    Interval,
+    Json,
+    Mapping,
+    Seed,
+    Unit,
+    Where,
+    configurations,
+    numbers,
+    pairs,
+    writable,
+)
 from bayeslaw.cli.laws import laws_app
-from bayeslaw.errors import BayesLawError, RequestError
+from bayeslaw.errors import BayesLawError
 
 app = typer.Typer(
     name="bayeslaw",
@@ -55,22 +70,6 @@ class Level(StrEnum):
     law = "law"
     run = "run"
     observation = "observation"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Fit = Annotated[Path, typer.Argument(help="A posterior that 'bayeslaw fit' wrote.")]
-Column = Annotated[
-    list[str] | None,
-    typer.Option("--column", metavar="NAME=COLUMN", help="Variable from a column or expression."),
-]
-Unit = Annotated[
-    list[str] | None, typer.Option("--unit", metavar="NAME=FACTOR", help="Such as N=1e9.")
-]
-Mapping = Annotated[Path | None, typer.Option(help="TOML file with columns, units and the rest.")]
-Where = Annotated[str | None, typer.Option(help="Which rows to keep: \"state == 'done'\".")]
-Drop = Annotated[bool, typer.Option("--drop-invalid", help="Drop bad rows and list them.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
-Interval = Annotated[float, typer.Option("--interval", help="Probability of the intervals.")]
 
 
 @cache_app.command("clear", epilog="Example: bayeslaw cache clear")
@@ -141,11 +140,11 @@ def fit(
     json: Json = False,
 ) -> None:
     """Fit a law to a table of runs."""
-    _writable(out, table)
+    writable(out, table)
     runs = bl.read_runs(
         table,
-        columns=_pairs(column, "--column"),
-        units=_numbers(unit, "--unit"),
+        columns=pairs(column, "--column"),
+        units=numbers(unit, "--unit"),
         mapping=mapping,
         where=where,
         run=run,
@@ -221,119 +220,7 @@ def _summary(
     )
 
 
-@app.command(
-    epilog="Examples: bayeslaw optimum fit.nc --at N=30e9; "
-    "bayeslaw optimum fit.nc --at N=30e9 --train-flops 1e22"
-)
-def optimum(
-    fit: Fit,
-    at: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Fixed variable, raw count.")
-    ] = None,
-    train_flops: Annotated[float | None, typer.Option(help="Training FLOPs to spend.")] = None,
-    free: Annotated[list[str] | None, typer.Option(help="Variable to search over.")] = None,
-    interval: Interval = 0.89,
-    json: Json = False,
-) -> None:
-    """Find the best configuration, with credible intervals."""
-    answer = bl.optimum(
-        bl.Posterior.load(fit),
-        at=dict(_numbers(at, "--at")),
-        budget=bl.Budget(train_flops=train_flops),
-        free=free,
-        interval_probability=interval,
-    )
-    if json:
-        show.as_json(answer.to_dict())
-        return
-    show.notes(answer.notes)
-    print_optimum(answer)
-
-
-def print_optimum(answer: bl.Optimum) -> None:
-    """Print an optimum as a table.
-
-    Parameters
-    ----------
-    answer : Optimum
-        The answer.
-    """
-    rows: list[list[Any]] = []
-    for name, one in answer.quantities.items():
-        shares = [f"{100 * share:.3g}% {kind}" for kind, share in one.shares.items() if share]
-        said = [one.status] if len(shares) == 1 else [one.status, *shares]
-        prior = f"{show.number(one.prior_low)} to {show.number(one.prior_high)}"
-        status = said[0] if len(said) == 1 else f"{said[0]} ({', '.join(said[1:])})"
-        rows.append([name, one.median, one.low, one.high, one.published, prior, status])
-    median, low, high = answer.predicted
-    rows.append([answer.predicts, median, low, high, None, "", ""])
-    heads = ["best", "median", "low", "high", "published", "prior's interval", "draws"]
-    said = [f"{name} = {value:.4g}" for name, value in answer.at.items()]
-    if answer.budget.train_flops is not None:
-        said.append(f"{answer.budget.train_flops:.4g} FLOPs")
-    where = ", ".join(said)
-    show.table(f"At {where}, {100 * answer.probability:g}% intervals", heads, rows)
-
-
-@app.command(
-    epilog="Examples: bayeslaw decide fit.nc --at N=30e9 --at N_a=3e9; "
-    "bayeslaw decide fit.nc --candidates configs.csv --train-flops 1e22 --out ranking.csv"
-)
-def decide(
-    fit: Fit,
-    candidates: Annotated[
-        Path | None,
-        typer.Option(help="Configurations, one a row; else pairs of routed and shared experts."),
-    ] = None,
-    column: Column = None,
-    unit: Unit = None,
-    mapping: Mapping = None,
-    where: Where = None,
-    at: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="The same for all, raw count.")
-    ] = None,
-    train_flops: Annotated[float | None, typer.Option(help="Training FLOPs to spend.")] = None,
-    within: Annotated[float, typer.Option(help="As good as the best within so many nats.")] = 0.001,
-    out: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")] = None,
-    interval: Interval = 0.89,
-    json: Json = False,
-) -> None:
-    """Rank legal configurations by expected loss, and say which are as good as the best."""
-    for path in (out, picture):
-        if path is not None:
-            _writable(path, fit, *([candidates] if candidates else []))
-    posterior = bl.Posterior.load(fit)
-    given: Any = bl.lattice()
-    if candidates is not None:
-        given = _configurations(candidates, column, unit, mapping, where)
-    answer = bl.decide(
-        posterior,
-        given,
-        at=dict(_numbers(at, "--at")),
-        budget=bl.Budget(train_flops=train_flops),
-        within=within,
-        interval_probability=interval,
-    )
-    if out is not None:
-        from bayeslaw.runs.writing import write_table
-
-        write_table(answer.table.reset_index(), out)
-    if picture is not None:
-        bl.plots.decision(answer).savefig(picture, dpi=150)
-    if json:
-        show.as_json(answer.to_dict())
-        return
-    show.notes(answer.notes)
-    first = answer.table.head(20).drop(columns=["beyond", "variable"])
-    said = ", ".join(f"{name} = {value:.4g}" for name, value in answer.at.items())
-    title = f"The first {len(first)} of {len(answer.table)} configurations"
-    show.frame(f"{title} at {said}" if said else title, first)
-    near = answer.near_optimal
-    sys.stdout.write(
-        f"{len(near)} of {len(answer.table)} are within {within:g} of the best with probability "
-        f"{interval:g}\n"
-    )
+decisions.add(app)
 
 
 @app.command(epilog="Example: bayeslaw predict fit.nc new.csv --level observation --out bands.csv")
@@ -352,9 +239,9 @@ def predict(
 ) -> None:
     """Predict the loss of configurations, with credible intervals."""
     if out is not None:
-        _writable(out, fit, table)
+        writable(out, fit, table)
     posterior = bl.Posterior.load(fit)
-    new = _configurations(table, column, unit, mapping, where)
+    new = configurations(table, column, unit, mapping, where)
     bands = posterior.predict(new, level=level.value, interval_probability=interval, seed=seed)
     bands.index.name = bands.index.name or "row"
     if out is not None:
@@ -389,61 +276,6 @@ def demo(
     from bayeslaw.cli.demo import run
 
     run(out, seed, json)
-
-
-def _configurations(
-    table: Path,
-    column: list[str] | None,
-    unit: list[str] | None,
-    mapping: Path | None,
-    where: str | None,
-) -> bl.Runs:
-    return bl.read_runs(
-        table,
-        columns=_pairs(column, "--column"),
-        units=_numbers(unit, "--unit"),
-        mapping=mapping,
-        where=where,
-    )
-
-
-def _pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
-    pairs = []
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise RequestError(f"{text!r}", place=option, remedy="Write NAME=VALUE")
-        pairs.append((name.strip(), value.strip()))
-    return pairs
-
-
-def _numbers(given: list[str] | None, option: str) -> list[tuple[str, float]]:
-    numbers: dict[str, float] = {}
-    for name, value in _pairs(given, option):
-        if name in numbers:
-            raise RequestError(f"{name} is given twice", place=option)
-        try:
-            numbers[name] = float(value)
-        except ValueError:
-            raise RequestError(
-                f"{value!r} is not a number", place=f"{option} {name}", remedy="Such as 30e9"
-            ) from None
-    return list(numbers.items())
-
-
-def _writable(path: Path, *inputs: Path) -> None:
-    """Refuse an impossible output before minutes are spent on it."""
-    for source in inputs:
-        if path.exists() and source.exists() and path.samefile(source):
-            raise RequestError(
-                f"{str(path)!r} is the input", place="--out", remedy="Name another file"
-            )
-    if not path.parent.is_dir():
-        raise RequestError(
-            f"there is no folder {str(path.parent)!r}", place="--out", remedy="Create it first"
-        )
-    if path.is_dir():
-        raise RequestError(f"{str(path)!r} is a folder", place="--out", remedy="Name a file")
 
 
 def main() -> int:

@@ -27,8 +27,9 @@ from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem, Question
 from bayeslaw.posterior import Posterior
 
-# Width of the kernel that smooths the quantile, in standard deviations of the draws.
-_SMOOTH = 0.2
+# Width of the kernel that smooths the quantile, in standard deviations of the draws, and what that
+# deviation is taken to be before anything is known of it.
+_SMOOTH, _SPREAD = 0.2, 0.01
 # The log value of what no law predicts.
 _NOWHERE = 50.0
 # Of the log of the cost.
@@ -71,6 +72,8 @@ class Cheapest:
         Probability of the interval.
     notes : tuple of Note
         The posterior's, and the answer's own.
+    values : ndarray of shape (draws,)
+        The law's value there, for every draw.
     """
 
     configuration: dict[str, float]
@@ -85,6 +88,7 @@ class Cheapest:
     budget: Budget
     probability: float
     notes: tuple[Note, ...] = field(repr=False)
+    values: np.ndarray = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data.
@@ -92,7 +96,7 @@ class Cheapest:
         Returns
         -------
         dict
-            All fields.
+            All fields, draws left out.
         """
         names = ("median", "low", "high")
         predicted = dict(zip(names, self.predicted, strict=True))
@@ -180,6 +184,7 @@ def cheapest(
         budget=budget,
         probability=interval_probability,
         notes=tuple(dict.fromkeys([*own, *notes])),
+        values=value,
     )
 
 
@@ -254,6 +259,7 @@ class _Numbers(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     probability: float
+    width: float
 
 
 def _logs(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
@@ -273,7 +279,8 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     order = jnp.argsort(still)
     summed = jnp.cumsum(each[order])
     first = still[order][jnp.searchsorted(summed, numbers.probability)]
-    width = jnp.maximum(_SMOOTH * jnp.sqrt(each @ (still - each @ still) ** 2), 1e-9)
+    # The same width everywhere: a slope that left its change out would lead nowhere.
+    width = numbers.width
 
     def newton(t: Any) -> Any:
         far = (t - values) / width
@@ -287,7 +294,7 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
 
 @partial(jax.jit, static_argnames="shape")
 def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
-    """Where the quantile is least at a budget, and whether the search got there."""
+    """Where the quantile is least at a budget, whether the search got there, and draws' spread."""
     problem, low, high = shape.problem, numbers.low, numbers.high
 
     def caps(x: Any) -> Any:
@@ -304,8 +311,10 @@ def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
     )
     quantile = partial(_quantile, shape, numbers)
     state = interior.advance(quantile, caps, low, high, state, _STEPS)
+    logs, each = _logs(shape, numbers, state.x), jnp.asarray(numbers.each)
+    spread = jnp.sqrt(each @ (logs - each @ logs) ** 2)
     # The barrier bounds how much lower the quantile could be.
-    return state.x, state.done | (state.barrier < _GAP)
+    return state.x, state.done | (state.barrier < _GAP), spread
 
 
 @dataclass(frozen=True)
@@ -350,6 +359,7 @@ class _Search:
         self.cost = budget.price(law, at, place="cheapest").expression
         known = {"inference_tokens": budget.inference_tokens or 0.0, **reference.at, **at}
         self.typical = float(self.cost(known))
+        self.width: float | None = None
 
     def lowest(self, log_cost: float, confidence: float) -> _End:
         """The configuration whose quantile is least, at one budget."""
@@ -374,15 +384,22 @@ class _Search:
             low=question.low,
             high=question.high,
             probability=confidence,
+            width=self.width or _SMOOTH * _SPREAD,
         )
         shape = _Shape(problem, tuple(part.law.form for part in self.parts))
-        x, done = (np.asarray(part) for part in _lowest(shape, numbers, question.starts[0]))
+        x, done, spread = _lowest(shape, numbers, question.starts[0])
+        if self.width is None:
+            # How far draws lie apart is known once a good configuration is.
+            numbers = numbers._replace(width=_SMOOTH * float(spread))
+            x, done, spread = _lowest(shape, numbers, question.starts[0])
+        self.width = max(_SMOOTH * float(spread), 1e-7)
         if not done:
             raise RequestError(
                 f"the search for the best configuration at {question.budget:.4g} did not converge",
                 place="cheapest",
                 remedy="Fix a variable with at=, or ask optimum() at several budgets",
             )
+        x = np.asarray(x)
         columns = problem.columns(x, question.fixed, question.budget, np)
         return _End(question, x, float(self.cost(columns)))
 

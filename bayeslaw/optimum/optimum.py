@@ -99,10 +99,13 @@ class Frontier:
         What is spent.
     answers : tuple of Optimum
         One for each.
+    largest : float or None
+        What the largest run cost: budgets beyond it are extrapolations.
     """
 
     flops: np.ndarray
     answers: tuple[Optimum, ...] = field(repr=False)
+    largest: float | None = None
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -117,8 +120,11 @@ class Frontier:
     @property
     def rule(self) -> str:
         """The caps that all of them keep, in words."""
-        said = {k: v for k, v in self.answers[0].budget.given.items() if not k.endswith("_flops")}
-        return ", ".join(f"{name} = {value}" for name, value in said.items()) or "no caps"
+        budget = self.answers[0].budget
+        said = [str(cap) for cap in budget.limits]
+        if budget.inference_tokens is not None:
+            said.append(f"{budget.inference_tokens:g} tokens to be served")
+        return ", ".join(said) or "no caps"
 
     def to_frame(self) -> pd.DataFrame:
         """The frontier as a table.
@@ -196,4 +202,18 @@ def frontier(
     # The first stands for the kind of budget.
     first = budget.spending(float(amounts[0]))
     asked = Asked.of(at, first, free, WITHIN, rules, interval_probability)
-    return Frontier(amounts, tuple(_answers(posterior, asked, [float(one) for one in amounts])))
+    answers = _answers(posterior, asked, [float(one) for one in amounts])
+    parts = posterior.posteriors if isinstance(posterior, Mixture) else (posterior,)
+    return Frontier(amounts, tuple(answers), _largest(parts[0], first, asked.at))
+
+
+def _largest(posterior: Posterior, budget: Budget, at: Mapping[str, float]) -> float | None:
+    """What the largest run cost, if the runs can tell."""
+    cost = budget.price(posterior.law, at, place="frontier").expression
+    known = set(posterior.runs.variables)
+    # What will be served was not served by the runs.
+    given = {"inference_tokens": 0.0, **at}
+    if cost.names - known - set(given):
+        return None
+    columns = {n: posterior.runs.column(n) if n in known else given[n] for n in cost.names}
+    return float(np.max(cost(columns)))

@@ -20,7 +20,11 @@ from bayeslaw.optimum.problem import Question
 
 _HALVINGS, _STEP = 60, 1e-4
 #: Said beside every answer of a rule.
-CHOICE = "which rule to follow is a choice that is in none of these intervals"
+CHOICE = (
+    "which efficiency-aware rule to follow is a choice that is in none of these intervals; slope "
+    "and fraction reproduce published shares of zhao2025 and are inferred, since the paper states "
+    "no rule"
+)
 
 
 @dataclass(frozen=True)

@@ -36,20 +36,26 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
         If there is no answer.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter
 
     rows = [answers] if isinstance(answers, Optimum) else list(answers)
     if not rows:
         raise RequestError("no answer is given", place="plots.optimum", remedy="Give some")
     names = list(rows[0].quantities)
+    # More than three are broken into lines of three.
+    across = min(3, len(names))
+    lines = -(-len(names) // across)
     figure, panels = plt.subplots(
-        len(rows),
-        len(names),
-        figsize=(2.7 * len(names), 2.0 * len(rows) + 0.5),
+        len(rows) * lines,
+        across,
+        figsize=(2.7 * across, 2.0 * len(rows) * lines + 0.5),
         layout="constrained",
         squeeze=False,
     )
-    for answer, line in zip(rows, panels, strict=True):
-        for name, panel in zip(names, line, strict=True):
+    for answer, block in zip(rows, np.split(panels, len(rows)), strict=True):
+        for panel in block.flat[len(names) :]:
+            panel.set_visible(False)
+        for name, panel in zip(names, block.flat, strict=False):
             quantity, draws = answer.quantities[name], answer.draws[name]
             finite = draws[np.isfinite(draws)]
             if len(finite) and np.ptp(finite) > 0:
@@ -72,18 +78,20 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
             panel.set_ylim(-0.12, 1.12)
             away = {k: v for k, v in quantity.shares.items() if k != "interior" and v > 0}
             if away:
-                said = "\n".join(f"{100 * v:.2g}% {k}" for k, v in away.items())
+                said = "\n".join(f"{100 * v:.3g}% {k.replace('_', ' ')}" for k, v in away.items())
                 panel.text(
                     0.98, 0.95, said, transform=panel.transAxes, ha="right", va="top", size=8
                 )
             panel.set_yticks([])
             panel.spines[["left", "right", "top"]].set_visible(False)
             panel.locator_params(axis="x", nbins=4)
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.count(value)))
             panel.tick_params(labelsize=8)
             where = ", ".join(
                 f"{key} = {style.count(value)}" for key, value in answer.at.items() if key == "N"
             )
-            status = "" if quantity.status == "interior" else f" ({quantity.status})"
+            status = quantity.status.replace("_", " ")
+            status = "" if status == "interior" else f" ({status})"
             panel.set_title(f"best {name}{status}" + (f" at {where}" if where else ""), fontsize=9)
     _legend(figure, rows[0].probability)
     return figure
