@@ -216,6 +216,58 @@ def test_a_law_with_two_valleys_is_searched_from_every_start() -> None:
     np.testing.assert_array_equal(solution.x[:, 0] > 20, tilts < 0)
 
 
+@pytest.mark.parametrize("E", [1.0, 8.0, 32.0])
+def test_every_draw_of_the_joint_law_is_the_closed_form(E: float) -> None:
+    """At fixed E it is m N^mu + n D^nu + c, whose optimum at C = 6 N D is Chinchilla's."""
+    law = bl.law("ludziejewski2025")
+    runs = bl.simulate(law, rows=40, seed=1)
+    rng = np.random.default_rng(2)
+    raw = {k: v * np.exp(0.02 * rng.standard_normal(200)) for k, v in law.published().items()}
+    reference = bl.Reference.of(runs, law.variables)
+    flops = 1e22
+    budget = bl.Budget(train_flops=flops)
+    question = pose(law, reference, at={"E": E}, budget=budget, free=None)
+    solution = solve(question, raw)
+    assert solution.converged.all()
+    columns = question.problem.columns(solution.x, question.fixed, question.budget, np)
+    shift = 1 / (1 / raw["E_start"] - 1 / raw["E_max"])
+    hat = 1 / (1 / (E - 1 + shift) + 1 / raw["E_max"])
+    mu = -(raw["alpha"] + raw["gamma"] * np.log(hat))
+    nu = -(raw["beta"] + raw["zeta"] * np.log(hat))
+    m, n = raw["a"] * hat ** raw["delta"], raw["b"] * hat ** raw["omega"]
+    scale = (mu * m / (nu * n)) ** (1 / (mu + nu))
+    N = scale * (flops / 6) ** (nu / (mu + nu))
+    np.testing.assert_allclose(np.log(columns["N_a"]), np.log(N), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(np.log(columns["D"]), np.log(flops / 6 / N), rtol=0, atol=1e-6)
+
+
+def test_memory_decides_between_numbers_of_experts() -> None:
+    """ludziejewski2025's table once more, as a decision among configurations that fit."""
+    law = bl.law("ludziejewski2025")
+    table, vocabulary = [], 50257
+    for blocks in np.geomspace(2, 200, 400):
+        for experts in (1, 2, 4, 8, 16, 32):
+            width = 64 * blocks
+            active = 2 * width * vocabulary + 13 * blocks * width**2
+            total = 2 * width * vocabulary + (4 + 9 * experts) * blocks * width**2
+            table.append((active, float(experts), total))
+    given = pd.DataFrame(table, columns=["N_a", "E", "total"])
+    runs = bl.simulate(law, rows=40, seed=1)
+    posterior = bl.fit(runs, law, method="mode", seed=1)
+    published = {k: np.full((1, 1), v) for k, v in law.published().items()}
+    posterior = replace(posterior, draws={**posterior.draws, **published})
+    published_best = {(1e22, 24e9): 4, (1e22, 640e9): 32, (1e23, 24e9): 1, (1e24, 80e9): 1}
+    for (flops, memory), best in published_best.items():
+        answer = bl.decide(
+            posterior,
+            given,
+            budget=bl.Budget(train_flops=flops, caps={"2*total": memory}),
+        )
+        assert answer.table.iloc[0]["E"] == best
+        assert (2 * answer.table["total"] <= memory).all()
+        assert any(note.code == "left_out" for note in answer.notes)
+
+
 # --- rules and near-optimal sets --------------------------------------------------------------
 
 

@@ -265,6 +265,77 @@ def test_optimum_in_json_has_the_promised_shape(folder: Path) -> None:
     assert data == json.loads(json.dumps(same.to_dict()))
 
 
+def test_a_budget_with_caps(folder: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "optimum.png"
+    asked = ("--train-flops", "1e22", "--max-params", "100e9")
+    answer = bayeslaw("optimum", folder / "zhao.nc", *asked, "--picture", picture, "--json")
+    assert answer.code == 0, answer.err
+    data = answer.json
+    assert data["budget"] == {"train_flops": 1e22, "max_params": 1e11}
+    assert data["quantities"]["N"]["median"] == pytest.approx(1e11)
+    assert data["binding"]["max_params"] == 1
+    assert list(data["rules"]) == ["within 0.01 of the best", "slope 0.4", "0.22 of the best"]
+    assert picture.stat().st_size > 5000
+    said = bayeslaw("optimum", folder / "zhao.nc", *asked).out
+    for part in ("Anything from G = ", "N_a/N, slope 0.4", "max_params in 100% of draws"):
+        assert part in said
+    own = bayeslaw(
+        *("optimum", folder / "zhao.nc", "--train-flops", "1e22", "--cap", "N/N_a=20", "--json")
+    )
+    assert own.json["quantities"]["N_a/N"]["median"] == pytest.approx(0.05, rel=1e-6)
+
+
+def test_a_budget_without_a_cap_names_the_remedies(folder: Path) -> None:
+    refused(
+        bayeslaw("optimum", folder / "zhao.nc", "--train-flops", "1e22"),
+        *("N is neither fixed nor capped", "--max-params", "--max-memory"),
+    )
+
+
+def test_a_target_with_confidence(folder: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "target.png"
+    asked = ("--target-loss", "2.3", "--confidence", "0.8", "--max-params", "100e9")
+    answer = bayeslaw("optimum", folder / "zhao.nc", *asked, "--picture", picture, "--json")
+    assert answer.code == 0, answer.err
+    data = answer.json
+    assert data["reached"] == pytest.approx(0.8, abs=0.01)
+    assert data["cost"] > data["even"]
+    assert set(data["configuration"]) == {"N", "N_a", "D", "G", "S"}
+    assert picture.stat().st_size > 5000
+    refused(
+        bayeslaw("optimum", folder / "zhao.nc", "--at", "N=30e9", "--confidence", "0.8"),
+        *("--confidence 0.8 without a target", "--target-loss"),
+    )
+
+
+def test_a_frontier(folder: Path, tmp_path: Path) -> None:
+    out, picture = tmp_path / "frontier.csv", tmp_path / "frontier.png"
+    asked = ("--max-params", "100e9", "--first", "1e20", "--last", "1e24", "--points", 3)
+    answer = bayeslaw(*("frontier", folder / "zhao.nc", *asked, "--out", out, "--picture", picture))
+    assert answer.code == 0, answer.err
+    table = pd.read_csv(out)
+    active = table[table["quantity"] == "N_a"]
+    assert active["flops"].tolist() == pytest.approx([1e20, 1e22, 1e24])
+    assert active["median"].is_monotonic_increasing
+    assert picture.stat().st_size > 5000
+    assert "max_params (N <= 1e+11)" in answer.out
+    refused(
+        bayeslaw("frontier", folder / "zhao.nc", "--first", "1e24", "--last", "1e20"), "--first"
+    )
+
+
+def test_several_posteriors_are_mixed(folder: Path) -> None:
+    files = (folder / "zhao.nc", folder / "zhao.nc")
+    answer = bayeslaw("optimum", *files, "--at", "N=30e9", "--weight", 3, "--weight", 1, "--json")
+    assert answer.code == 0, answer.err
+    codes = {note["code"]: note["message"] for note in answer.json["notes"]}
+    assert codes["mixture"] == "a mixture of laws: 75% zhao2025, 25% zhao2025"
+    refused(
+        bayeslaw("optimum", folder / "zhao.nc", "--at", "N=30e9", "--weight", 1),
+        "one posterior needs no weight",
+    )
+
+
 def test_optimum_as_a_table(folder: Path) -> None:
     result = bayeslaw("optimum", folder / "zhao.nc", "--at", "N=30e9")
     head = result.out.splitlines()[0]

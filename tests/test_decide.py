@@ -168,6 +168,52 @@ def test_what_cannot_be_ranked_is_named(posterior: bl.Posterior) -> None:
         bl.decide(posterior, {"G": [2.0, 3.0], "S": [0.5, 1.5]}, at=AT)
 
 
+def test_regret_in_flops_is_what_the_best_could_do_without(posterior: bl.Posterior) -> None:
+    """Trained on so many tokens fewer, the first is as bad in expectation as the other one."""
+    flops = 1e22
+    at, budget = {"N": 30e9, "N_a": 3e9}, bl.Budget(train_flops=flops)
+    table = {"G": [7.0, 4.0, 2.0], "S": [0.3, 0.3, 0.0]}
+    answer = bl.decide(posterior, table, at=at, budget=budget)
+    assert answer.table["regret_flops"].iloc[0] == 0
+    for _, row in answer.table.iloc[1:].iterrows():
+        left = flops - row["regret_flops"]
+        first = answer.table.iloc[0]
+        place = {**at, "G": first["G"], "S": first["S"], "D": left / (6 * at["N_a"])}
+        fewer = posterior.evaluate({name: np.array([value]) for name, value in place.items()})
+        # Between the points at which the first is asked, a line in the logarithm.
+        assert fewer.mean() == pytest.approx(row["expected"], abs=2e-5)
+
+
+def test_configurations_beyond_a_cap_are_left_out(posterior: bl.Posterior) -> None:
+    table = pd.DataFrame({"N": [1e10, 3e10, 9e10], "N_a": 3e9, "G": 7.0, "S": 0.3})
+    table.index = pd.Index(["small", "middle", "large"])
+    answer = bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(max_memory=60e9))
+    assert set(answer.table.index) == {"small", "middle"}
+    (note,) = [note for note in answer.notes if note.code == "left_out"]
+    assert "1 of 3 configurations are left out (large)" in note.message
+    with pytest.raises(RequestError, match="none of 3 configurations keeps max_params"):
+        bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(max_params=1e9))
+    with pytest.raises(RequestError, match="know 'E', which E <= 8 limits"):
+        bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(caps={"E": 8}))
+
+
+def test_a_cost_of_ones_own_marks_what_is_efficient(posterior: bl.Posterior) -> None:
+    """Of four, one is dearer and worse than another."""
+    table = pd.DataFrame({"G": [7.0, 4.0, 2.0, 1.0], "S": 0.3, "cost": [10.0, 5.0, 6.0, 1.0]})
+    answer = bl.decide(posterior, table, at=AT)
+    efficient = answer.table.sort_index()["efficient"].tolist()
+    assert efficient == [True, True, False, True]
+
+
+def test_lifetime_in_a_decision(posterior: bl.Posterior) -> None:
+    """6 N_a D + 2 N_a T is spent on each configuration by itself."""
+    table = {"N_a": [2e9, 4e9], "G": [7.0, 7.0], "S": [0.3, 0.3]}
+    budget = bl.Budget(lifetime_flops=1e23, inference_tokens=1e12)
+    answer = bl.decide(posterior, table, at={"N": 30e9}, budget=budget)
+    spent = 6 * answer.table["N_a"] * answer.table["D"] + 2 * answer.table["N_a"] * 1e12
+    np.testing.assert_allclose(spent, 1e23, rtol=1e-9)
+
+
 def test_the_command_says_the_same(posterior: bl.Posterior, tmp_path: Path) -> None:
     fit, out, picture = (tmp_path / name for name in ("fit.nc", "ranking.csv", "ranking.png"))
     posterior.save(fit)

@@ -518,3 +518,52 @@ def test_counts_as_people_write_them(value: float, said: str) -> None:
 )
 def test_labels_of_axes(name: str, said: str) -> None:
     assert style.label(name) == said
+
+
+# --- budgets ----------------------------------------------------------------------------------
+
+
+def test_the_frontier_has_a_band_for_every_quantity(posterior: bl.Posterior) -> None:
+    found = bl.frontier(posterior, [1e20, 1e22, 1e24], budget=bl.Budget(max_params=1e11))
+    figure = bl.plots.frontier(found)
+    shown = [panel for panel in figure.axes if panel.get_visible()]
+    assert [panel.get_title() for panel in shown] == [
+        f"best {name}" for name in found.answers[0].quantities
+    ]
+    for panel, name in zip(shown, found.answers[0].quantities, strict=True):
+        median = [one.quantities[name].median for one in found.answers]
+        np.testing.assert_allclose(panel.lines[0].get_ydata(), median)
+        assert panel.get_xscale() == "log"
+        # What lies beyond the largest run is shaded.
+        (shade,) = panel.patches
+        assert shade.get_x() == pytest.approx(found.largest)
+    assert "N ≤ 100B" in figure.get_suptitle()
+
+
+def test_regret_is_least_at_the_optimum_and_shaded_below_the_limit(
+    posterior: bl.Posterior,
+) -> None:
+    found = bl.optimum(posterior, at={"N": 30e9})
+    figure = bl.plots.regret(found)
+    assert [panel.get_title() for panel in figure.axes] == ["G", "S", "N_a"]
+    for panel, (name, near) in zip(figure.axes, found.near.items(), strict=True):
+        curve = panel.lines[0]
+        best = curve.get_xdata()[np.argmin(curve.get_ydata())]
+        assert near.low < best < near.high, name
+        (shade,) = panel.patches
+        assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx(
+            (near.low, near.high)
+        )
+    with pytest.raises(RequestError, match="no draw has an optimum"):
+        bl.plots.regret(replace(found, near={}))
+
+
+def test_a_target_is_drawn_with_its_share(posterior: bl.Posterior) -> None:
+    found = bl.cheapest(posterior, 2.3, confidence=0.8, budget=bl.Budget(max_params=1e11))
+    figure = bl.plots.target(found)
+    (panel,) = figure.axes
+    said = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert said == ["reaches it: 80%", "target 2.3"]
+    assert panel.lines[1].get_xdata()[0] == 2.3
+    (filled,) = panel.collections
+    assert filled.get_paths()[0].vertices[:, 0].max() <= 2.3 + 1e-9

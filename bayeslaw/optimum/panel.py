@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Draws times configurations that are held at once.
 _CELLS = 100_000_000
 # Shares of the training tokens at which the first configuration is asked what it loses.
-_SHARES = np.geomspace(1e-3, 1.0, 61)
+_SHARES = np.geomspace(1e-3, 1.0, 241)
 
 
 @dataclass(frozen=True)
