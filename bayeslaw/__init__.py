@@ -9,6 +9,7 @@
 __version__ = "0.1.0"
 
 from bayeslaw import plots
+from bayeslaw.comparison import Check, Comparison, check, compare
 from bayeslaw.compilation import clear_cache
 from bayeslaw.cost import costs
 from bayeslaw.errors import BayesLawError
@@ -39,6 +40,8 @@ __all__ = [
     "BayesLawError",
     "Budget",
     "Cheapest",
+    "Check",
+    "Comparison",
     "Decision",
     "Frontier",
     "Law",
@@ -51,7 +54,9 @@ __all__ = [
     "Runs",
     "__version__",
     "cheapest",
+    "check",
     "clear_cache",
+    "compare",
     "costs",
     "decide",
     "design",

@@ -2,10 +2,20 @@
 
 from bayeslaw.plots.band import band
 from bayeslaw.plots.coefficients import coefficients
+from bayeslaw.plots.comparison import comparison
 from bayeslaw.plots.decision import decision
 from bayeslaw.plots.frontier import frontier
 from bayeslaw.plots.optimum import optimum
 from bayeslaw.plots.regret import regret
 from bayeslaw.plots.target import target
 
-__all__ = ["band", "coefficients", "decision", "frontier", "optimum", "regret", "target"]
+__all__ = [
+    "band",
+    "coefficients",
+    "comparison",
+    "decision",
+    "frontier",
+    "optimum",
+    "regret",
+    "target",
+]

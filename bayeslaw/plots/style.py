@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,19 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette keeps apart for colour-blind readers, and these in greyscale too.
 POSTERIOR, PRIOR, PUBLISHED, RUNS = "#0072B2", "#999999", "#D55E00", "#333333"
 
+# The same palette, without its yellow that vanishes on white, and three dark ones.
+_LAWS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7A4419",
+    "#5B3FA0",
+    "#333333",
+)
+_MARKERS = "osD^vPX<>"
 _PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
@@ -38,6 +53,32 @@ def count(value: float) -> str:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
     return f"{value:.3g}"
+
+
+def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each law, which follow from the laws' names.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The laws of all pictures that belong together, in any order.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Colour and marker by law. A law keeps its own wherever it is drawn, unless one before it in
+        the alphabet has the same; up to nine laws differ from each other.
+    """
+    wanted = sorted(set(names))
+    taken: dict[int, int] = dict.fromkeys(range(len(_LAWS)), 0)
+    found = {}
+    for name in wanted:
+        first = zlib.crc32(name.encode()) % len(_LAWS)
+        turns = [(first + step) % len(_LAWS) for step in range(len(_LAWS))]
+        place = min(turns, key=lambda turn: taken[turn])
+        taken[place] += 1
+        found[name] = (_LAWS[place], _MARKERS[place])
+    return found
 
 
 def label(expression: str) -> str:

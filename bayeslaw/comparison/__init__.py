@@ -1,0 +1,7 @@
+"""Comparing laws: how they predict runs left out, larger runs, and new ones."""
+
+from bayeslaw.comparison.check import Check, check
+from bayeslaw.comparison.compare import compare
+from bayeslaw.comparison.result import Comparison
+
+__all__ = ["Check", "Comparison", "check", "compare"]

@@ -1,0 +1,150 @@
+"""Leaving runs out: by importance where that is right, by fitting again where it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslaw.comparison.folds import folds_of, leave_out
+from bayeslaw.comparison.scores import log_likelihood, mean_density
+from bayeslaw.posterior import Posterior
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How each run is predicted by the others.
+
+    Attributes
+    ----------
+    log_density : ndarray of shape (runs,)
+        Log predictive density of the log of what was measured.
+    effective : ndarray of shape (runs,)
+        How much better the fit to all runs predicts it; they add up to the effective number of
+        parameters.
+    pareto_k : ndarray of shape (runs,)
+        Shape of the tail of the importance weights; NaN where none were used.
+    refitted : ndarray of bool of shape (runs,)
+        Whether the law was fitted again without the run.
+    untrusted : int
+        How many of those fits have an error-level note.
+    """
+
+    log_density: np.ndarray
+    effective: np.ndarray
+    pareto_k: np.ndarray
+    refitted: np.ndarray
+    untrusted: int = 0
+
+
+def largest_k(draws: int) -> float:
+    """The largest Pareto k at which importance weights can be relied on.
+
+    Parameters
+    ----------
+    draws : int
+        Number of draws.
+
+    Returns
+    -------
+    float
+        ``min(1 - 1/log10(draws), 0.7)`` (Vehtari et al. 2024, arXiv:1507.02646).
+    """
+    return min(1.0 - 1.0 / np.log10(draws), 0.7)
+
+
+def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> LeftOut:
+    """Leave each run out by Pareto-smoothed importance sampling.
+
+    Where Pareto k is above ``largest_k``, the law is fitted again without that run
+    (``folds.leave_out``).
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The fit to all runs.
+    progress : bool, optional
+        Whether to show a progress bar of the fits.
+
+    Returns
+    -------
+    LeftOut
+        ``pareto_k`` is that of the importance weights, also of runs that were fitted without.
+    """
+    from arviz_stats.base import array_stats
+
+    flat = log_likelihood(posterior, posterior.runs)
+    chains, draws = posterior.stats["diverging"].shape
+    runs = flat.shape[1]
+    every = flat.reshape(chains, draws, runs)
+    # Correlated draws put fewer of their number into the tail.
+    sizes = posterior.convergence.ess_bulk
+    names = [*posterior.law.parameters, *posterior.noise.priors]
+    share = min(1.0, float(np.mean([sizes[name] for name in names])) / (chains * draws))
+    density, k, _ = array_stats.loo(np.moveaxis(every, -1, 0), r_eff=share)
+    density, k = np.array(density, dtype=float), np.asarray(k, dtype=float)
+    # A comparison with NaN is false: weights whose tail cannot be fitted are bad ones.
+    bad = ~(k <= largest_k(chains * draws))
+    untrusted = 0
+    if bad.any():
+        folds = [np.arange(runs) == i for i in np.flatnonzero(bad)]
+        found, failed = leave_out(posterior, folds, progress=progress)
+        density[bad], untrusted = np.concatenate(found), len(failed)
+    effective = mean_density(flat) - density
+    return LeftOut(density, effective, k, bad, untrusted)
+
+
+def leave_groups_out(
+    posterior: Posterior, groups: np.ndarray, *, progress: bool | None = None
+) -> LeftOut:
+    """Leave whole groups out by fitting again without them.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The fit to all runs.
+    groups : ndarray of int of shape (runs,)
+        Number of each run's group; many groups are left out several at a time (``folds_of``).
+    progress : bool, optional
+        Whether to show a progress bar of the fits.
+
+    Returns
+    -------
+    LeftOut
+        The density of each run by itself, without all of its group.
+    """
+    folds = folds_of(groups)
+    found, failed = leave_out(posterior, folds, progress=progress)
+    density = np.empty(len(groups))
+    for fold, values in zip(folds, found, strict=True):
+        density[fold] = values
+    return LeftOut(
+        log_density=density,
+        effective=mean_density(log_likelihood(posterior, posterior.runs)) - density,
+        pareto_k=np.full(len(groups), np.nan),
+        refitted=np.ones(len(groups), dtype=bool),
+        untrusted=len(failed),
+    )
+
+
+def standard_error(values: np.ndarray, groups: np.ndarray) -> float:
+    """Standard error of a sum over runs that are alike within their groups.
+
+    Parameters
+    ----------
+    values : ndarray of shape (runs,)
+        What is summed.
+    groups : ndarray of int of shape (runs,)
+        Number of each run's group, from zero without gaps.
+
+    Returns
+    -------
+    float
+        From the scatter of the groups' sums around what their sizes let expect; with every run a
+        group of its own, the square root of the runs times their variance. NaN of one group.
+    """
+    count = int(groups.max()) + 1
+    if count < 2:
+        return float("nan")
+    away = np.bincount(groups, weights=values - values.mean())
+    return float(np.sqrt(count / (count - 1) * (away**2).sum()))

@@ -1,0 +1,171 @@
+"""How well a posterior predicts runs that it has not seen: proper scores of log loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from bayeslaw.compilation import compiled
+from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.posterior import Posterior
+from bayeslaw.runs import Runs
+
+# Draws times rows that are held at once.
+_CELLS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of runs under the predictive distribution of what would be measured.
+
+    All are of the logarithm of the predicted quantity, so that those of two laws compare. Each
+    array has shape (runs,).
+
+    Attributes
+    ----------
+    log_density : ndarray
+        Log predictive density.
+    crps : ndarray
+        Continuous ranked probability score; less is better. Infinite where part of the draws
+        predicts nothing finite.
+    error : ndarray
+        What was measured less the predictive median.
+    pit : ndarray
+        Probability that the prediction gives to smaller values than what was measured.
+    low, median, high : ndarray
+        Predictive interval and median.
+    """
+
+    log_density: np.ndarray
+    crps: np.ndarray
+    error: np.ndarray
+    pit: np.ndarray
+    low: np.ndarray
+    median: np.ndarray
+    high: np.ndarray
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Whether each run lies within its interval."""
+        measured = self.median + self.error
+        return (self.low <= measured) & (measured <= self.high)
+
+
+def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
+    """Log density of runs for every draw, whether or not the posterior has seen them.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    runs : Runs
+        With the law's variables and what it predicts.
+
+    Returns
+    -------
+    ndarray of shape (draws, runs)
+        Minus infinity where a draw predicts nothing positive and finite.
+    """
+    return _log_likelihood(posterior, _centre(posterior, runs), _measured(posterior, runs))
+
+
+def score(
+    posterior: Posterior, runs: Runs, *, probability: float = INTERVAL, seed: int = 0
+) -> Scores:
+    """Score runs under a posterior's predictive distribution at level ``observation``.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    runs : Runs
+        With the law's variables and what it predicts.
+    probability : float
+        Probability of the intervals.
+    seed : int
+        For the scatter of observations.
+
+    Returns
+    -------
+    Scores
+        One value a run.
+
+    Raises
+    ------
+    TableError
+        If a column is missing.
+    """
+    rng = np.random.default_rng(seed)
+    noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
+    step = max(1, _CELLS // posterior.draws["noise_scale"].size)
+    parts = []
+    for first in range(0, len(runs), step):
+        wanted = np.zeros(len(runs), dtype=bool)
+        wanted[first : first + step] = True
+        block = runs.select(wanted)
+        centre, measured = _centre(posterior, block), _measured(posterior, block)
+        density = _log_likelihood(posterior, centre, measured)
+        draws = centre + posterior.noise.draw(rng, noise, centre.shape)
+        ends = interval(draws, probability)
+        parts.append(
+            Scores(
+                log_density=mean_density(density),
+                crps=_crps(draws, measured),
+                error=measured - ends.median,
+                pit=((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1),
+                low=ends.low,
+                median=ends.median,
+                high=ends.high,
+            )
+        )
+    return Scores(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in Scores.__annotations__
+        )
+    )
+
+
+def mean_density(log_density: np.ndarray) -> np.ndarray:
+    """Log of the mean density over draws.
+
+    Parameters
+    ----------
+    log_density : ndarray of shape (draws, runs)
+        Log density of each run for each draw.
+
+    Returns
+    -------
+    ndarray of shape (runs,)
+        Log predictive density.
+    """
+    return np.asarray(logsumexp(log_density, axis=0) - np.log(len(log_density)))
+
+
+def _measured(posterior: Posterior, runs: Runs) -> np.ndarray:
+    return np.log(runs.column(posterior.law.predicts))
+
+
+def _centre(posterior: Posterior, runs: Runs) -> np.ndarray:
+    value = posterior.evaluate(runs.columns(posterior.law.variables))
+    # A draw that predicts nothing positive predicts none of the runs.
+    possible = value > 0
+    return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)
+
+
+def _log_likelihood(posterior: Posterior, centre: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
+    with compiled():
+        return np.asarray(posterior.noise.distribution(centre, noise).log_prob(measured))
+
+
+def _crps(draws: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Fair estimate: mean distance to what was measured, less half of that between two draws."""
+    finite = np.isfinite(draws).all(axis=0)
+    x = np.sort(np.where(finite, draws, 0.0), axis=0)
+    count = len(x)
+    ranks = 2.0 * np.arange(1, count + 1) - count - 1
+    half_spread = ranks @ x / (count * (count - 1))
+    return np.where(finite, np.abs(x - measured).mean(axis=0) - half_spread, np.inf)

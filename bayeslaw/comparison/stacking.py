@@ -1,0 +1,63 @@
+"""Weights of laws whose mixture predicts what was left out best."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: How far the mean log score of the weights may be from the best one, in nats a run.
+TOLERANCE = 1e-8
+_STEPS = 20_000
+
+
+def stack(log_density: np.ndarray, importance: np.ndarray | None = None) -> np.ndarray:
+    """Stack laws (Yao et al. 2018, arXiv:1704.02030).
+
+    Parameters
+    ----------
+    log_density : ndarray of shape (runs, laws)
+        Log density of each run as each law predicts it without having seen it.
+    importance : ndarray of shape (runs,), optional
+        How much each run counts; all the same unless given.
+
+    Returns
+    -------
+    ndarray of shape (laws,)
+        Weights from 0 to 1 that add up to 1 and have the highest mean log density of the mixture.
+        Laws that predict exactly alike share their weight equally.
+    """
+    from scipy.optimize import LinearConstraint, minimize
+
+    laws = log_density.shape[1]
+    count = np.ones(len(log_density)) if importance is None else np.asarray(importance, dtype=float)
+    highest = log_density.max(axis=1)
+    # What no law thinks possible says nothing about which law is better.
+    said = np.isfinite(highest) & (count > 0)
+    weights = np.full(laws, 1.0 / laws)
+    if not said.any():
+        return weights
+    density = np.exp(log_density[said] - highest[said, None])
+    count = count[said] / count[said].sum()
+
+    def slopes(weights: np.ndarray) -> np.ndarray:
+        return np.asarray(count / (density @ weights) @ density)
+
+    found = minimize(
+        lambda weights: -float(count @ np.log(density @ weights)),
+        weights,
+        jac=lambda weights: -slopes(weights),
+        bounds=[(1e-12, 1.0)] * laws,
+        constraints=LinearConstraint(np.ones(laws), 1.0, 1.0),
+        method="SLSQP",
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    if found.success:
+        weights = found.x / found.x.sum()
+    # The score is concave: the best is at most the largest slope less one above this one, which
+    # tells when these steps, each of which raises the score, have gone far enough.
+    for _ in range(_STEPS):
+        slope = slopes(weights)
+        if slope.max() - 1.0 <= TOLERANCE:
+            break
+        weights = weights * slope
+    weights = np.where(weights < 1e-9, 0.0, weights)
+    return np.asarray(weights / weights.sum())
