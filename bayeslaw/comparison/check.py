@@ -95,8 +95,9 @@ def check(
     Returns
     -------
     Check
-        A row a run, and an overall statement. Its probabilities take the runs' errors for
-        independent; where the law misses something, neighbouring runs err together.
+        A row a run, and an overall statement. Its probabilities are those of tables drawn from the
+        posterior: the runs of one share its coefficients, and so err together. Where the law itself
+        misses something, neighbouring runs err together more than that.
 
     Raises
     ------
@@ -172,28 +173,26 @@ def _table(
 def _verdict(
     found: Scores, inside: int, probability: float, times: np.ndarray
 ) -> tuple[str, list[Note]]:
-    from scipy.stats import binom, binomtest
-
     count, percent = len(found.pit), f"{100 * probability:g}%"
     said = (
         f"{inside} of {count} runs lie within their {percent} intervals, where "
         f"{probability * count:.3g} were expected"
     )
     notes = []
-    chance = float(binom.cdf(inside, count, probability))
-    if chance < _SURPRISE:
-        text = f"{said}: so few would come with probability {chance:.2g}"
+    few, many = _tails(found.inside_drawn, inside)
+    if few < _SURPRISE:
+        text = f"{said}: so few would come with probability {few:.2g}"
         remedy = "Do not rely on the intervals; fit again with these runs, or try another law"
         notes.append(Note("too_narrow", "warning", text, remedy))
         said += ": too few"
-    elif float(binom.sf(inside - 1, count, probability)) < _SURPRISE:
+    elif many < _SURPRISE:
         text = f"{said}: the intervals are wider than these runs need"
         notes.append(Note("too_wide", "info", text))
         said += ": more than need be"
     else:
-        said += ", as they should"
+        said += ", as they may"
     above = int((found.error > 0).sum())
-    if binomtest(above, count).pvalue < _SURPRISE:
+    if 2 * min(_tails(found.above_drawn, above)) < _SURPRISE:
         side = "higher" if 2 * above > count else "lower"
         most = max(above, count - above)
         text = f"{most} of {count} runs came out {side} than the predicted median"
@@ -204,6 +203,12 @@ def _verdict(
     if far:
         said += f"; {far} lie beyond the fitted runs, by a factor of up to {times.max():.3g}"
     return said, notes
+
+
+def _tails(drawn: np.ndarray, seen: int) -> tuple[float, float]:
+    """Probabilities of so few and of so many, had the runs come from the posterior."""
+    draws = len(drawn) + 1
+    return ((drawn <= seen).sum() + 1) / draws, ((drawn >= seen).sum() + 1) / draws
 
 
 def _seen(old: Runs, new: Runs, names: list[str]) -> int:

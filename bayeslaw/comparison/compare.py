@@ -61,7 +61,7 @@ def compare(
 
     All laws see the same rows, the same loss scale and the same noise model. The fits to all runs
     are NUTS. Fits without some of the runs are the normal approximation at the mode with importance
-    weights, and NUTS where that fails its own check (``fit(method="laplace", hand_over=True)``).
+    weights, and NUTS with at most 500 draws a chain where that fails its own check.
 
     Parameters
     ----------
@@ -152,6 +152,8 @@ def compare(
     rows, held = _extrapolations(fits, steps, interval_probability, progress)
     table = _table(fits, left, single, groups, rows, steps, held)
     order = list(table.index)
+    if len(rows):
+        rows = rows.set_index("law").loc[order].reset_index()
     notes += remarks(runs, fits, table, rows, left, single, leave, ordered)
     return Comparison(
         table=table,

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from bayeslaw.comparison.folds import refit
 from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.cost import COSTS
 from bayeslaw.errors import RequestError, nearest
 from bayeslaw.formula import Expression, parse_expression
-from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
 from bayeslaw.notes import Note
 from bayeslaw.posterior import Posterior
@@ -257,22 +257,13 @@ def extrapolate(
     scores : Scores
         Of each of them.
     """
-    runs, law, settings = posterior.runs, posterior.law, posterior.settings
+    runs, law = posterior.runs, posterior.law
     training = runs.select(~cut.held)
-    fitted = fit(
-        training,
-        law,
-        method="laplace",
-        hand_over=True,
-        noise=posterior.noise.name,
-        reference=training_reference(training, law, posterior.reference.loss),
-        seed=settings["seed"],
-        chains=settings["chains"],
-        draws=settings["draws"],
-        warmup=settings["warmup"],
-        progress=progress,
+    reference = training_reference(training, law, posterior.reference.loss)
+    (fitted,) = refit(posterior, [training], reference=reference, progress=progress)
+    found = score(
+        fitted, runs.select(cut.held), probability=probability, seed=posterior.settings["seed"]
     )
-    found = score(fitted, runs.select(cut.held), probability=probability, seed=settings["seed"])
     row = {
         "cut": cut.name,
         "trained_on": len(training),

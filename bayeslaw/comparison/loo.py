@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslaw.comparison.folds import folds_of, leave_out
+from bayeslaw.comparison.folds import Unseen, folds_of, leave_out
 from bayeslaw.comparison.scores import log_likelihood, mean_density
 from bayeslaw.posterior import Posterior
 
@@ -28,6 +29,8 @@ class LeftOut:
         Whether the law was fitted again without the run.
     untrusted : int
         How many of those fits have an error-level note.
+    error : float
+        Monte-Carlo standard error that those fits leave in the sum of ``log_density``.
     """
 
     log_density: np.ndarray
@@ -35,6 +38,7 @@ class LeftOut:
     pareto_k: np.ndarray
     refitted: np.ndarray
     untrusted: int = 0
+    error: float = 0.0
 
 
 def largest_k(draws: int) -> float:
@@ -85,13 +89,13 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
     density, k = np.array(density, dtype=float), np.asarray(k, dtype=float)
     # A comparison with NaN is false: weights whose tail cannot be fitted are bad ones.
     bad = ~(k <= largest_k(chains * draws))
-    untrusted = 0
+    found: list[Unseen] = []
     if bad.any():
         folds = [np.arange(runs) == i for i in np.flatnonzero(bad)]
-        found, failed = leave_out(posterior, folds, progress=progress)
-        density[bad], untrusted = np.concatenate(found), len(failed)
+        found = leave_out(posterior, folds, progress=progress)
+        density[bad] = np.concatenate([one.log_density for one in found])
     effective = mean_density(flat) - density
-    return LeftOut(density, effective, k, bad, untrusted)
+    return LeftOut(density, effective, k, bad, *_quality(found))
 
 
 def leave_groups_out(
@@ -114,17 +118,25 @@ def leave_groups_out(
         The density of each run by itself, without all of its group.
     """
     folds = folds_of(groups)
-    found, failed = leave_out(posterior, folds, progress=progress)
+    found = leave_out(posterior, folds, progress=progress)
     density = np.empty(len(groups))
-    for fold, values in zip(folds, found, strict=True):
-        density[fold] = values
+    for fold, one in zip(folds, found, strict=True):
+        density[fold] = one.log_density
+    untrusted, error = _quality(found)
     return LeftOut(
         log_density=density,
         effective=mean_density(log_likelihood(posterior, posterior.runs)) - density,
         pareto_k=np.full(len(groups), np.nan),
         refitted=np.ones(len(groups), dtype=bool),
-        untrusted=len(failed),
+        untrusted=untrusted,
+        error=error,
     )
+
+
+def _quality(found: Sequence[Unseen]) -> tuple[int, float]:
+    """How many fits cannot be trusted, and the Monte-Carlo error of the sum of densities."""
+    error = sum(float((one.error**2).sum()) for one in found)
+    return sum(not one.trusted for one in found), float(np.sqrt(error))
 
 
 def standard_error(values: np.ndarray, groups: np.ndarray) -> float:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The best of more laws than this owes part of its lead to having been picked.
 MOST_LAWS = 5
+#: A Monte-Carlo error of ELPD that could change what a difference reads.
+LARGEST_ERROR = 1.0
 
 
 def remarks(
@@ -127,6 +129,16 @@ def _leaving(
                     "warning",
                     f"{label}: {failed} of the fits without some of the runs cannot be trusted",
                     "Draw more (draws=, warmup=)",
+                )
+            )
+        if one.error > LARGEST_ERROR:
+            found.append(
+                Note(
+                    "few_draws",
+                    "warning",
+                    f"{label}: some runs lie so far from what the others predict that the sum of "
+                    f"their log densities has a Monte-Carlo error of {one.error:.2g}",
+                    "Look at the runs of lowest density (pointwise): they may be wrong",
                 )
             )
     return found

@@ -20,8 +20,8 @@ _CELLS = 2_000_000
 class Scores:
     """Scores of runs under the predictive distribution of what would be measured.
 
-    All are of the logarithm of the predicted quantity, so that those of two laws compare. Each
-    array has shape (runs,).
+    All are of the logarithm of the predicted quantity, so that those of two laws compare. Arrays
+    have shape (runs,) unless stated.
 
     Attributes
     ----------
@@ -36,6 +36,9 @@ class Scores:
         Probability that the prediction gives to smaller values than what was measured.
     low, median, high : ndarray
         Predictive interval and median.
+    inside_drawn, above_drawn : ndarray of shape (draws,)
+        How many runs of each draw's own table lie within the intervals, and above the medians: what
+        is to be expected where all of them share one law's errors.
     """
 
     log_density: np.ndarray
@@ -45,6 +48,8 @@ class Scores:
     low: np.ndarray
     median: np.ndarray
     high: np.ndarray
+    inside_drawn: np.ndarray
+    above_drawn: np.ndarray
 
     @property
     def inside(self) -> np.ndarray:
@@ -101,6 +106,7 @@ def score(
     noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
     step = max(1, _CELLS // posterior.draws["noise_scale"].size)
     parts = []
+    inside, above = np.zeros((2, posterior.draws["noise_scale"].size))
     for first in range(0, len(runs), step):
         wanted = np.zeros(len(runs), dtype=bool)
         wanted[first : first + step] = True
@@ -108,24 +114,15 @@ def score(
         centre, measured = _centre(posterior, block), _measured(posterior, block)
         density = _log_likelihood(posterior, centre, measured)
         draws = centre + posterior.noise.draw(rng, noise, centre.shape)
-        ends = interval(draws, probability)
-        parts.append(
-            Scores(
-                log_density=mean_density(density),
-                crps=_crps(draws, measured),
-                error=measured - ends.median,
-                pit=((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1),
-                low=ends.low,
-                median=ends.median,
-                high=ends.high,
-            )
-        )
-    return Scores(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in Scores.__annotations__
-        )
-    )
+        low, median, high = interval(draws, probability)
+        inside += ((low <= draws) & (draws <= high)).sum(axis=1)
+        above += (draws > median).sum(axis=1)
+        pit = ((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1)
+        crps = _crps(draws, measured)
+        parts.append((mean_density(density), crps, measured - median, pit, low, median, high))
+    columns = (np.concatenate(part) for part in zip(*parts, strict=True))
+    names = ("log_density", "crps", "error", "pit", "low", "median", "high")
+    return Scores(**dict(zip(names, columns, strict=True)), inside_drawn=inside, above_drawn=above)
 
 
 def mean_density(log_density: np.ndarray) -> np.ndarray:
@@ -144,6 +141,25 @@ def mean_density(log_density: np.ndarray) -> np.ndarray:
     return np.asarray(logsumexp(log_density, axis=0) - np.log(len(log_density)))
 
 
+def density_error(log_density: np.ndarray) -> np.ndarray:
+    """Monte-Carlo standard error of ``mean_density``, if the draws are independent.
+
+    Parameters
+    ----------
+    log_density : ndarray of shape (draws, runs)
+        Log density of each run for each draw.
+
+    Returns
+    -------
+    ndarray of shape (runs,)
+        To first order; far out in the tail a few draws make up the mean, and it is large.
+    """
+    shifted = np.exp(log_density - log_density.max(axis=0).clip(min=np.finfo(float).min))
+    mean = shifted.mean(axis=0)
+    relative = np.divide(shifted.std(axis=0), mean, out=np.zeros_like(mean), where=mean > 0)
+    return np.asarray(relative / np.sqrt(len(log_density)))
+
+
 def _measured(posterior: Posterior, runs: Runs) -> np.ndarray:
     return np.log(runs.column(posterior.law.predicts))
 
@@ -157,8 +173,10 @@ def _centre(posterior: Posterior, runs: Runs) -> np.ndarray:
 
 def _log_likelihood(posterior: Posterior, centre: np.ndarray, measured: np.ndarray) -> np.ndarray:
     noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
+    possible = np.isfinite(centre)
     with compiled():
-        return np.asarray(posterior.noise.distribution(centre, noise).log_prob(measured))
+        scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise)
+        return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
 
 
 def _crps(draws: np.ndarray, measured: np.ndarray) -> np.ndarray:

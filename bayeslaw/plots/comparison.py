@@ -77,12 +77,14 @@ def _differences(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, s
             values[law], place, xerr=errors[law], color=colour, marker=marker, ms=5, capsize=2
         )
     panel.set_xscale("symlog", linthresh=DISTINGUISHED, linscale=0.8)
-    lowest = float((values - errors).min())
+    # A law that thinks a run impossible is infinitely worse, and off the picture.
+    shown = np.isfinite(values)
+    lowest = float((values - errors)[shown].min())
     marks = [-step for step in _STEPS if step <= max(-lowest, _STEPS[0])]
     panel.set_xticks([*marks[::-1], -DISTINGUISHED, 0.0], minor=False)
     panel.set_xticks([], minor=True)
     panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
-    highest = float((values + errors).max())
+    highest = float((values + errors)[shown].max())
     panel.set_xlim(1.3 * min(lowest, -_STEPS[0]), max(1.3 * highest, 1.5))
     left = "groups" if answer.leave == "group" else "runs"
     panel.set_xlabel(
@@ -114,6 +116,7 @@ def _distances(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, str
     distances = answer.extrapolation["beyond"].to_numpy()
     style.count_axis(panel, distances)
     scores = answer.extrapolation["crps"].to_numpy()
-    style.count_axis(panel, scores[np.isfinite(scores)], which="y")
+    if np.isfinite(scores).any():
+        style.count_axis(panel, scores[np.isfinite(scores)], which="y")
     panel.set_xlabel(f"{answer.over} of the runs held out,\nmedian over the largest fitted to")
     panel.set_ylabel(f"CRPS of log {answer.predicts}\n(less is better)")

@@ -29,6 +29,8 @@ _LAWS = (
     "#333333",
 )
 _MARKERS = "osD^vPX<>"
+# Where the sums that give names their colours start: the laws that are compared most often differ.
+_START = 197
 _PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
@@ -73,7 +75,7 @@ def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     taken: dict[int, int] = dict.fromkeys(range(len(_LAWS)), 0)
     found = {}
     for name in wanted:
-        first = zlib.crc32(name.encode()) % len(_LAWS)
+        first = zlib.crc32(name.encode(), _START) % len(_LAWS)
         turns = [(first + step) % len(_LAWS) for step in range(len(_LAWS))]
         place = min(turns, key=lambda turn: taken[turn])
         taken[place] += 1

@@ -1,0 +1,79 @@
+"""A comparison of laws as tables for people."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import bayeslaw as bl
+from bayeslaw.cli import show
+
+
+def show_comparison(answer: bl.Comparison) -> None:
+    """Print a comparison: laws by what was left out, and cut by cut beyond the runs.
+
+    Parameters
+    ----------
+    answer : Comparison
+        The comparison.
+    """
+    show.notes(answer.notes)
+    grouped = answer.leave == "group"
+    rows = []
+    for law, row in answer.table.iterrows():
+        shown = [
+            str(law),
+            row["parameters"],
+            _with_error(row["elpd"], row["elpd_se"]),
+            "" if law == answer.best else _with_error(row["elpd_diff"], row["diff_se"]),
+            row["reads"],
+            round(row["p_loo"], 1),
+            row["bad_k"],
+            round(row["weight"], 3),
+        ]
+        if grouped:
+            shown.append(round(row["interpolation_elpd"], 1))
+        rows.append([*shown, row["notes"]])
+    heads = ["law", "parameters", "ELPD", "to the best", "reads", "p_loo", "bad k", "weight"]
+    if grouped:
+        heads.append("interpolation")
+    first = next(iter(answer.posteriors.values()))
+    what = "groups" if grouped else "runs"
+    title = f"{len(first.runs)} runs of {first.runs.source}, {what} left out"
+    show.table(title, [*heads, "notes"], rows, digits=6)
+    if not len(answer.extrapolation):
+        return
+    weights = answer.extrapolation_weights
+    rows = [
+        [
+            row["law"],
+            row["cut"],
+            f"{row['held_out']} of {row['held_out'] + row['trained_on']}",
+            f"{row['beyond']:.3g} ({row['furthest']:.3g})",
+            row["elpd"],
+            row["crps"],
+            row["rmse"],
+            row["coverage"],
+            "" if row["trusted"] else "not trusted",
+        ]
+        for row in answer.extrapolation.to_dict("records")
+    ]
+    percent = f"{100 * answer.probability:g}%"
+    heads = [
+        "law",
+        "held out",
+        "runs",
+        "beyond (most)",
+        "ELPD",
+        "CRPS",
+        "RMSE",
+        f"in {percent}",
+        "",
+    ]
+    show.table(f"The largest {answer.over} held out, scores a run", heads, rows, digits=3)
+    said = ", ".join(f"{law} {weight:.3f}" for law, weight in weights.items())
+    sys.stdout.write(f"weights from the runs held out: {said}\n")
+
+
+def _with_error(value: float, error: float) -> str:
+    return f"{value:.1f}" if math.isnan(error) else f"{value:.1f} ± {error:.1f}"
