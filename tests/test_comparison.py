@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import arviz_stats
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -131,6 +132,9 @@ def test_what_predicts_nothing_positive_is_impossible() -> None:
     assert far.crps[1] == np.inf
     assert np.isfinite([far.log_density[0], far.crps[0]]).all()
     assert list(far.inside) == [True, False]
+    told = bl.check(posterior, bl.read_runs(pd.DataFrame({"N": [2e10], "loss": [2.0]})))
+    assert told.coverage == 0
+    assert told.table["median"].tolist() == [0.0]
 
 
 # --- leaving out -----------------------------------------------------------------------------
@@ -164,6 +168,19 @@ def test_importance_sampling_agrees_with_fitting_again(fitted: bl.Posterior) -> 
     own = mean_density(log_likelihood(fitted, fitted.runs))
     assert found.effective.sum() == pytest.approx((own - found.log_density).sum())
     assert 3 < found.effective.sum() < 12
+
+
+def test_arviz_says_the_same(answer: bl.Comparison) -> None:
+    both = ["chinchilla", "blind to data"]
+    trees = {law: answer.posteriors[law].to_arviz() for law in both}
+    left = {law: arviz_stats.loo(trees[law], pointwise=True) for law in both}
+    theirs = arviz_stats.compare(left, round_to="none")
+    for law in both:
+        assert theirs.loc[law, "elpd"] == pytest.approx(answer.table.loc[law, "elpd"], abs=0.2)
+        assert theirs.loc[law, "se"] == pytest.approx(answer.table.loc[law, "elpd_se"], rel=0.1)
+        assert theirs.loc[law, "p"] == pytest.approx(answer.table.loc[law, "p_loo"], abs=0.3)
+    ours = stack(np.stack([answer.pointwise[law] for law in both], axis=1))
+    np.testing.assert_allclose(ours, theirs.loc[both, "weight"], atol=0.02)
 
 
 def test_a_run_that_decides_the_fit_is_fitted_without(table: bl.Runs) -> None:

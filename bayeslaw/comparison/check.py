@@ -154,7 +154,10 @@ def _table(
     from scipy.stats import norm
 
     # The interval's width and not the spread of the draws, which heavy tails dominate.
-    spread = (found.high - found.low) / (2 * norm.ppf((1 + probability) / 2))
+    with np.errstate(invalid="ignore"):
+        # Where the law predicts nothing positive there is no such distance.
+        spread = (found.high - found.low) / (2 * norm.ppf((1 + probability) / 2))
+        error = found.error / spread
     return pd.DataFrame(
         {
             "observed": observed,
@@ -163,7 +166,7 @@ def _table(
             "high": np.exp(found.high),
             "inside": found.inside,
             "pit": found.pit,
-            "error": found.error / spread,
+            "error": error,
             "beyond": times,
             "variable": furthest,
         }

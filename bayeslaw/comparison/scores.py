@@ -25,13 +25,13 @@ class Scores:
 
     Attributes
     ----------
+    measured : ndarray
+        Logarithm of what was measured.
     log_density : ndarray
         Log predictive density.
     crps : ndarray
         Continuous ranked probability score; less is better. Infinite where part of the draws
         predicts nothing finite.
-    error : ndarray
-        What was measured less the predictive median.
     pit : ndarray
         Probability that the prediction gives to smaller values than what was measured.
     low, median, high : ndarray
@@ -41,9 +41,9 @@ class Scores:
         is to be expected where all of them share one law's errors.
     """
 
+    measured: np.ndarray
     log_density: np.ndarray
     crps: np.ndarray
-    error: np.ndarray
     pit: np.ndarray
     low: np.ndarray
     median: np.ndarray
@@ -52,10 +52,14 @@ class Scores:
     above_drawn: np.ndarray
 
     @property
+    def error(self) -> np.ndarray:
+        """What was measured less the predictive median; infinite where that is."""
+        return self.measured - self.median
+
+    @property
     def inside(self) -> np.ndarray:
         """Whether each run lies within its interval."""
-        measured = self.median + self.error
-        return (self.low <= measured) & (measured <= self.high)
+        return (self.low <= self.measured) & (self.measured <= self.high)
 
 
 def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
@@ -119,9 +123,9 @@ def score(
         above += (draws > median).sum(axis=1)
         pit = ((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1)
         crps = _crps(draws, measured)
-        parts.append((mean_density(density), crps, measured - median, pit, low, median, high))
+        parts.append((measured, mean_density(density), crps, pit, low, median, high))
     columns = (np.concatenate(part) for part in zip(*parts, strict=True))
-    names = ("log_density", "crps", "error", "pit", "low", "median", "high")
+    names = ("measured", "log_density", "crps", "pit", "low", "median", "high")
     return Scores(**dict(zip(names, columns, strict=True)), inside_drawn=inside, above_drawn=above)
 
 

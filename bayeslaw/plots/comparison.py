@@ -88,7 +88,7 @@ def _differences(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, s
     panel.set_xlim(1.3 * min(lowest, -_STEPS[0]), max(1.3 * highest, 1.5))
     left = "groups" if answer.leave == "group" else "runs"
     panel.set_xlabel(
-        f"log density of {left} left out, to the best [nats]\n(grey: not distinguished)"
+        f"difference in log density [nats],\n{left} left out (grey: not distinguished)"
     )
 
 
@@ -103,7 +103,7 @@ def _weights(
         if beyond:
             weight = answer.extrapolation_weights[law]
             panel.barh(place - shift, weight, height, color="none", edgecolor=colour)
-    panel.set_xlim(0, 1)
+    panel.set_xlim(0, 1.02)
     said = "\n(filled: left out, hollow: larger runs)" if beyond else ""
     panel.set_xlabel(f"stacking weight{said}")
 
