@@ -31,7 +31,7 @@ from bayeslaw.comparison.loo import (
 from bayeslaw.comparison.remarks import remarks
 from bayeslaw.comparison.result import reading
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density, score
-from bayeslaw.comparison.stacking import stack
+from bayeslaw.comparison.stacking import stack, stack_parts
 from bayeslaw.errors import FormulaError, PosteriorError, RequestError, TableError
 from bayeslaw.formula import parse_expression
 from bayeslaw.plots import style
@@ -301,6 +301,13 @@ def test_runs_may_count_differently() -> None:
     assert stack(density)[0] > 0.6
 
 
+def test_every_cut_counts_the_same() -> None:
+    """One run for the first law, and nine for the second by as much."""
+    first, second = np.array([[0.0, -3.0]]), np.repeat([[-3.0, 0.0]], 9, axis=0)
+    np.testing.assert_allclose(stack_parts([first, second]), 0.5, atol=1e-4)
+    assert stack(np.concatenate([first, second]))[1] > 0.9
+
+
 # --- extrapolation ---------------------------------------------------------------------------
 
 
@@ -441,11 +448,20 @@ def test_a_fit_that_cannot_be_trusted_is_refused(
     fits = dict(answer.posteriors)
     note = bl.Note("rhat", "error", "R-hat is 2", "Draw more")
     fits["chinchilla"] = fits["chinchilla"].with_notes(note)
-    monkeypatch.setattr(COMPARE, "fit", lambda runs, law, **options: fits[law.name])
+    references = []
+
+    def untrusted(runs: bl.Runs, law: bl.Law, **options: Any) -> bl.Posterior:
+        references.append(options["reference"])
+        return fits[law.name]
+
+    monkeypatch.setattr(COMPARE, "fit", untrusted)
     laws = ["chinchilla", TIED]
     with pytest.raises(PosteriorError, match=r"fit of 'chinchilla' cannot be trusted: R-hat is 2"):
         bl.compare(table, laws, cuts=(), **SHORT)
-    forced = bl.compare(table, laws, cuts=(), force=True, **SHORT)
+    references.clear()
+    given = Reference(loss=3.0, at={"N": 1e9, "D": 1e10})
+    forced = bl.compare(table, laws, cuts=(), force=True, reference=given, **SHORT)
+    assert references == [given, given]
     assert forced.table.loc["chinchilla", "notes"] == "not trusted: rhat"
     assert forced.table.loc[TIED.name, "notes"] == ""
     assert not len(forced.extrapolation)
@@ -456,7 +472,8 @@ def test_what_cannot_be_compared_is_named(table: bl.Runs) -> None:
     chinchilla = bl.law("chinchilla")
     other = chinchilla.with_priors(alpha={"family": "lognormal", "median": 0.3, "factor": 2})
     for laws, said in (
-        ("chinchilla", "is one law"),
+        ("chinchilla", "is no list of laws"),
+        (None, "None is no list of laws"),
         (["chinchilla"], "only 'chinchilla' is there to be compared"),
         ([], "no law is there"),
         (["chinchilla", "hoffmann2022"], "'chinchilla' is there twice. Give it once"),
@@ -484,12 +501,18 @@ def test_what_cannot_be_compared_is_named(table: bl.Runs) -> None:
         bl.compare(table.select(np.arange(60) < 8), both, over="D")
     with pytest.raises(RequestError, match=r"a share of 1\.5"):
         bl.compare(table, both, cuts=(1.5,))
+    with pytest.raises(RequestError, match=r"cuts = 0\.2"):
+        bl.compare(table, both, cuts=0.2)
+    with pytest.raises(RequestError, match="interval_probability = 1"):
+        bl.compare(table, both, interval_probability=1)
+    with pytest.raises(TableError, match=r"2 runs\. Give 3 or more"):
+        bl.compare(table.select(np.arange(60) < 2), both)
     with pytest.raises(RequestError, match=r"no groups to leave out .no column says so"):
         bl.compare(table, both, leave="group")
     with pytest.raises(RequestError, match="leave = 'fold'"):
-        bl.compare(table, both, leave="fold")  # type: ignore[arg-type]
+        bl.compare(table, both, leave="fold")
     with pytest.raises(RequestError, match="a DataFrame where runs belong"):
-        bl.compare(table.table, both)  # type: ignore[arg-type]
+        bl.compare(table.table, both)
 
 
 # --- new runs --------------------------------------------------------------------------------
@@ -535,7 +558,7 @@ def test_distance_beyond_the_runs_is_told(fitted: bl.Posterior) -> None:
 
 def test_what_cannot_be_checked_is_named(fitted: bl.Posterior, table: bl.Runs) -> None:
     with pytest.raises(RequestError, match="a dict where runs belong"):
-        bl.check(fitted, {"N": 1e9})  # type: ignore[arg-type]
+        bl.check(fitted, {"N": 1e9})
     with pytest.raises(TableError, match="a check of 'chinchilla' needs 'D'"):
         bl.check(fitted, bl.read_runs(pd.DataFrame({"N": [1e9], "loss": [2.0]})))
     with pytest.raises(TableError, match="no runs to check"):

@@ -19,11 +19,11 @@ from bayeslaw.comparison.extrapolation import (
     ordering,
 )
 from bayeslaw.comparison.folds import groups_of
-from bayeslaw.comparison.loo import LeftOut, leave_groups_out, leave_runs_out, standard_error
+from bayeslaw.comparison.loo import leave_groups_out, leave_runs_out
+from bayeslaw.comparison.ranking import ranked
 from bayeslaw.comparison.remarks import remarks
-from bayeslaw.comparison.result import Comparison, Leave, reading
-from bayeslaw.comparison.stacking import stack
-from bayeslaw.errors import PosteriorError, RequestError
+from bayeslaw.comparison.result import Comparison, Leave
+from bayeslaw.errors import PosteriorError, RequestError, TableError
 from bayeslaw.formula import Expression
 from bayeslaw.inference.fit import fit
 from bayeslaw.intervals import INTERVAL
@@ -35,8 +35,8 @@ from bayeslaw.runs import Reference, Runs
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Scores of one cut, in the order in which they are reported.
-_SCORES = ("elpd", "crps", "rmse", "coverage")
+#: Of fewer, none can be left out.
+LEAST_RUNS = 3
 
 
 def compare(
@@ -107,7 +107,7 @@ def compare(
     RequestError
         If the laws or options do not fit each other or the table.
     TableError
-        If the table lacks what a law needs.
+        If the table lacks what a law needs, or has fewer than three runs.
     PosteriorError
         If a fit cannot be trusted.
     """
@@ -116,6 +116,18 @@ def compare(
             f"a {type(runs).__name__} where runs belong",
             place="compare",
             remedy="bl.read_runs reads tables, DataFrames included",
+        )
+    if len(runs) < LEAST_RUNS:
+        raise TableError(
+            f"{len(runs)} runs",
+            place=runs.source,
+            remedy=f"Give {LEAST_RUNS} or more to compare on",
+        )
+    if not 0 < interval_probability < 1:
+        raise RequestError(
+            f"interval_probability = {interval_probability!r}",
+            place="compare",
+            remedy="Between 0 and 1",
         )
     chosen, runs, notes = entrants(runs, laws, skip_unfit=skip_unfit)
     groups, leave = _groups(runs, leave)
@@ -150,7 +162,7 @@ def compare(
     else:
         groups = np.arange(len(runs))
     rows, held = _extrapolations(fits, steps, interval_probability, progress)
-    table = _table(fits, left, single, groups, rows, steps, held)
+    table = ranked(fits, left, single, groups, rows, held)
     order = list(table.index)
     if len(rows):
         rows = rows.set_index("law").loc[order].reset_index()
@@ -192,8 +204,10 @@ def _steps(
     runs: Runs, over: str | None, shares: Sequence[float], least: int
 ) -> tuple[Expression | None, list[Cut], list[Note]]:
     """What is held out to see how laws extrapolate."""
+    if not isinstance(shares, Sequence):
+        raise RequestError(f"cuts = {shares!r}", place="compare", remedy="Such as (0.1, 0.2)")
     ordered = ordering(runs, over)
-    if not len(shares):
+    if not shares:
         return None, [], []
     if ordered is None:
         problem, remedy = "nothing orders the runs by size", "Say what does (over=, --over)"
@@ -242,59 +256,3 @@ def _extrapolations(
             rows.append({"law": label, **row})
             held[label].append(found.log_density)
     return pd.DataFrame(rows), held
-
-
-def _table(
-    fits: Mapping[str, Posterior],
-    left: Mapping[str, LeftOut],
-    single: Mapping[str, LeftOut],
-    groups: np.ndarray,
-    rows: pd.DataFrame,
-    steps: Sequence[Cut],
-    held: Mapping[str, list[np.ndarray]],
-) -> pd.DataFrame:
-    import pandas as pd
-
-    labels = list(fits)
-    total = {label: float(left[label].log_density.sum()) for label in labels}
-    best = max(labels, key=lambda label: total[label])
-    weights = stack(np.stack([left[label].log_density for label in labels], axis=1))
-    lines = {}
-    for label, weight in zip(labels, weights, strict=True):
-        density = left[label].log_density
-        difference = density - left[best].log_density
-        error = 0.0 if label == best else standard_error(difference, groups)
-        lines[label] = {
-            "parameters": len(fits[label].law.parameters),
-            "elpd": total[label],
-            "elpd_se": standard_error(density, groups),
-            "elpd_diff": float(difference.sum()),
-            "diff_se": error,
-            "reads": "best" if label == best else reading(float(difference.sum()), error),
-            "p_loo": float(single[label].effective.sum()),
-            "bad_k": int(single[label].refitted.sum()),
-            "weight": float(weight),
-        }
-        if left is not single:
-            lines[label]["interpolation_elpd"] = float(single[label].log_density.sum())
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index.name = "law"
-    if steps:
-        means = rows.groupby("law", sort=False)[list(_SCORES)].mean()
-        for name in _SCORES:
-            table[f"extrapolation_{name}"] = means[name]
-        # Every cut counts the same, however many runs it holds out.
-        importance = np.concatenate([np.full(cut.held.sum(), 1 / cut.held.sum()) for cut in steps])
-        every = np.stack([np.concatenate(held[label]) for label in labels], axis=1)
-        table["extrapolation_weight"] = stack(every, importance)
-    table["notes"] = [
-        ", ".join(
-            dict.fromkeys(
-                f"not trusted: {note.code}" if note.severity == "error" else note.code
-                for note in fits[label].notes
-                if note.severity != "info"
-            )
-        )
-        for label in labels
-    ]
-    return table.sort_values("elpd", ascending=False, kind="stable")

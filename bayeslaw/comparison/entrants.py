@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bayeslaw.errors import RequestError, TableError
@@ -72,9 +72,9 @@ def entrants(
 
 
 def _loaded(laws: Sequence[Given] | Mapping[str, Given]) -> dict[str, Law]:
-    if isinstance(laws, str | Path | Law):
+    if isinstance(laws, str | Path | Law) or not isinstance(laws, Iterable):
         raise RequestError(
-            f"{laws!r} is one law", place=_PLACE, remedy='Give a list, such as ["a", "b"]'
+            f"{laws!r} is no list of laws", place=_PLACE, remedy='Such as ["chinchilla", my_law]'
         )
     if isinstance(laws, Mapping):
         return {str(label): load_law(given) for label, given in laws.items()}

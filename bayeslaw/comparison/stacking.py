@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 #: How far the mean log score of the weights may be from the best one, in nats a run.
@@ -61,3 +63,20 @@ def stack(log_density: np.ndarray, importance: np.ndarray | None = None) -> np.n
         weights = weights * slope
     weights = np.where(weights < 1e-9, 0.0, weights)
     return np.asarray(weights / weights.sum())
+
+
+def stack_parts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack laws over several sets of runs, each of which counts the same.
+
+    Parameters
+    ----------
+    parts : sequence of ndarray of shape (runs, laws)
+        Log densities; the number of runs may differ from part to part.
+
+    Returns
+    -------
+    ndarray of shape (laws,)
+        As of ``stack``.
+    """
+    importance = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in parts])
+    return stack(np.concatenate(parts), importance)
