@@ -433,6 +433,34 @@ def test_the_best_of_many_is_told_with_a_warning(table: bl.Runs) -> None:
 
     assert "selection" not in codes(5)
     assert "selection" in codes(6)
+    assert "uncertain" not in codes(2)
+
+
+def test_what_a_few_groups_decide_is_told(table: bl.Runs) -> None:
+    rows = pd.DataFrame(
+        {"reads": ["best", "perhaps worse"], "elpd_diff": [0, -25.1], "diff_se": [0, 51.6]},
+        index=["one", "other"],
+    )
+    (note,) = remarks(replace(table, notes=()), {}, rows, pd.DataFrame(), {}, {}, "run", None)
+    assert note.code == "uncertain"
+    assert "other predicts worse than one by 25.1, within two standard errors (52)" in note.message
+
+
+def test_another_order_beyond_the_runs_is_told(answer: bl.Comparison) -> None:
+    over, runs = parse_expression("6*N*D"), answer.posteriors["chinchilla"].runs
+
+    def told(extrapolation: pd.DataFrame) -> list[bl.Note]:
+        table = answer.table.copy()
+        table["extrapolation_elpd"] = extrapolation.groupby("law")["elpd"].mean()
+        found = remarks(runs, {}, table, extrapolation, {}, {}, "run", over)
+        return [note for note in found if note.code == "order_changes"]
+
+    assert not told(answer.extrapolation)
+    turned = answer.extrapolation.copy()
+    turned.loc[turned["law"] == "blind to data", "elpd"] += 10
+    (note,) = told(turned)
+    assert note.severity == "warning"
+    assert f"{answer.best} predicts best within the runs, blind to data beyond" in note.message
 
 
 def test_as_plain_data(answer: bl.Comparison) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The best of more laws than this owes part of its lead to having been picked.
 MOST_LAWS = 5
+#: Fewer groups than this say little of how much they scatter.
+FEW_GROUPS = 10
 #: A Monte-Carlo error of ELPD that could change what a difference reads.
 LARGEST_ERROR = 1.0
 
@@ -78,8 +80,20 @@ def _ranking(table: pd.DataFrame) -> list[Note]:
                 "not_distinguished",
                 "info",
                 f"these runs do not distinguish {said} from {best}: expected log predictive "
-                f"densities differ by {by}, below {DISTINGUISHED:g}",
+                f"densities differ by {by}, below {DISTINGUISHED:g}, and so little decides how "
+                "they share their weight",
                 "Keep all of them, or run what they predict differently",
+            )
+        )
+    unsure = table[table["reads"] == "perhaps worse"]
+    for label, row in unsure.iterrows():
+        found.append(
+            Note(
+                "uncertain",
+                "info",
+                f"{label} predicts worse than {best} by {-row['elpd_diff']:.3g}, within two "
+                f"standard errors ({row['diff_se']:.2g}): few runs or groups decide it",
+                "Look at the differences run by run (pointwise)",
             )
         )
     if len(table) > MOST_LAWS:
@@ -101,12 +115,13 @@ def _leaving(
     if leave == "group":
         count = int(groups_of(runs).max()) + 1
         how = "one by one" if count <= MOST_FOLDS else f"in {MOST_FOLDS} folds"
+        rough = "; standard errors of so few groups are rough" if count < FEW_GROUPS else ""
         found.append(
             Note(
                 "groups_left_out",
                 "info",
                 f"{count} groups by {', '.join(runs.groups)} were left out {how}; leaving out "
-                "single runs (interpolation_elpd) tells how laws fill gaps inside groups",
+                f"single runs (interpolation_elpd) tells how laws fill gaps inside groups{rough}",
             )
         )
     for label, one in single.items():
@@ -158,7 +173,10 @@ def _beyond(table: pd.DataFrame, extrapolation: pd.DataFrame, over: Expression) 
             )
         )
     best, first = table.index[0], table["extrapolation_elpd"].idxmax()
-    if first != best:
+    by = extrapolation.set_index(["law", "cut"])
+    lead = ((by.loc[first, "elpd"] - by.loc[best, "elpd"]) * by.loc[best, "held_out"]).max()
+    # A lead of less is no other order.
+    if lead >= DISTINGUISHED:
         values, close = (
             table["extrapolation_elpd"],
             table.loc[first, "reads"] == "not distinguished",

@@ -109,10 +109,12 @@ def _weights(
 
 
 def _distances(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, str]]) -> None:
-    for law in answer.table.index:
+    for place, law in enumerate(answer.table.index):
         rows = answer.extrapolation[answer.extrapolation["law"] == law].sort_values("beyond")
         colour, marker = styles[law]
-        panel.plot(rows["beyond"], rows["crps"], color=colour, marker=marker, ms=5, lw=1.2)
+        # Laws that predict alike lie on each other: the first shows around the next.
+        size = max(8.5 - 1.5 * place, 4)
+        panel.plot(rows["beyond"], rows["crps"], color=colour, marker=marker, ms=size, lw=size / 4)
     distances = answer.extrapolation["beyond"].to_numpy()
     style.count_axis(panel, distances)
     scores = answer.extrapolation["crps"].to_numpy()
