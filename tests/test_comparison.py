@@ -23,11 +23,13 @@ from bayeslaw.cli.app import app
 from bayeslaw.comparison.extrapolation import cuts_of, levels, ordering
 from bayeslaw.comparison.folds import folds_of, groups_of, leave_out
 from bayeslaw.comparison.loo import (
+    LeftOut,
     largest_k,
     leave_groups_out,
     leave_runs_out,
     standard_error,
 )
+from bayeslaw.comparison.ranking import ranked
 from bayeslaw.comparison.remarks import remarks
 from bayeslaw.comparison.result import reading
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density, score
@@ -461,6 +463,27 @@ def test_another_order_beyond_the_runs_is_told(answer: bl.Comparison) -> None:
     (note,) = told(turned)
     assert note.severity == "warning"
     assert f"{answer.best} predicts best within the runs, blind to data beyond" in note.message
+
+
+def test_fits_without_some_runs_that_cannot_be_trusted_are_marked(answer: bl.Comparison) -> None:
+    def left(law: str, untrusted: int, error: float) -> LeftOut:
+        density = answer.pointwise[law]
+        nothing = np.zeros(len(density))
+        return LeftOut(density, nothing, nothing, nothing.astype(bool), untrusted, error)
+
+    fits = answer.posteriors
+    parts = {law: left(law, 2, 1.5) if law == "chinchilla" else left(law, 0, 0) for law in fits}
+    held = answer.held_out
+    table = ranked(fits, parts, parts, np.arange(60), answer.extrapolation, held)
+    assert table.loc["chinchilla", "notes"] == "refits_not_trusted"
+    assert table.loc[TIED.name, "notes"] == ""
+    rows = answer.extrapolation.assign(trusted=answer.extrapolation["cut"] != "top 20%")
+    runs, over = fits["chinchilla"].runs, parse_expression("6*N*D")
+    found = remarks(runs, fits, table, rows, parts, parts, "run", over)
+    told = {note.code: note.message for note in found}
+    assert told["refits_not_trusted"].startswith("chinchilla: 2 of the fits without some")
+    assert "has a Monte-Carlo error of 1.5" in told["few_draws"]
+    assert "leave out the top 20% of 6*N*D" in told["extrapolation_not_trusted"]
 
 
 def test_as_plain_data(answer: bl.Comparison) -> None:

@@ -79,15 +79,17 @@ def ranked(
             table[f"extrapolation_{name}"] = means[name]
         parts = [np.stack(part, axis=1) for part in zip(*held.values(), strict=True)]
         table["extrapolation_weight"] = stack_parts(parts)
-    table["notes"] = [_codes(fits[label]) for label in labels]
+    table["notes"] = [_codes(fits[label], left[label], single[label]) for label in labels]
     return table.sort_values("elpd", ascending=False, kind="stable")
 
 
-def _codes(posterior: Posterior) -> str:
-    """Codes of the notes on a fit that matter, errors marked as such."""
+def _codes(posterior: Posterior, *parts: LeftOut) -> str:
+    """Codes of the notes on a fit that matter, errors marked as such, and on those without runs."""
     said = [
         f"not trusted: {note.code}" if note.severity == "error" else note.code
         for note in posterior.notes
         if note.severity != "info"
     ]
+    if any(part.untrusted for part in parts):
+        said.append("refits_not_trusted")
     return ", ".join(dict.fromkeys(said))

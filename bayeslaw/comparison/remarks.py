@@ -143,7 +143,7 @@ def _leaving(
                     "refits_not_trusted",
                     "warning",
                     f"{label}: {failed} of the fits without some of the runs cannot be trusted",
-                    "Draw more (draws=, warmup=)",
+                    "Take its numbers as rough; give more runs, or priors that say more",
                 )
             )
         if one.error > LARGEST_ERROR:
@@ -169,7 +169,7 @@ def _beyond(table: pd.DataFrame, extrapolation: pd.DataFrame, over: Expression) 
                 "warning",
                 f"{label}: the fits that leave out the {', '.join(rows['cut'])} of {over.text} "
                 "cannot be trusted",
-                "Draw more (draws=, warmup=)",
+                "Take its numbers as rough; give more runs, or priors that say more",
             )
         )
     best, first = table.index[0], table["extrapolation_elpd"].idxmax()
