@@ -60,7 +60,7 @@ def fitted(table: bl.Runs) -> bl.Posterior:
 
 @pytest.fixture(scope="module")
 def answer(table: bl.Runs) -> bl.Comparison:
-    return bl.compare(table, [TIED, BLIND, "chinchilla"], **SHORT)
+    return bl.compare(table, [TIED, BLIND, "chinchilla"], cuts=(0.1, 0.4), **SHORT)
 
 
 @pytest.fixture(scope="module")
@@ -227,8 +227,11 @@ def test_groups_are_left_out_whole(table: bl.Runs) -> None:
             table.select(~held),
             "chinchilla",
             reference=posterior.reference,
+            method="laplace",
+            hand_over=True,
             **{**SHORT, "seed": 5},
         )
+        assert alone.trusted
         exact = mean_density(log_likelihood(alone, table.select(held)))
         np.testing.assert_allclose(found.log_density[held], exact, atol=0.25)
     answer = bl.compare(grouped, ["chinchilla", BLIND], cuts=(), **SHORT)
@@ -408,7 +411,7 @@ def test_differences_are_those_of_the_runs(answer: bl.Comparison) -> None:
         assert row["diff_se"] == pytest.approx(np.sqrt(60 * (own - best).var(ddof=1)))
         assert row["p_loo"] == pytest.approx(row["parameters"], rel=1)
         cuts = answer.extrapolation[answer.extrapolation["law"] == law]
-        assert len(cuts) == 3
+        assert cuts["cut"].tolist() == ["top 10%", "top 40%"]
         assert row["extrapolation_elpd"] == pytest.approx(cuts["elpd"].mean())
         means = [values.mean() for values in answer.held_out[str(law)]]
         np.testing.assert_allclose(means, cuts["elpd"], rtol=1e-12)
@@ -477,13 +480,13 @@ def test_fits_without_some_runs_that_cannot_be_trusted_are_marked(answer: bl.Com
     table = ranked(fits, parts, parts, np.arange(60), answer.extrapolation, held)
     assert table.loc["chinchilla", "notes"] == "refits_not_trusted"
     assert table.loc[TIED.name, "notes"] == ""
-    rows = answer.extrapolation.assign(trusted=answer.extrapolation["cut"] != "top 20%")
+    rows = answer.extrapolation.assign(trusted=answer.extrapolation["cut"] != "top 40%")
     runs, over = fits["chinchilla"].runs, parse_expression("6*N*D")
     found = remarks(runs, fits, table, rows, parts, parts, "run", over)
     told = {note.code: note.message for note in found}
     assert told["refits_not_trusted"].startswith("chinchilla: 2 of the fits without some")
     assert "has a Monte-Carlo error of 1.5" in told["few_draws"]
-    assert "leave out the top 20% of 6*N*D" in told["extrapolation_not_trusted"]
+    assert "leave out the top 40% of 6*N*D" in told["extrapolation_not_trusted"]
 
 
 def test_as_plain_data(answer: bl.Comparison) -> None:
