@@ -270,11 +270,11 @@ def compare(
 
     for path in (out, picture):
         if path is not None:
-            _writable(path, table)
+            writable(path, table)
     runs = bl.read_runs(
         table,
-        columns=_pairs(column, "--column"),
-        units=_numbers(unit, "--unit"),
+        columns=pairs(column, "--column"),
+        units=numbers(unit, "--unit"),
         mapping=mapping,
         where=where,
         run=run,
