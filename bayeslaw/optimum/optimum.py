@@ -78,6 +78,12 @@ def optimum(
             place="optimum, budget",
             remedy="Give what training and inference may take together, or ask cheapest()",
         )
+    if asked.budget.cost is not None and asked.budget.flops is None:
+        raise RequestError(
+            f"cost = {asked.budget.cost!r}, but nothing is spent",
+            place="optimum, budget",
+            remedy="Give train_flops too, or ask cheapest()",
+        )
     return _answers(posterior, asked, None)[0]
 
 

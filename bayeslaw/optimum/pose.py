@@ -136,8 +136,15 @@ def pose(
         law.optimum.sense,
     )
     names = [cap.name for cap in kept]
+    said_of = [str(cap) for cap in kept]
     if cost is not None and (spent is None or problem.owed):
         names.append(budget.spends)
+        said_of.append(f"{budget.spends} <= {budget.flops or 0:.6g}")
+    if spent is not None:
+        low_of_spent, high_of_spent = problem.domain
+        names += [f"{spent} >= {low_of_spent:g}"] if low_of_spent > -np.inf else []
+        names += [f"{spent} <= {high_of_spent:g}"] if high_of_spent < np.inf else []
+        said_of += names[len(said_of) :]
     typical = [
         np.log(reference.at[name]) if box.logarithmic else reference.at[name]
         for name, box in boxes.items()
@@ -156,7 +163,6 @@ def pose(
         far_high=far_high,
         starts=np.empty((0, len(searched))),
     )
-    said_of = [str(cap) for cap in kept] + [f"{budget.spends} <= {budget.flops or 0:.6g}"]
     return changed(question, starts=_starts(question, np.array(typical), said_of))
 
 

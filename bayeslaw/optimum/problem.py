@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bayeslaw import vocabulary
 from bayeslaw.formula import Expression
 from bayeslaw.law import Form
 
@@ -119,8 +120,8 @@ class Problem:
 
         Returns
         -------
-        array of shape (caps or caps + 1,)
-            Positive inside; the budget's last, where it is a limit.
+        array of shape (limits,)
+            Positive inside: caps, the budget where it is one, bounds of what follows from it.
         """
         parts = [xp.log(limits[i]) - xp.log(cap(columns, xp)) for i, cap in enumerate(self.caps)]
         if self.cost is not None and self.spent is None:
@@ -128,7 +129,19 @@ class Problem:
         elif self.cost is not None and self.spent is not None and self.owed:
             # Something must be left once the rest is paid.
             parts.append(xp.log(budget) - xp.log(self.cost({**columns, self.spent: 0.0}, xp)))
+        if self.spent is not None:
+            low, high = self.domain
+            # What follows is not searched: its bounds are limits like any other.
+            parts += [columns[self.spent] - low] if low > -np.inf else []
+            parts += [high - columns[self.spent]] if high < np.inf else []
         return xp.stack(parts) if parts else xp.zeros(0)
+
+    @cached_property
+    def domain(self) -> tuple[float, float]:
+        """Bounds of what follows from the budget, infinite where any positive number will do."""
+        what = vocabulary.variable(self.spent or "")
+        low = what.low if what.low > 0 or what.includes_zero else -np.inf
+        return low, what.high
 
     @cached_property
     def owed(self) -> bool:

@@ -262,8 +262,12 @@ def _status(question: Question, solution: Solution) -> dict[str, np.ndarray]:
         where[name] = np.where(solution.converged | lost, status, "not_converged")
     spent = question.problem.spent
     if spent is not None:
-        # What follows from the others is at no bound of its own, but runs away with them.
-        status = np.where(lost, "none", "interior")
+        # What follows from the others runs away with them, and is at a bound where one limits it.
+        bound = np.zeros(len(solution.x), bool)
+        for j, name in enumerate(question.names):
+            if name.startswith((f"{spent} >= ", f"{spent} <= ")):
+                bound |= solution.at_cap[:, j]
+        status = np.where(lost, "none", np.where(bound, "at_bound", "interior"))
         where[spent] = np.where(solution.converged | lost, status, "not_converged")
     return where
 
