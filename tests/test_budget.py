@@ -115,6 +115,14 @@ def test_more_is_always_better_of_n(thin: bl.Posterior) -> None:
     assert {"N", "N_a", "D", "G", "S", "N_a/N"} == set(answer.quantities)
 
 
+def test_how_far_the_answer_lies_beyond_the_runs(thin: bl.Posterior) -> None:
+    answer = bl.optimum(thin, budget=bl.Budget(train_flops=1e24, max_params=1e11))
+    for name in ("N", "N_a", "D"):
+        far = answer.quantities[name].median / thin.runs.column(name).max()
+        assert answer.beyond[name] == pytest.approx(far)
+    assert answer.beyond["G"] == answer.beyond["S"] == 1
+
+
 def test_published_losses_at_fixed_compute(thin: bl.Posterior) -> None:
     """Loss 2.060, 2.000, 1.960, 1.945 at N = 1e11, 1e12, 1e14, 1e17 for 1e24 FLOPs."""
     law = thin.law

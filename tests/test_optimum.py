@@ -625,7 +625,7 @@ def test_as_plain_data(thin: bl.Posterior) -> None:
     answer = bl.optimum(thin, at={"N": 30e9})
     data = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     parts = {"quantities", "rules", "near", "binding", "predicted", "at", "budget", "interval"}
-    assert set(data) == {*parts, "notes"}
+    assert set(data) == {*parts, "beyond", "level", "notes"}
     assert list(data["quantities"]) == ["G", "S", "N_a/N"]
     for name, one in data["quantities"].items():
         keys = {"median", "low", "high", "status", "shares", "prior_low", "prior_high", "published"}

@@ -375,6 +375,7 @@ def answer(N: float = 30e9, probability: float = 0.89, **changed: Quantity) -> b
         rules={},
         near={},
         binding={},
+        beyond={},
         predicted=(2.4, 2.3, 2.5),
         predicts="loss",
         at={"N": N, "D": 2e10},

@@ -123,6 +123,8 @@ class Optimum:
         The values of each variable that cost next to nothing.
     binding : dict of str to float
         Share of draws in which each cap is reached.
+    beyond : dict of str to float
+        By which factor the answer lies beyond the runs in each variable, 1 within their range.
     predicted : tuple of float
         Median, low and high of the law's value at each draw's own optimum.
     predicts : str
@@ -143,6 +145,7 @@ class Optimum:
     rules: dict[str, Quantity]
     near: dict[str, Near]
     binding: dict[str, float]
+    beyond: dict[str, float]
     predicted: tuple[float, float, float]
     predicts: str
     at: dict[str, float]
@@ -162,8 +165,8 @@ class Optimum:
         Returns
         -------
         dict
-            ``quantities``, ``rules``, ``near``, ``binding``, ``predicted``, ``at``, ``budget``,
-            ``interval`` and ``notes``.
+            ``quantities``, ``rules``, ``near``, ``binding``, ``beyond``, ``predicted``, ``at``,
+            ``budget``, ``interval``, ``level`` (regrets are of the law's value) and ``notes``.
         """
         names = ("median", "low", "high")
         predicted = dict(zip(names, self.predicted, strict=True))
@@ -175,10 +178,12 @@ class Optimum:
                 for name, one in self.near.items()
             },
             "binding": self.binding,
+            "beyond": self.beyond,
             "predicted": {"of": self.predicts, **predicted},
             "at": self.at,
             "budget": self.budget.to_dict(),
             "interval": self.probability,
+            "level": "law",
             "notes": [note.to_dict() for note in self.notes],
         }
 

@@ -73,7 +73,8 @@ class Decision:
         Returns
         -------
         dict
-            All fields; the table as a list of rows with their ``label``.
+            All fields, the table as a list of rows with their ``label``; ``level``: regrets are of
+            the law's value.
         """
         rows = [
             {"label": label, **row}
@@ -86,6 +87,7 @@ class Decision:
             "budget": self.budget.to_dict(),
             "within": self.within,
             "probability": self.probability,
+            "level": "law",
             "notes": [note.to_dict() for note in self.notes],
         }
 

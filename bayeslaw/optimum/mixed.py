@@ -124,6 +124,10 @@ def _merged(
             name: float(own @ [parts[i] for i in who])
             for name, parts, who, own in _having([one.binding for one in answers], weights)
         },
+        beyond={
+            name: max(parts[i] for i in who)
+            for name, parts, who, _ in _having([one.beyond for one in answers], weights)
+        },
         predicted=(median, low, high),
         predicts=first.predicts,
         at={name: value for one in reversed(answers) for name, value in one.at.items()},

@@ -162,7 +162,8 @@ def answer(
     by_rule = {}
     if "N_a" in question.problem.free and "N" in law.variables and question.problem.sense == "min":
         by_rule = _by_rule(posterior, question, pushed, asked)
-    notes = _notes(posterior, question, quantities, ours.where)
+    places = _places(posterior, question, quantities, ours.where)
+    notes = _notes(posterior, question, quantities, places)
     if by_rule:
         notes.append(Note("choice_of_rule", "info", CHOICE))
     return Optimum(
@@ -170,6 +171,7 @@ def answer(
         rules=by_rule,
         near=near_optimal(question, raw, ours.x, within=asked.within, probability=probability),
         binding=ours.binding,
+        beyond={name: times for name, (_, times) in places.items()},
         predicted=(median, low, high),
         predicts=law.predicts,
         at=question.fixed,
@@ -342,11 +344,30 @@ def _refuse_unbounded(
     )
 
 
-def _notes(
+def _places(
     posterior: Posterior,
     question: Question,
     quantities: Mapping[str, Quantity],
     where: Mapping[str, np.ndarray],
+) -> dict[str, tuple[float, float]]:
+    """Where the answer lies in each variable of the law, and how many times beyond the runs."""
+    # Where the answer itself lies out there, its median does.
+    medians = {name: quantities[name].median for name in where if name in quantities}
+    places = {**question.fixed, **{n: v for n, v in medians.items() if np.isfinite(v)}}
+    found = {}
+    for name, value in places.items():
+        # What the cost alone reads extrapolates no law.
+        if name in posterior.law.variables:
+            times, _ = beyond(posterior.runs, {name: np.array([value])})
+            found[name] = (value, float(times[0]))
+    return found
+
+
+def _notes(
+    posterior: Posterior,
+    question: Question,
+    quantities: Mapping[str, Quantity],
+    places: Mapping[str, tuple[float, float]],
 ) -> list[Note]:
     runs, found = posterior.runs, []
     if question.held:
@@ -371,22 +392,15 @@ def _notes(
                 f"Fix {', '.join(constant)} with at= or --at to leave it out",
             )
         )
-    # Where the answer itself lies out there, its median does.
-    medians = {name: quantities[name].median for name in where if name in quantities}
-    places = {**question.fixed, **{n: v for n, v in medians.items() if np.isfinite(v)}}
-    for name, value in places.items():
-        if name not in posterior.law.variables:
-            # Read by the cost alone: no law is extrapolated in it.
-            continue
-        times, _ = beyond(runs, {name: np.array([value])})
-        if times[0] > NEARBY:
+    for name, (value, times) in places.items():
+        if times > NEARBY:
             side = "largest" if value > runs.column(name).max() else "smallest"
             unit = vocabulary.variable(name).unit
             found.append(
                 Note(
                     "extrapolation",
                     "warning",
-                    f"{name} = {value:.4g} {unit} lies {times[0]:.3g} times beyond the {side} run: "
+                    f"{name} = {value:.4g} {unit} lies {times:.3g} times beyond the {side} run: "
                     "the interval holds only if the law does",
                     "Compare what other laws say there",
                 )
