@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from operator import index
 from typing import Any
 
@@ -50,6 +50,31 @@ class PosteriorError(BayesLawError):
 
 class RequestError(BayesLawError):
     """A call whose options do not fit the law, the table or each other."""
+
+
+def real(value: object, name: str, *, place: str) -> float:
+    """A number that a caller gave.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    name, place : str
+        For messages.
+
+    Returns
+    -------
+    float
+        The number, finite or not.
+
+    Raises
+    ------
+    RequestError
+        If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise RequestError(f"{name} = {value!r}", place=place, remedy="Give a number")
+    return float(value)
 
 
 def whole(value: Any, name: str, *, place: str, least: int = 0, most: int = 2**32 - 1) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -276,6 +277,40 @@ def test_memory_decides_between_numbers_of_experts() -> None:
         assert any(note.code == "left_out" for note in answer.notes)
 
 
+def test_what_moves_along_a_cap_has_no_range_of_its_own(thin: bl.Posterior) -> None:
+    """With N = 20 N_a binding, neither can leave its optimum alone; G and S can."""
+    budget = bl.Budget(train_flops=1e22, max_total_per_active=20)
+    answer = bl.optimum(thin, budget=budget)
+    assert set(answer.near) == {"G", "S"}
+    (note,) = [note for note in answer.notes if note.code == "moves_along_a_cap"]
+    assert "N and N_a cannot leave the optimum alone" in note.message
+
+
+def test_tokens_are_what_a_budget_buys() -> None:
+    """In krajewski2024 too, whose cost is straight in its granularity as well."""
+    law = bl.law("krajewski2024")
+    runs = bl.simulate(law, rows=40, seed=1)
+    reference = bl.Reference.of(runs, law.variables)
+    question = pose(law, reference, at={"E": 64}, budget=bl.Budget(train_flops=1e21), free=None)
+    assert question.problem.spent == "D"
+    assert set(question.problem.free) == {"N", "granularity"}
+
+
+def test_at_least_is_a_cap_on_the_inverse(thin: bl.Posterior) -> None:
+    free = bl.optimum(thin, at={"N": 3e10})
+    least = 1.5 * free.quantities["N_a/N"].median
+    budget = bl.Budget(caps={"1/N_a": 1 / (least * 3e10)})
+    answer = bl.optimum(thin, at={"N": 3e10}, budget=budget)
+    assert answer.quantities["N_a/N"].median == pytest.approx(least, rel=1e-6)
+
+
+def test_rules_keep_to_the_caps(thin: bl.Posterior) -> None:
+    """.22 of the best would be .087, where at most four times as many may be idle."""
+    budget = bl.Budget(max_total_per_active=4)
+    rules = bl.optimum(thin, at={"N": 3e10}, budget=budget).rules
+    np.testing.assert_allclose(rules["0.22 of the best"].draws, 0.25, rtol=1e-5)
+
+
 # --- rules and near-optimal sets --------------------------------------------------------------
 
 
@@ -398,6 +433,24 @@ def test_nothing_nearby_is_cheaper_and_as_sure(thin: bl.Posterior) -> None:
     place["D"] = place["D"] / 0.99 * 1.01
     reached = np.mean(thin.evaluate({k: place[k] for k in thin.law.variables}) <= 2.3, 0)
     assert reached.max() > 0.75
+
+
+def test_how_many_tokens_a_given_model_needs(thin: bl.Posterior) -> None:
+    """Nothing is left to choose but how long to train: the quantile of the law's own answer."""
+    place = {"N": 1e11, "N_a": 1e10, "G": 8.0, "S": 0.1}
+    answer = bl.cheapest(thin, 2.3, confidence=0.8, at=place)
+    raw = thin.coefficients()
+    rest = thin.law.form.predict({**place, "D": np.inf}, raw)
+    needed = ((2.3 - rest) / raw["b"]) ** (-1 / raw["beta"])
+    tokens = np.sort(needed)[int(np.ceil(0.8 * len(needed))) - 1]
+    assert answer.configuration["D"] == pytest.approx(tokens, rel=1e-5)
+
+
+def test_one_draw_is_enough_for_a_point(thin: bl.Posterior) -> None:
+    mode = bl.fit(thin.runs, thin.law, method="mode", seed=1)
+    answer = bl.cheapest(mode, 2.3, at={"N": 1e11})
+    best = bl.optimum(mode, at={"N": 1e11}, budget=bl.Budget(train_flops=answer.cost))
+    assert best.predicted[0] == pytest.approx(2.3, abs=1e-5)
 
 
 def test_an_even_chance_costs_what_the_median_law_says(thin: bl.Posterior) -> None:
@@ -596,6 +649,64 @@ def test_a_law_that_lacks_a_variable_is_refused_or_abstains(thin: bl.Posterior) 
     assert any("abstains" in note.message for note in ranked.notes)
     with pytest.raises(RequestError, match="chinchilla has no variable"):
         bl.decide(bl.mix([thin, dense]), bl.lattice(), at={"N": 1e9})
+
+
+def test_laws_that_pay_differently_are_not_mixed_in_silence(thin: bl.Posterior) -> None:
+    """chinchilla pays for N, zhao2025 for N_a: one budget would buy each other tokens."""
+    dense = bl.fit(thin.runs, "chinchilla", method="laplace", seed=1)
+    mixture = bl.mix([thin, dense], abstain=True)
+    budget = bl.Budget(train_flops=1e22, max_params=1e11)
+    with pytest.raises(RequestError, match=r"spend 6\*N_a\*D and 6\*N\*D"):
+        bl.optimum(mixture, budget=budget)
+    with pytest.raises(RequestError, match=r"Budget\(cost="):
+        bl.decide(mixture, {"N": [1e9, 1e10]}, budget=bl.Budget(train_flops=1e22))
+    same = bl.Budget(train_flops=1e22, cost="6*N*D")
+    assert len(bl.decide(mixture, {"N": [1e9, 1e10]}, budget=same).table) == 2
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda p: bl.optimum(p, at={"N": "30B"}), "N = '30B'"),
+        (lambda p: bl.optimum(p, at={"N": [1e9, 2e9]}), "Give a number"),
+        (lambda p: bl.optimum(p, at={"N": 1e9}, within="0.1"), "within = '0.1'"),
+        (lambda p: bl.optimum(p, at={"N": 1e9}, budget={"train_flops": 1e22}), "bl.Budget"),
+        (lambda p: bl.optimum(p, at={"N": 1e9}, rules={"slope": 0.4}), "bl.Rules"),
+        (lambda p: bl.cheapest(p, "2.1"), "target = '2.1'"),
+        (lambda p: bl.frontier(p, 1e20), "Give several"),
+        (lambda p: bl.frontier(p, ["a"]), "flops = 'a'"),
+        (lambda p: bl.Budget(caps=["N"]), "caps = "),
+        (lambda p: bl.Budget(max_params=True), "max_params = True"),
+        (lambda p: bl.decide(p, [{"G": 4}]), "a list where configurations belong"),
+        (lambda p: bl.decide(p, {"G": [4.0], "median": [1.0]}), "a column 'median'"),
+        (lambda p: bl.decide(p, {"G": [4.0, 5.0], "cost": [1.0, np.nan]}), "cost = nan in row"),
+        (
+            lambda p: bl.decide(p, {"G": [4.0]}, budget=bl.Budget(inference_tokens=1e12)),
+            "inference_tokens without lifetime_flops",
+        ),
+    ],
+)
+def test_what_is_no_number_or_of_another_kind(thin: bl.Posterior, ask: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(said)):
+        ask(thin)
+
+
+def test_numbers_of_a_table_are_numbers() -> None:
+    budget = bl.Budget(max_params=np.int64(10**11), train_flops=np.float32(1e22))
+    assert budget.max_params == 1e11
+    assert type(budget.train_flops) is float
+
+
+def test_a_cap_on_tokens_leaves_flops_unspent_in_a_decision(thin: bl.Posterior) -> None:
+    """Small models could train on more than there is: they stay, with what there is."""
+    table = {"N": [1e10, 1e11], "N_a": [1e9, 1e11], "G": [7.0, 7.0], "S": [0.3, 0.3]}
+    budget = bl.Budget(train_flops=1e23, max_tokens=1e12)
+    answer = bl.decide(thin, table, budget=budget)
+    tokens = dict(zip(answer.table["N_a"], answer.table["D"], strict=True))
+    assert tokens[1e9] == pytest.approx(1e12)
+    assert tokens[1e11] == pytest.approx(1e23 / 6e11)
+    (note,) = [note for note in answer.notes if note.code == "unspent"]
+    assert note.message.startswith("in 1 of 2 configurations a cap on D")
 
 
 @pytest.mark.parametrize(

@@ -89,10 +89,13 @@ def optimum(
     confidence: Annotated[
         float | None, typer.Option(help="With what probability it has to; 0.9.")
     ] = None,
-    within: Annotated[float, typer.Option(help="As good as the best within so many nats.")] = 0.001,
+    within: Annotated[
+        float | None, typer.Option(help="As good as the best within so many nats; 0.001.")
+    ] = None,
     tolerance: Annotated[
-        float, typer.Option(help="Nats for which fewer active parameters are enough.")
-    ] = 0.01,
+        float | None,
+        typer.Option(help="Nats for which fewer active parameters are enough; 0.01."),
+    ] = None,
     compute_share: Annotated[
         float | None, typer.Option(help="Or the share of training compute that they may waste.")
     ] = None,
@@ -122,6 +125,14 @@ def optimum(
     posterior = mixed(fits, weight, abstain)
     fixed = dict(numbers(at, "--at"))
     if target_loss is not None:
+        meant = {"--within": within, "--tolerance": tolerance, "--compute-share": compute_share}
+        for option, value in meant.items():
+            if value is not None:
+                raise RequestError(
+                    f"{option} {value:g} says nothing of a target",
+                    place=option,
+                    remedy="Leave it out, or --target-loss",
+                )
         cheapest = bl.cheapest(
             posterior,
             target_loss,
@@ -150,8 +161,8 @@ def optimum(
         at=fixed,
         budget=budget,
         free=free,
-        within=within,
-        rules=bl.Rules(tolerance=tolerance, compute=compute_share),
+        within=0.001 if within is None else within,
+        rules=bl.Rules(tolerance=0.01 if tolerance is None else tolerance, compute=compute_share),
         interval_probability=interval,
     )
     if picture is not None:
@@ -338,6 +349,8 @@ def decide(
     max_params: MaxParams = None,
     max_active: MaxActive = None,
     max_tokens: MaxTokens = None,
+    max_tokens_per_active: MaxTokensPerActive = None,
+    max_total_per_active: MaxTotalPerActive = None,
     max_memory: MaxMemory = None,
     bytes_per_param: BytesPerParam = 2.0,
     cap: Cap = None,
@@ -365,6 +378,8 @@ def decide(
         max_params=max_params,
         max_active=max_active,
         max_tokens=max_tokens,
+        max_tokens_per_active=max_tokens_per_active,
+        max_total_per_active=max_total_per_active,
         max_memory=max_memory,
         bytes_per_param=bytes_per_param,
         caps=dict(numbers(cap, "--cap")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bayeslaw.errors import RequestError
+from bayeslaw.errors import RequestError, real
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.rules import Rules
 
@@ -64,15 +64,94 @@ class Asked:
         RequestError
             If a number is none that can be meant.
         """
-        if not within > 0:
+        if not real(within, "within", place="optimum") > 0:
             raise RequestError(
                 f"within = {within!r}", place="optimum", remedy="Give a positive number"
             )
         return cls(
-            at=dict(at or {}),
-            budget=budget or Budget(),
+            at=numbers_of(at, place="optimum, at"),
+            budget=budget_of(budget, place="optimum"),
             free=None if free is None else tuple(free),
             within=within,
-            rules=rules or Rules(),
+            rules=rules_of(rules),
             probability=probability,
         )
+
+
+def numbers_of(at: Mapping[str, float] | None, *, place: str) -> dict[str, float]:
+    """Fixed variables as plain numbers.
+
+    Parameters
+    ----------
+    at : mapping or None
+        What was given.
+    place : str
+        For messages.
+
+    Returns
+    -------
+    dict of str to float
+        The same.
+
+    Raises
+    ------
+    RequestError
+        If it is no mapping, or a value no number.
+    """
+    if at is None:
+        return {}
+    if not isinstance(at, Mapping):
+        raise RequestError(f"{at!r}", place=place, remedy='Such as {"N": 30e9}')
+    return {name: real(value, name, place=place) for name, value in at.items()}
+
+
+def budget_of(budget: Budget | None, *, place: str) -> Budget:
+    """The budget, or none.
+
+    Parameters
+    ----------
+    budget : Budget or None
+        What was given.
+    place : str
+        For messages.
+
+    Returns
+    -------
+    Budget
+        Without constraints unless given.
+
+    Raises
+    ------
+    RequestError
+        If it is something else.
+    """
+    if budget is not None and not isinstance(budget, Budget):
+        raise RequestError(
+            f"budget = {budget!r}", place=place, remedy="Give bl.Budget(train_flops=...)"
+        )
+    return budget or Budget()
+
+
+def rules_of(rules: Rules | None) -> Rules:
+    """The rules, or the usual ones.
+
+    Parameters
+    ----------
+    rules : Rules or None
+        What was given.
+
+    Returns
+    -------
+    Rules
+        The usual ones unless given.
+
+    Raises
+    ------
+    RequestError
+        If it is something else.
+    """
+    if rules is not None and not isinstance(rules, Rules):
+        raise RequestError(
+            f"rules = {rules!r}", place="optimum", remedy="Give bl.Rules(tolerance=...)"
+        )
+    return rules or Rules()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from bayeslaw.cost import COSTS, Cost, lifetime
-from bayeslaw.errors import RequestError
+from bayeslaw.errors import RequestError, real
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
 
@@ -93,13 +93,22 @@ class Budget:
     def __post_init__(self) -> None:
         """Refuse budgets that no run has."""
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_NUMBERS}
+        if not isinstance(self.caps, Mapping):
+            raise RequestError(
+                f"caps = {self.caps!r}", place="Budget", remedy="Such as {'N/E': 1e9}"
+            )
         for name, value in (*given.items(), *self.caps.items()):
-            if value is not None and not (
-                isinstance(value, int | float) and math.isfinite(value) and value > 0
-            ):
+            if value is None:
+                continue
+            number = real(value, name, place="Budget")
+            if not (math.isfinite(number) and number > 0):
                 raise RequestError(
                     f"{name} = {value!r}", place="Budget", remedy="Give a positive number"
                 )
+            if name in given:
+                # Plain numbers, so that the answer can be written as JSON.
+                object.__setattr__(self, name, number)
+        object.__setattr__(self, "caps", {name: float(limit) for name, limit in self.caps.items()})
         if self.train_flops is not None and self.lifetime_flops is not None:
             raise RequestError(
                 "train_flops and lifetime_flops are both given",

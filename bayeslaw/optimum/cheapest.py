@@ -10,13 +10,15 @@ import numpy as np
 
 from bayeslaw.compilation import compiled
 from bayeslaw.diagnostics import NEARBY, beyond
-from bayeslaw.errors import RequestError
+from bayeslaw.errors import RequestError, real
 from bayeslaw.intervals import INTERVAL
 from bayeslaw.mixture import Mixture, joined
 from bayeslaw.notes import Note
 from bayeslaw.optimum.answer import ends
+from bayeslaw.optimum.asked import budget_of, numbers_of
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.confident import EXACT, Search
+from bayeslaw.optimum.mixed import same_cost
 from bayeslaw.optimum.problem import Question
 from bayeslaw.posterior import Posterior
 
@@ -132,15 +134,17 @@ def cheapest(
         If the target cannot be reached with that probability, or the question contradicts itself.
     """
     _check(target, confidence)
-    budget = budget or Budget()
+    budget = budget_of(budget, place="cheapest")
+    at = numbers_of(at, place="cheapest, at")
     if budget.flops is not None:
         raise RequestError(
             f"{budget.spends} = {budget.flops:g}, and the cheapest is asked for",
             place="cheapest, budget",
             remedy="Leave it out, or ask optimum() what it buys",
         )
-    parts, weights, said = _parts(posterior, at or {}, free)
-    search = Search(parts, weights, dict(at or {}), budget, None if free is None else list(free))
+    parts, weights, said = _parts(posterior, at, free)
+    same_cost(parts, budget, place="cheapest")
+    search = Search(parts, weights, at, budget, None if free is None else list(free))
     with compiled():
         end = search.run(np.log(target), confidence)
         even = end if confidence == 0.5 else search.run(np.log(target), 0.5)
@@ -167,6 +171,8 @@ def cheapest(
 
 
 def _check(target: float, confidence: float) -> None:
+    target = real(target, "target", place="cheapest")
+    confidence = real(confidence, "confidence", place="cheapest")
     if not (np.isfinite(target) and target > 0):
         raise RequestError(
             f"target = {target!r}", place="cheapest", remedy="Give a positive number"

@@ -29,6 +29,8 @@ from bayeslaw.posterior import Posterior
 # Width of the kernel that smooths the quantile, in standard deviations of the draws, and what that
 # deviation is taken to be before anything is known of it.
 _SMOOTH, _SPREAD = 0.2, 0.01
+# Draws may all be alike, but a quantile has to bend.
+_NARROW = 1e-4
 # The log value of what no law predicts.
 _NOWHERE = 50.0
 # Of the log of the cost.
@@ -214,7 +216,13 @@ class Search:
             at=self.at,
             budget=self.budget.spending(float(np.exp(log_cost))),
             free=self.free,
+            settled=True,
         )
+        if not question.problem.free:
+            # All is said but how much is spent.
+            nothing = np.empty(0)
+            columns = question.problem.columns(nothing, question.fixed, question.budget, np)
+            return End(question, nothing, float(self.cost(columns)))
         fixed = ({**part.reference.at, **question.fixed} for part in self.parts)
         problem = question.problem
         numbers = _Numbers(
@@ -234,9 +242,9 @@ class Search:
         x, done, spread = _lowest(shape, numbers, question.starts[0])
         if self.width is None:
             # How far draws lie apart is known once a good configuration is.
-            numbers = numbers._replace(width=_SMOOTH * float(spread))
+            numbers = numbers._replace(width=max(_SMOOTH * float(spread), _NARROW))
             x, done, spread = _lowest(shape, numbers, question.starts[0])
-        self.width = max(_SMOOTH * float(spread), 1e-7)
+        self.width = max(_SMOOTH * float(spread), _NARROW)
         if not done:
             raise RequestError(
                 f"the search for the best configuration at {question.budget:.4g} did not converge",

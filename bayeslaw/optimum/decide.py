@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.diagnostics import NEARBY, beyond
-from bayeslaw.errors import RequestError
+from bayeslaw.errors import RequestError, real
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.mixture import Mixture, blended, joined
 from bayeslaw.notes import Note
+from bayeslaw.optimum.asked import budget_of, numbers_of
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.mixed import same_cost
 from bayeslaw.optimum.near import WITHIN
 from bayeslaw.optimum.panel import Panel, regret_flops
 from bayeslaw.posterior import Posterior
@@ -22,6 +24,13 @@ from bayeslaw.runs.table import configurations
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# What the answer says of each configuration, beside what was said of it.
+_ANSWER = {
+    *("median", "low", "high", "expected", "regret", "regret_flops", "p_best", "p_within"),
+    *("near_optimal", "efficient", "beyond", "variable"),
+}
 
 
 @dataclass(frozen=True)
@@ -159,18 +168,27 @@ def decide(
     TableError
         If a configuration is outside the domain of its variables.
     """
-    budget = budget or Budget()
-    if not within > 0:
+    budget = budget_of(budget, place="decide")
+    if not real(within, "within", place="decide") > 0:
         raise RequestError(f"within = {within!r}", place="decide", remedy="Give a positive number")
-    given = configurations(candidates)
-    at = {name: float(value) for name, value in (at or {}).items()}
+    if budget.inference_tokens is not None and budget.lifetime_flops is None:
+        raise RequestError(
+            "inference_tokens without lifetime_flops",
+            place="decide, budget",
+            remedy="Give what training and inference may take together",
+        )
+    given = _given(candidates)
+    at = numbers_of(at, place="decide, at")
     parts, weights, notes = _asked(posterior, given, at)
+    if budget.flops is not None:
+        same_cost(parts, budget, place="decide with a mixture")
     panels = [Panel.of(one, given, at, budget) for one in parts]
     legal = np.all([panel.legal for panel in panels], axis=0)
     if not legal.all():
         notes.append(_left_out(given, legal, budget))
         given, panels = given[legal], [panel.part(legal) for panel in panels]
     first, law = panels[0], parts[0].law
+    notes += _unspent(first, budget)
     values = [panel.posterior.evaluate(panel.wanted) for panel in panels]
     value = blended(values, weights)
     signed = value if law.optimum.sense == "min" else -value
@@ -223,6 +241,50 @@ def decide(
         probability=interval_probability,
         notes=tuple(dict.fromkeys([*own, *notes])),
     )
+
+
+def _given(candidates: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+    """The configurations, if their columns can stand beside the answer's."""
+    import pandas as pd
+
+    if not isinstance(candidates, Runs | pd.DataFrame | Mapping):
+        raise RequestError(
+            f"a {type(candidates).__name__} where configurations belong",
+            place="decide, candidates",
+            remedy="Give a table, or a mapping of columns",
+        )
+    given = configurations(candidates)
+    taken = [name for name in given.columns if name in _ANSWER]
+    if taken:
+        raise RequestError(
+            f"a column {taken[0]!r} would be overwritten by the answer's",
+            place="decide, candidates",
+            remedy="Rename it",
+        )
+    if "cost" in given.columns:
+        cost = pd.to_numeric(given["cost"], errors="coerce").to_numpy(dtype=float)
+        if not np.isfinite(cost).all():
+            row = int(np.argmin(np.isfinite(cost)))
+            raise RequestError(
+                f"cost = {given['cost'].iloc[row]} in row {given.index[row]}",
+                place="decide, candidates",
+                remedy="Give numbers, or rename the column",
+            )
+        given = given.assign(cost=cost)
+    return given
+
+
+def _unspent(panel: Panel, budget: Budget) -> list[Note]:
+    """That a cap on tokens leaves FLOPs unspent."""
+    if panel.paid is None or budget.flops is None:
+        return []
+    columns = {name: panel.columns[name].to_numpy(dtype=float) for name in panel.paid.names}
+    spent = np.broadcast_to(panel.paid(columns), len(panel.columns))
+    less = int(np.sum(spent < budget.flops * (1 - 1e-9)))
+    if not less:
+        return []
+    said = f"in {less} of {len(spent)} configurations a cap on {panel.priced} leaves FLOPs unspent"
+    return [Note("unspent", "info", said)]
 
 
 def _asked(

@@ -14,6 +14,7 @@ from bayeslaw.notes import Note
 from bayeslaw.optimum import near
 from bayeslaw.optimum.answer import STATUSES, Optimum, Quantity, ends, most
 from bayeslaw.optimum.asked import Asked
+from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.single import best
 from bayeslaw.posterior import Posterior
 
@@ -47,6 +48,13 @@ def best_of_all(
     frees = [law.optimum.free if asked.free is None else asked.free for law in laws]
     every = dict.fromkeys(name for free in frees for name in free)
     wanted = [name for name in every if name not in asked.at]
+    able = [
+        posterior
+        for posterior, free in zip(mixture.posteriors, frees, strict=True)
+        if _for(posterior, asked, free, wanted)[0] is not None
+    ]
+    if amounts is not None or asked.budget.flops is not None:
+        same_cost(able, asked.budget, place="optimum of a mixture")
     answers, said = [], []
     kept: list[tuple[Posterior, float]] = []
     for posterior, weight, free in zip(mixture.posteriors, mixture.weights, frees, strict=True):
@@ -84,6 +92,35 @@ def best_of_all(
             remedy="Name in free= what one of them has",
         )
     return [_merged(list(row), kept, mixture, said) for row in zip(*answers, strict=True)]
+
+
+def same_cost(posteriors: Sequence[Posterior], budget: Budget, *, place: str) -> None:
+    """Refuse laws that would spend one budget in different ways.
+
+    Parameters
+    ----------
+    posteriors : sequence of Posterior
+        The laws' posteriors.
+    budget : Budget
+        What is spent; its own cost, if it names one, holds for all of them.
+    place : str
+        For messages.
+
+    Raises
+    ------
+    RequestError
+        If their cards state different costs: one configuration would have as many sizes as laws.
+    """
+    if budget.cost is not None:
+        return
+    stated = [one.law.cost for one in posteriors]
+    formulas = list(dict.fromkeys("no cost" if c is None else c.formula for c in stated))
+    if len(formulas) > 1:
+        raise RequestError(
+            f"the laws of the mixture spend {' and '.join(formulas)}",
+            place=place,
+            remedy="Say what a run costs for all of them: Budget(cost='6*N_a*D'), --cost",
+        )
 
 
 def _for(

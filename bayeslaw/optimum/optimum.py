@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.errors import RequestError
+from bayeslaw.errors import RequestError, real
 from bayeslaw.intervals import INTERVAL
 from bayeslaw.mixture import Mixture
 from bayeslaw.notes import Note
 from bayeslaw.optimum.answer import Optimum
-from bayeslaw.optimum.asked import Asked
+from bayeslaw.optimum.asked import Asked, budget_of
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.mixed import best_of_all
 from bayeslaw.optimum.near import WITHIN
@@ -195,15 +195,20 @@ def frontier(
     RequestError
         As ``optimum`` does; if the budget says what to spend already.
     """
-    amounts = np.geomspace(1e18, 1e27, 10) if flops is None else np.asarray(flops, dtype=float)
-    budget = budget or Budget()
+    given: Any = np.geomspace(1e18, 1e27, 10) if flops is None else flops
+    if isinstance(given, str) or not np.iterable(given):
+        raise RequestError(
+            f"flops = {given!r}", place="frontier", remedy="Give several: [1e21, 1e22]"
+        )
+    amounts = np.array([real(one, "flops", place="frontier") for one in given])
+    budget = budget_of(budget, place="frontier")
     if budget.flops is not None:
         raise RequestError(
             f"{budget.spends} = {budget.flops:g} and a range of it at once",
             place="frontier, budget",
             remedy="Give the amounts as flops",
         )
-    if amounts.ndim != 1 or not len(amounts):
+    if not len(amounts):
         raise RequestError("no amounts", place="frontier, flops", remedy="Give one or more")
     # The first stands for the kind of budget.
     first = budget.spending(float(amounts[0]))

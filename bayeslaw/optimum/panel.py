@@ -113,7 +113,7 @@ class Panel:
                     place=f"decide, {budget.spends}",
                     remedy="Give more, or leave that configuration out",
                 )
-            columns[priced] = left
+            columns[priced] = _at_most(left, priced, columns, budget)
         wanted = read_runs(columns).columns(law.variables)
         legal = np.ones(len(columns), bool)
         for cap in budget.limits:
@@ -204,6 +204,20 @@ def regret_flops(
     at = {name: float(row[name]) for name in panel.paid.names}
     full = panel.paid(at)
     return np.asarray(full - panel.paid({**at, "D": at.get("D", 0.0) * share}))
+
+
+def _at_most(left: np.ndarray, priced: str, columns: pd.DataFrame, budget: Budget) -> np.ndarray:
+    """What is bought, or what the caps allow of it: the rest of the budget is left unspent."""
+    for cap in budget.limits:
+        if priced not in cap.expression.names or cap.expression.names - set(columns) - {priced}:
+            continue
+        others = {
+            name: columns[name].to_numpy(dtype=float) for name in cap.expression.names - {priced}
+        }
+        zero, one, two = (cap.expression({**others, priced: np.float64(v)}) for v in (0, 1, 2))
+        if np.allclose(np.subtract(two, one), np.subtract(one, zero)) and np.all(one > zero):
+            left = np.minimum(left, bought(cap.expression, others, priced, cap.limit))
+    return left
 
 
 def _check_names(

@@ -29,6 +29,7 @@ def pose(
     at: Mapping[str, float],
     budget: Budget,
     free: Iterable[str] | None,
+    settled: bool = False,
 ) -> Question:
     """Make a question definite.
 
@@ -44,6 +45,8 @@ def pose(
         Constraints; it frees the variables that they mention and that are not fixed.
     free : iterable of str or None
         Free variables; those of the card unless given.
+    settled : bool
+        Whether nothing needs to be left to choose, where something follows from the budget.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def pose(
     if cost is not None:
         open_ = [name for name in law.variables if name in priced and name not in at]
         spent = spent_variable(cost, open_, budget.spends, place="optimum")
-    _check_held(law, chosen, at, reference, budget, paid=spent is not None)
+    _check_held(law, chosen, at, reference, paid=spent is not None)
     held = tuple(name for name in law.variables if name not in at and name not in chosen)
     fixed = {**{name: reference.at[name] for name in held}, **at}
     if budget.inference_tokens is not None:
@@ -94,7 +97,7 @@ def pose(
         # What is limited itself cannot just follow from the rest: not all may have to be spent.
         spent = None
     searched = [name for name in chosen if name != spent]
-    if not searched:
+    if not searched and not (settled and spent is not None):
         free_at_all = law.optimum.free or free
         why = f"{spent} follows from the budget" if spent else "all variables are fixed"
         raise RequestError(
@@ -123,8 +126,8 @@ def pose(
             boxes[name] = changed(box, high=float(top), far_high=False)
             bounded_by[name] = cap.name
     low, high, far_low, far_high = (
-        np.array([getattr(box, part) for box in boxes.values()])
-        for part in ("low", "high", "far_low", "far_high")
+        np.array([getattr(box, part) for box in boxes.values()], dtype=kind)
+        for part, kind in (("low", float), ("high", float), ("far_low", bool), ("far_high", bool))
     )
     problem = Problem(
         law.form,
@@ -163,7 +166,7 @@ def pose(
         far_high=far_high,
         starts=np.empty((0, len(searched))),
     )
-    return changed(question, starts=_starts(question, np.array(typical), said_of))
+    return changed(question, starts=_starts(question, np.array(typical, dtype=float), said_of))
 
 
 def _starts(question: Question, typical: np.ndarray, said: list[str]) -> np.ndarray:
@@ -248,7 +251,6 @@ def _check_held(
     chosen: list[str],
     at: Mapping[str, float],
     reference: Reference,
-    budget: Budget,
     *,
     paid: bool,
 ) -> None:
@@ -256,10 +258,9 @@ def _check_held(
     for small, large in vocabulary.ORDERED:
         held = large in law.variables and large not in chosen and large not in at
         if held and paid and small in chosen:
-            spending = "" if budget.flops is None else f"at {budget.flops:g} FLOPs "
             raise RequestError(
-                f"{large} is neither fixed nor capped: {spending}only {small} is paid for, and "
-                f"more of {large} is free",
+                f"{large} is neither fixed nor capped: only {small} is paid for, and more of "
+                f"{large} is free",
                 place="optimum",
                 remedy=remedies(large),
             )
@@ -320,7 +321,8 @@ def spent_variable(cost: Cost, priced: list[str], what: str, *, place: str) -> s
         If there is none.
     """
     probe = {name: 1.7 + 0.3 * i for i, name in enumerate(sorted(cost.expression.names))}
-    for name in reversed(priced):
+    # Tokens first: whatever else is bought shapes the model.
+    for name in sorted(reversed(priced), key=lambda name: name != "D"):
         if _slope(cost.expression, probe, name) != 0:
             return name
     raise RequestError(
@@ -333,7 +335,9 @@ def spent_variable(cost: Cost, priced: list[str], what: str, *, place: str) -> s
 def _slope(expression: Expression, point: Mapping[str, float], name: str) -> float:
     """How steep an expression is along a variable; 0 where that is no straight line."""
     with np.errstate(all="ignore"):
-        zero, one, two = (float(expression({**point, name: v})) for v in (0.0, 1.0, 2.0))
+        # NumPy's numbers: of a limit such as 1/N_a, zero is no error.
+        at = (np.float64(v) for v in (0.0, 1.0, 2.0))
+        zero, one, two = (float(expression({**point, name: v})) for v in at)
     return one - zero if np.isclose(two - one, one - zero) else 0.0
 
 

@@ -134,7 +134,12 @@ def efficient(
             slope = rules.slope
             found[f"slope {slope:g}"] = _bisected(low, best, lambda u: steepness(u) <= slope)
         if rules.fraction is not None:
-            found[f"{rules.fraction:g} of the best"] = best + np.log(rules.fraction)
+            share = best + np.log(rules.fraction)
+            # Where a cap forbids as few, the fewest that it allows.
+            fewest = _bisected(share, best, lambda u: np.isfinite(value(u)))
+            found[f"{rules.fraction:g} of the best"] = np.where(
+                np.isfinite(value(share)), share, fewest
+            )
         return {
             name: np.where(np.isfinite(best), np.exp(u) / total, np.nan)
             for name, u in found.items()
@@ -142,10 +147,10 @@ def efficient(
 
 
 def _bisected(
-    low: float, high: np.ndarray, holds: Callable[[np.ndarray], np.ndarray]
+    low: float | np.ndarray, high: np.ndarray, holds: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Where a condition begins to hold that holds at the upper end."""
-    lower, upper = np.full_like(high, low), high.copy()
+    lower, upper = np.full_like(high, 0.0) + low, high.copy()
     for _ in range(_HALVINGS):
         middle = 0.5 * (lower + upper)
         there = holds(middle)

@@ -23,6 +23,8 @@ from bayeslaw.posterior import Posterior
 
 # Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
 _PRIOR = 1000
+# Share of draws in which a cap may bind without a word.
+_FEW = 0.05
 
 
 def best(
@@ -166,10 +168,22 @@ def answer(
     notes = _notes(posterior, question, quantities, places)
     if by_rule:
         notes.append(Note("choice_of_rule", "info", CHOICE))
+    near = near_optimal(question, raw, ours.x, within=asked.within, probability=probability)
+    tied = _tied(question, ours) & set(near)
+    if tied:
+        notes.append(
+            Note(
+                "moves_along_a_cap",
+                "info",
+                f"{' and '.join(sorted(tied))} cannot leave the optimum alone, since caps bind "
+                "them together: near-optimal values are not told",
+                "Ask decide() to rank configurations that keep the caps",
+            )
+        )
     return Optimum(
         quantities=quantities,
         rules=by_rule,
-        near=near_optimal(question, raw, ours.x, within=asked.within, probability=probability),
+        near={name: one for name, one in near.items() if name not in tied},
         binding=ours.binding,
         beyond={name: times for name, (_, times) in places.items()},
         predicted=(median, low, high),
@@ -180,6 +194,20 @@ def answer(
         notes=(*posterior.notes, *notes),
         values=value,
     )
+
+
+def _tied(question: Question, ours: Pushed) -> set[str]:
+    """Free variables that share a limit which binds in more than a few draws."""
+    problem = question.problem
+    found: set[str] = set()
+    shared = [cap.names for cap in problem.caps]
+    if problem.cost is not None and problem.spent is None:
+        shared.append(problem.cost.names)
+    for name, names in zip(question.names, shared, strict=False):
+        together = names & set(problem.free)
+        if len(together) > 1 and ours.binding[name] > _FEW:
+            found |= together
+    return found
 
 
 def _by_rule(
