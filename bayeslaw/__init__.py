@@ -9,7 +9,16 @@
 __version__ = "0.1.0"
 
 from bayeslaw import plots
-from bayeslaw.comparison import Check, Comparison, check, compare
+from bayeslaw.comparison import (
+    Check,
+    Comparison,
+    Evidence,
+    SavageDickey,
+    check,
+    compare,
+    evidence,
+    savage_dickey,
+)
 from bayeslaw.compilation import clear_cache
 from bayeslaw.cost import costs
 from bayeslaw.errors import BayesLawError
@@ -43,6 +52,7 @@ __all__ = [
     "Check",
     "Comparison",
     "Decision",
+    "Evidence",
     "Frontier",
     "Law",
     "Mixture",
@@ -52,6 +62,7 @@ __all__ = [
     "Reference",
     "Rules",
     "Runs",
+    "SavageDickey",
     "__version__",
     "cheapest",
     "check",
@@ -60,6 +71,7 @@ __all__ = [
     "costs",
     "decide",
     "design",
+    "evidence",
     "examine",
     "fit",
     "fit_each",
@@ -73,5 +85,6 @@ __all__ = [
     "optimum",
     "plots",
     "read_runs",
+    "savage_dickey",
     "simulate",
 ]

@@ -11,7 +11,7 @@ import pytest
 from numpyro.infer.util import log_density
 
 import bayeslaw as bl
-from bayeslaw.inference.density import _DEEPEST, Density
+from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.law import Law, Prior
 from bayeslaw.noise import noise
 from bayeslaw.numpyro_model import Data, all_priors, build
@@ -156,7 +156,7 @@ def test_a_total_below_the_other_terms_is_steeply_unlikely_and_never_undefined()
     others = float(law.form.predict(data.at, {**law.published(), "epsilon": 0.0})) / data.scale
     # Where the floor's lognormal prior is left, and its slope there, with x the floor's share:
     # d/dx of ln x + (ln x - ln m)^2 / 2s^2 is (1 - k/s) / x at k sds below the median.
-    s, k = np.log(1.5), _DEEPEST
+    s, k = np.log(1.5), DEEPEST
     x = 0.6 * np.exp(-k * s)
     slope = (1 - k / s) / x
     with jax.enable_x64(True):

@@ -2,6 +2,16 @@
 
 from bayeslaw.comparison.check import Check, check
 from bayeslaw.comparison.compare import compare
+from bayeslaw.comparison.evidence import Evidence, SavageDickey, evidence, savage_dickey
 from bayeslaw.comparison.result import Comparison
 
-__all__ = ["Check", "Comparison", "check", "compare"]
+__all__ = [
+    "Check",
+    "Comparison",
+    "Evidence",
+    "SavageDickey",
+    "check",
+    "compare",
+    "evidence",
+    "savage_dickey",
+]

@@ -7,6 +7,7 @@ a hundred times better than any single term, and in T that ridge is straight.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,9 +18,9 @@ import numpy as np
 
 from bayeslaw.numpyro_model import Data, Model
 
-# The floor's prior is followed this many standard deviations down; below, its log density goes on
-# as a straight line, so that a T below the sum of the other terms is steeply unlikely, never NaN.
-_DEEPEST = 4.0
+#: The floor's prior is followed this many standard deviations down; below, its log density goes on
+#: as a straight line, so that a T below the sum of the other terms is steeply unlikely, never NaN.
+DEEPEST = 4.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,58 @@ class Density:
             z[form.floor] = float(form.predict(data.at, raw)) / data.scale
         return np.array([z[name] for name in self.model.sampled])
 
+    def recover(self, draws: Mapping[str, np.ndarray], data: Data) -> np.ndarray:
+        """Sampling coordinates of what ``constrain`` returned.
+
+        Parameters
+        ----------
+        draws : mapping of str to ndarray of shape (...)
+            Draws as a posterior holds them.
+        data : Data
+            Table, reference and priors.
+
+        Returns
+        -------
+        ndarray of shape (..., parameters)
+            Sampling coordinates.
+        """
+        z = []
+        for name, family in self.model.families:
+            if name == self.model.form.floor:
+                z.append(draws["T"] / data.scale)
+                continue
+            value = draws[self.model.site(name)]
+            z.append(np.log(value - data.priors[name][2]) if family == "lognormal" else value)
+        return np.stack(z, axis=-1)
+
+    def constant(self, data: Data) -> float:
+        """What has to be added to ``potential`` to make it minus log of prior times likelihood.
+
+        The likelihood carries its constants already, and the change of variables its Jacobian; the
+        priors lack theirs. Where the floor's prior goes on as a straight line, its mass differs
+        from 1 by up to 1e-4: that is divided out, so that the prior is a distribution.
+
+        Parameters
+        ----------
+        data : Data
+            For the priors' scales.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
+        scales = np.asarray(data.numbers)[:, 1]
+        missing = float(np.log(scales).sum() + 0.5 * len(scales) * np.log(2 * np.pi))
+        floor = self.model.form.floor
+        if floor is None or dict(self.model.families)[floor] == "normal":
+            return missing
+        scale = scales[self.model.sampled.index(floor)]
+        height = math.exp(-0.5 * DEEPEST**2) / (scale * math.sqrt(2 * math.pi))
+        below = height / max(DEEPEST / scale - 1.0, 1.0)
+        above = 0.5 * math.erfc(-DEEPEST / math.sqrt(2))
+        return missing + math.log(above + below)
+
     def _normal(
         self, moved: Mapping[str, Any], data: Data, xp: ModuleType
     ) -> tuple[dict[str, Any], Any, Any]:
@@ -137,9 +190,9 @@ class Density:
         centre, scale, low = data.priors[floor]
         if dict(self.model.families)[floor] == "normal":
             return {**moved, floor: share}, volume, below
-        least = xp.exp(centre - _DEEPEST * scale)
+        least = xp.exp(centre - DEEPEST * scale)
         above = xp.maximum(share - low, least)
-        steepness = xp.maximum(_DEEPEST / scale - 1.0, 1.0) / least
+        steepness = xp.maximum(DEEPEST / scale - 1.0, 1.0) / least
         change = steepness * xp.maximum(least - (share - low), 0.0) + xp.log(above)
         return {**moved, floor: xp.log(above)}, change + volume, below
 

@@ -42,7 +42,23 @@ class Weighted:
 
 
 @partial(jax.jit, static_argnames="density")
-def _potentials(density: Density, z: Any, data: Data) -> Any:
+def potentials(density: Density, z: Any, data: Data) -> Any:
+    """Minus the log density at many points.
+
+    Parameters
+    ----------
+    density : Density
+        What to evaluate.
+    z : array of shape (points, parameters)
+        Where, in sampling coordinates.
+    data : Data
+        Table, reference and priors.
+
+    Returns
+    -------
+    array of shape (points,)
+        Up to the constant that ``Density.constant`` gives.
+    """
     return jax.vmap(lambda one: density.potential(one, data))(z)
 
 
@@ -78,7 +94,7 @@ def laplace(
     x *= np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (draws, 1)))
     proposed = -0.5 * (_DEGREES + size) * np.log1p((x**2).sum(axis=1) / _DEGREES)
     z = whitening.centre + x @ whitening.matrix.T
-    lp = -np.asarray(_potentials(density, z, data))
+    lp = -np.asarray(potentials(density, z, data))
     logarithms = np.where(np.isfinite(lp), lp, -np.inf) - proposed
     # ArviZ takes log likelihoods to leave out, whose weights are their inverse.
     smoothed, pareto_k = array_stats.psislw(logarithms.max() - logarithms)
