@@ -256,6 +256,9 @@ def compare(
     force: Annotated[
         bool, typer.Option("--force", help="Compare fits that cannot be trusted too.")
     ] = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Add Bayes factors, which depend on every prior.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")] = None,
     seed: Seed = 0,
@@ -292,6 +295,7 @@ def compare(
         over=over,
         skip_unfit=skip_unfit,
         force=force,
+        evidence=evidence,
         seed=seed,
         chains=chains,
         draws=draws,

@@ -41,6 +41,8 @@ def show_comparison(answer: bl.Comparison) -> None:
     what = "groups" if grouped else "runs"
     title = f"{len(first.runs)} runs of {first.runs.source}, {what} left out"
     show.table(title, [*heads, "notes"], rows, digits=6)
+    if "log_evidence" in answer.table:
+        _show_evidence(answer)
     if not len(answer.extrapolation):
         return
     weights = answer.extrapolation_weights
@@ -73,6 +75,28 @@ def show_comparison(answer: bl.Comparison) -> None:
     show.table(f"The largest {answer.over} held out, scores a run", heads, rows, digits=3)
     said = ", ".join(f"{law} {weight:.3f}" for law, weight in weights.items())
     sys.stdout.write(f"weights from the runs held out: {said}\n")
+
+
+def _show_evidence(answer: bl.Comparison) -> None:
+    rows: list[list[str]] = []
+    for law, row in answer.table.sort_values("log_evidence", ascending=False).iterrows():
+        low, high = row["bayes_factor_low"], row["bayes_factor_high"]
+        best = not rows
+        rows.append(
+            [
+                str(law),
+                _fine(row["log_evidence"], row["evidence_error"]),
+                "" if best else _fine(row["log_bayes_factor"], row["bayes_factor_error"]),
+                "" if best else "shared" if math.isnan(low) else f"{low:.2f} to {high:.2f}",
+            ]
+        )
+    heads = ["law", "log evidence", "log Bayes factor to the best"]
+    title = "Evidence of log loss, if all laws are equally probable beforehand"
+    show.table(title, [*heads, "with priors half to twice as wide"], rows)
+
+
+def _fine(value: float, error: float) -> str:
+    return f"{value:.2f} ± {error:.2f}"
 
 
 def _with_error(value: float, error: float) -> str:

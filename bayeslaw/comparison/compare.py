@@ -20,6 +20,7 @@ from bayeslaw.comparison.extrapolation import (
 )
 from bayeslaw.comparison.folds import groups_of
 from bayeslaw.comparison.loo import leave_groups_out, leave_runs_out
+from bayeslaw.comparison.odds import odds
 from bayeslaw.comparison.ranking import ranked
 from bayeslaw.comparison.remarks import remarks
 from bayeslaw.comparison.result import Comparison, Leave
@@ -50,6 +51,7 @@ def compare(
     cuts: Sequence[float] = CUTS,
     skip_unfit: bool = False,
     force: bool = False,
+    evidence: bool = False,
     seed: int = 0,
     chains: int = 4,
     draws: int = 1000,
@@ -89,6 +91,10 @@ def compare(
         Leave out laws that need what the table does not give, with a note, instead of refusing.
     force : bool
         Compare fits that cannot be trusted too, and mark them.
+    evidence : bool
+        Add Bayes factors to the law of the highest evidence. They depend on every prior, so that
+        across laws that do not share theirs all are fitted twice again, with priors half and twice
+        as wide, to see by how much; laws made by ``constrain`` of one another share them.
     seed, chains, draws, warmup : int
         As for ``fit``.
     interval_probability : float
@@ -162,11 +168,13 @@ def compare(
     else:
         groups = np.arange(len(runs))
     rows, held = _extrapolations(fits, steps, interval_probability, progress)
-    table = ranked(fits, left, single, groups, rows, held)
+    weighed, doubts = odds(fits, seed=seed, progress=progress) if evidence else ({}, [])
+    table = ranked(fits, left, single, groups, rows, held, weighed)
     order = list(table.index)
     if len(rows):
         rows = rows.set_index("law").loc[order].reset_index()
     notes += remarks(runs, fits, table, rows, left, single, leave, ordered)
+    notes += doubts
     return Comparison(
         table=table,
         posteriors={label: fits[label] for label in order},

@@ -82,7 +82,7 @@ def _loaded(laws: Sequence[Given] | Mapping[str, Given]) -> dict[str, Law]:
     for given in laws:
         law = load_law(given)
         if law.name in found:
-            same = _statistics(law) == _statistics(found[law.name])
+            same = statistics(law) == statistics(found[law.name])
             raise RequestError(
                 f"the law {law.name!r} is there twice"
                 if same
@@ -94,8 +94,19 @@ def _loaded(laws: Sequence[Given] | Mapping[str, Given]) -> dict[str, Law]:
     return found
 
 
-def _statistics(law: Law) -> tuple[object, ...]:
-    """All of a law that a fit depends on."""
+def statistics(law: Law) -> tuple[object, ...]:
+    """All of a law that a fit depends on.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+
+    Returns
+    -------
+    tuple
+        Two laws whose tuples are equal have the same posterior.
+    """
     priors = tuple((name, entry.prior) for name, entry in law.parameters.items())
     return law.form, priors, law.predicts
 
@@ -103,7 +114,7 @@ def _statistics(law: Law) -> tuple[object, ...]:
 def _differ(laws: Mapping[str, Law]) -> None:
     seen: dict[tuple[object, ...], str] = {}
     for label, law in laws.items():
-        other = seen.setdefault(_statistics(law), label)
+        other = seen.setdefault(statistics(law), label)
         if other != label:
             raise RequestError(
                 f"{other!r} and {label!r} are the same law", place=_PLACE, remedy="Give it once"

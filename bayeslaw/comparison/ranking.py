@@ -26,6 +26,7 @@ def ranked(
     groups: np.ndarray,
     extrapolation: pd.DataFrame,
     held: Mapping[str, list[np.ndarray]],
+    evidence: Mapping[str, Mapping[str, float]] | None = None,
 ) -> pd.DataFrame:
     """Rank laws by how they predict what was left out.
 
@@ -41,6 +42,8 @@ def ranked(
         A row for each ``law`` and cut; empty without cuts.
     held : mapping of str to list of ndarray
         For each cut the log predictive density of the runs held out.
+    evidence : mapping of str to mapping of str to float, optional
+        Columns to add, by law.
 
     Returns
     -------
@@ -79,6 +82,8 @@ def ranked(
             table[f"extrapolation_{name}"] = means[name]
         parts = [np.stack(part, axis=1) for part in zip(*held.values(), strict=True)]
         table["extrapolation_weight"] = stack_parts(parts)
+    for name, values in (evidence or {}).items():
+        table[name] = pd.Series(values)
     table["notes"] = [_codes(fits[label], left[label], single[label]) for label in labels]
     return table.sort_values("elpd", ascending=False, kind="stable")
 

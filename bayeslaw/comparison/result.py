@@ -36,7 +36,11 @@ class Comparison:
         parameters; ``bad_k``, how many runs had too large a Pareto k and were fitted without;
         the stacking ``weight``. ``interpolation_elpd`` leaves single runs out where groups are the
         rule. ``extrapolation_...``: density, CRPS and root mean square error a run, coverage, each
-        the mean over the cuts, and the stacking weight from the runs held out; ``notes``, codes.
+        the mean over the cuts, and the stacking weight from the runs held out. With evidence:
+        ``log_evidence`` and ``evidence_error``; ``log_bayes_factor`` to the highest evidence, with
+        ``bayes_factor_error``, and, across laws that do not share their priors, its range
+        ``bayes_factor_low`` to ``bayes_factor_high`` with all priors as they are, half and twice as
+        wide. ``notes``, codes.
     posteriors : dict of str to Posterior
         The fits to all runs.
     pointwise : dict of str to ndarray of shape (runs,)

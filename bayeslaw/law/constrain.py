@@ -65,6 +65,8 @@ def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
     _keep_published(law, card, values)
     said = ", ".join(f"{name} = {expression.text}" for name, expression in values.items())
     card["name"] = f"{law.name} ({said})"
+    # What tells a comparison which law this one is nested in; nothing else reads it.
+    card["constraints"] = [*card.get("constraints", ()), *constraints]
     card.pop("aliases", None)
     return card
 

@@ -18,7 +18,7 @@ SENSES = ("min", "max")
 _TOP = (
     *("name", "aliases", "title", "source", "paper", "year", "status", "predicts", "notes"),
     *("formula", "terms", "cost", "variables", "units", "parameters", "coefficients", "design"),
-    *("optimum", "checks"),
+    *("optimum", "checks", "constraints"),
 )
 
 
@@ -113,7 +113,7 @@ def read_formula(card: Mapping[str, Any], place: str) -> Formula:
     _known(card, _TOP, place)
     for key in ("name", "title", "source", "paper", "predicts", "cost"):
         _text(card, key, f"{place}, {key}")
-    for key in ("aliases", "notes"):
+    for key in ("aliases", "notes", "constraints"):
         _list(card, key, f"{place}, {key}", str)
     if not isinstance(card.get("formula"), str):
         raise CardError("the card has no formula", place=place, remedy="Write formula = ...")
