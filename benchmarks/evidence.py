@@ -30,9 +30,9 @@ CASES = (("chinchilla", 60, 0.01), ("zhao2025", 100, 0.01))
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--particles", type=int, default=1000)
+    parser.add_argument("--particles", type=int, default=2000)
     parser.add_argument("--moves", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--out")
     asked = parser.parse_args()

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import bayeslaw as bl
 from bayeslaw.cli.app import app
-from bayeslaw.comparison.bridge import bridge
+from bayeslaw.comparison.bridge import bridge, effective_size
 from bayeslaw.comparison.odds import nested, respread
 from bayeslaw.errors import RequestError
 from bayeslaw.inference.density import DEEPEST, Density
@@ -102,6 +102,8 @@ def test_autocorrelation_widens_the_error() -> None:
     sticky = np.repeat(independent[:, ::20], 20, axis=1)
     first, second = (bridge(log_density, one, seed=1).error for one in (independent, sticky))
     assert second > 1.5 * first
+    assert effective_size(independent[..., 0]) > 3000
+    assert effective_size(sticky[..., 0]) < 400
 
 
 def test_draws_of_something_else_are_refused() -> None:
