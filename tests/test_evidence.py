@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from bayeslaw.numpyro_model import build
 
 ODDS: Any = importlib.import_module("bayeslaw.comparison.odds")
 FIT: dict[str, Any] = {"seed": 1, "progress": False}
+BLIND = bl.Law.from_formula("E + A*N**-alpha", variables=["N"], name="blind to data")
 
 
 @pytest.fixture(scope="module")
@@ -333,27 +335,27 @@ def test_priors_widen_about_their_medians() -> None:
         assert wide.parameters[name].on == entry.on
 
 
-def test_laws_are_compared_by_evidence(dense: bl.Posterior) -> None:
-    tied = bl.law("chinchilla").constrain("beta = alpha")
-    blind = bl.Law.from_formula("E + A*N**-alpha", variables=["N"], name="blind to data")
-    runs = dense.runs
-    found = bl.compare(runs, ["chinchilla", tied, blind], cuts=(), evidence=True, chains=2, **FIT)
-    table = found.table
+@pytest.fixture(scope="module")
+def compared(dense: bl.Posterior) -> bl.Comparison:
+    laws = {"full": dense.law, "tied": dense.law.constrain("beta = alpha"), "blind": BLIND}
+    return bl.compare(dense.runs, laws, cuts=(), evidence=True, chains=2, **FIT)
+
+
+def test_laws_are_compared_by_evidence(dense: bl.Posterior, compared: bl.Comparison) -> None:
+    table = compared.table
     best = table["log_evidence"].idxmax()
     assert table.loc[best, "log_bayes_factor"] == 0
-    assert table.loc["chinchilla", "log_evidence"] == pytest.approx(
+    assert table.loc["full", "log_evidence"] == pytest.approx(
         bl.evidence(dense).log_evidence, abs=0.05
     )
     difference = table["log_evidence"] - table.loc[best, "log_evidence"]
     np.testing.assert_allclose(table["log_bayes_factor"], difference)
-    shared = table.loc[["chinchilla", tied.name]]
+    shared = table.loc[["full", "tied"]]
     assert shared[["bayes_factor_low", "bayes_factor_high"]].isna().all(axis=None)
-    other = table.loc["blind to data"]
+    other = table.loc["blind"]
     assert other["bayes_factor_low"] < other["bayes_factor_high"] < -50
     assert other["bayes_factor_low"] <= other["log_bayes_factor"] <= other["bayes_factor_high"]
-    assert not [note for note in found.notes if note.code == "evidence_hangs_on_priors"]
-    usual = bl.compare(runs, ["chinchilla", tied], cuts=(), chains=2, **FIT)
-    assert "log_evidence" not in usual.table
+    assert not [note for note in compared.notes if note.code == "evidence_hangs_on_priors"]
 
 
 def test_a_winner_that_the_priors_decide_is_labelled(
@@ -391,22 +393,23 @@ def test_a_winner_that_the_priors_decide_is_labelled(
 
 
 def test_the_command_shows_the_evidence(
-    dense: bl.Posterior, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    compared: bl.Comparison, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    asked: list[bool] = []
+
+    def compare(runs: bl.Runs, laws: Any, *, evidence: bool, **_: Any) -> bl.Comparison:
+        asked.append(evidence)
+        return compared
+
+    monkeypatch.setattr(bl, "compare", compare)
     source = tmp_path / "runs.csv"
-    dense.runs.write(source)
-    compare = bl.compare
-    asked: dict[str, Any] = {}
-
-    def short(runs: bl.Runs, laws: Any, **options: Any) -> bl.Comparison:
-        asked.update(options)
-        pair = {"full": bl.law("chinchilla"), "tied": bl.law("chinchilla").constrain("B = A")}
-        return compare(runs, pair, **{**options, "chains": 2, "progress": False})
-
-    monkeypatch.setattr(bl, "compare", short)
-    command = ["compare", str(source), "--laws", "chinchilla", "--no-extrapolation", "--evidence"]
-    shown = CliRunner().invoke(app, command)
+    compared.posteriors["full"].runs.write(source)
+    command = ["compare", str(source), "--laws", "chinchilla,zhao2025", "--no-extrapolation"]
+    shown = CliRunner().invoke(app, [*command, "--evidence"])
     assert shown.exit_code == 0, shown.output
-    assert asked["evidence"] is True
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert asked == [True, False]
     assert "log Bayes factor to the best" in shown.stdout
     assert "shared" in shown.stdout
+    low = compared.table.loc["blind", "bayes_factor_low"]
+    assert f"{low:.2f} to " in shown.stdout
