@@ -164,6 +164,26 @@ def density_error(log_density: np.ndarray) -> np.ndarray:
     return np.asarray(relative / np.sqrt(len(log_density)))
 
 
+def law_and_measured(posterior: Posterior, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the law's value and of what was measured.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    runs : Runs
+        With the law's variables and what it predicts.
+
+    Returns
+    -------
+    law : ndarray of shape (draws, runs)
+        Minus infinity where a draw predicts nothing positive.
+    measured : ndarray of shape (runs,)
+        Of what was measured.
+    """
+    return _centre(posterior, runs), _measured(posterior, runs)
+
+
 def _measured(posterior: Posterior, runs: Runs) -> np.ndarray:
     return np.log(runs.column(posterior.law.predicts))
 

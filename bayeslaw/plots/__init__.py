@@ -7,6 +7,7 @@ from bayeslaw.plots.decision import decision
 from bayeslaw.plots.frontier import frontier
 from bayeslaw.plots.optimum import optimum
 from bayeslaw.plots.regret import regret
+from bayeslaw.plots.residuals import residuals
 from bayeslaw.plots.target import target
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "frontier",
     "optimum",
     "regret",
+    "residuals",
     "target",
 ]
