@@ -13,10 +13,12 @@ from bayeslaw.comparison import (
     Check,
     Comparison,
     Evidence,
+    Nested,
     SavageDickey,
     check,
     compare,
     evidence,
+    nested,
     savage_dickey,
 )
 from bayeslaw.compilation import clear_cache
@@ -56,6 +58,7 @@ __all__ = [
     "Frontier",
     "Law",
     "Mixture",
+    "Nested",
     "Note",
     "Optimum",
     "Posterior",
@@ -81,6 +84,7 @@ __all__ = [
     "law",
     "laws",
     "mix",
+    "nested",
     "numpyro_model",
     "optimum",
     "plots",

@@ -15,3 +15,6 @@ __all__ = [
     "evidence",
     "savage_dickey",
 ]
+from bayeslaw.comparison.nested import Nested, nested
+
+__all__ = ["Check", "Comparison", "Nested", "check", "compare", "nested"]

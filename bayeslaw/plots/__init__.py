@@ -5,6 +5,7 @@ from bayeslaw.plots.coefficients import coefficients
 from bayeslaw.plots.comparison import comparison
 from bayeslaw.plots.decision import decision
 from bayeslaw.plots.frontier import frontier
+from bayeslaw.plots.nested import nested
 from bayeslaw.plots.optimum import optimum
 from bayeslaw.plots.regret import regret
 from bayeslaw.plots.residuals import residuals
@@ -16,6 +17,7 @@ __all__ = [
     "comparison",
     "decision",
     "frontier",
+    "nested",
     "optimum",
     "regret",
     "residuals",
