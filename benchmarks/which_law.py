@@ -85,8 +85,8 @@ def main() -> None:
     text += (
         "Not distinguished: another law is best, by less than "
         f"{DISTINGUISHED:g} nats summed over the runs left out or held out.\n\n"
-        f"{seconds:.0f} s in all, compilation included; {seconds / count:.1f} s a table, of which "
-        f"{used / count:.1f} s of one core.\n"
+        f"{seconds:.0f} s in all, compilation included; {seconds / count:.1f} s a table, for which "
+        f"processors worked {used / count:.1f} s.\n"
     )
     keep(text, asked.out)
 
