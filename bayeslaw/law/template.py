@@ -40,6 +40,7 @@ L = E + size + data
 """
 terms = ["E", "size", "data"]       # lines and parameters that a prediction can be split into
 cost  = "training_dense"            # FLOPs: training is 6*N_a*D, training_dense 6*N*D, others in cost.py
+# constraints = []                  # law.constrain writes how it made a card; nobody else does
 
 # Each letter of the formula that stands for a variable.
 #   is          expression over canonical variables, which fixes name, unit and convention together:
