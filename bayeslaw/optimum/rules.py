@@ -22,8 +22,7 @@ _HALVINGS, _STEP = 60, 1e-4
 #: Said beside every answer of a rule.
 CHOICE = (
     "which efficiency-aware rule to follow is a choice that is in none of these intervals; slope "
-    "and fraction reproduce published shares of zhao2025 and are inferred, since the paper states "
-    "no rule"
+    "and fraction are inferred from the shares that arXiv:2509.23678 reports, which states no rule"
 )
 
 
