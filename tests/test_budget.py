@@ -296,6 +296,18 @@ def test_tokens_are_what_a_budget_buys() -> None:
     assert set(question.problem.free) == {"N", "granularity"}
 
 
+def test_sparsity_has_no_best_value_without_a_cap_on_parameters() -> None:
+    """abnar2025 at fixed compute: ever more, ever sparser parameters are ever better."""
+    law = bl.law("abnar2025")
+    posterior = bl.fit(bl.simulate(law, rows=60, seed=1), law, method="mode", seed=1)
+    flops = bl.Budget(train_flops=1e21)
+    with pytest.raises(RequestError, match=r"abnar2025 has no best N.*max_params"):
+        bl.optimum(posterior, budget=flops)
+    capped = bl.optimum(posterior, budget=bl.Budget(train_flops=1e21, max_params=1e11))
+    assert capped.quantities["N"].status == "at_bound"
+    assert 0.9 < capped.quantities["sparsity"].median < 1
+
+
 def test_at_least_is_a_cap_on_the_inverse(thin: bl.Posterior) -> None:
     free = bl.optimum(thin, at={"N": 3e10})
     least = 1.5 * free.quantities["N_a/N"].median

@@ -23,6 +23,8 @@ from bayeslaw.posterior import Posterior
 
 # Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
 _PRIOR = 1000
+# How many times beyond the reference run a search that does not converge is lost.
+_LOST = 1e3
 # Share of draws in which a cap may bind without a word.
 _FEW = 0.05
 
@@ -272,8 +274,11 @@ def _away(question: Question, solution: Solution) -> tuple[np.ndarray, np.ndarra
         solution.at_low | solution.as_good_low,
         solution.at_high | solution.as_good_high,
     )
-    low = np.where(failed, solution.negative_low, at_low) & question.far_low
-    high = np.where(failed, solution.negative_high, at_high) & question.far_high
+    # A search that ended nowhere, but far out, was on its way there.
+    moved = solution.x - question.starts[0]
+    gone_low, gone_high = moved < -np.log(_LOST), moved > np.log(_LOST)
+    low = np.where(failed, solution.negative_low | gone_low, at_low) & question.far_low
+    high = np.where(failed, solution.negative_high | gone_high, at_high) & question.far_high
     return low, high
 
 
