@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.errors import RequestError
+from bayeslaw.errors import RequestError, TableError
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.solve import solve, solve_many
 
@@ -701,6 +701,11 @@ def test_laws_that_pay_differently_are_not_mixed_in_silence(thin: bl.Posterior) 
 def test_what_is_no_number_or_of_another_kind(thin: bl.Posterior, ask: Any, said: str) -> None:
     with pytest.raises(RequestError, match=re.escape(said)):
         ask(thin)
+
+
+def test_columns_of_different_lengths(thin: bl.Posterior) -> None:
+    with pytest.raises(TableError, match="2 of G, 3 of S"):
+        bl.decide(thin, {"G": [4.0, 5.0], "S": [0.1, 0.2, 0.3]})
 
 
 def test_numbers_of_a_table_are_numbers() -> None:

@@ -33,12 +33,25 @@ def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame
     -------
     pandas.DataFrame
         A new table.
+
+    Raises
+    ------
+    TableError
+        If the columns of a mapping have different lengths.
     """
     if isinstance(new, Runs):
         return new.table.copy()
     if isinstance(new, pd.DataFrame):
         return new.copy()
     wide = {name: np.atleast_1d(values) for name, values in new.items()}
+    lengths = {name: len(values) for name, values in wide.items() if len(values) != 1}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+        raise TableError(
+            f"columns of different lengths: {said}",
+            place="configurations",
+            remedy="Give as many values of each, or one",
+        )
     return pd.DataFrame(dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True)))
 
 
