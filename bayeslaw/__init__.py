@@ -23,6 +23,7 @@ from bayeslaw.comparison import (
 )
 from bayeslaw.compilation import clear_cache
 from bayeslaw.cost import costs
+from bayeslaw.discrepancy import GaussianProcess
 from bayeslaw.errors import BayesLawError
 from bayeslaw.examine import examine
 from bayeslaw.inference import fit, fit_each, fit_many
@@ -56,6 +57,7 @@ __all__ = [
     "Decision",
     "Evidence",
     "Frontier",
+    "GaussianProcess",
     "Law",
     "Mixture",
     "Nested",

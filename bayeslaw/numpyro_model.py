@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy, log_density
 from bayeslaw.law import Form, Law, Prior
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import Noise, noise as load_noise
@@ -25,7 +26,7 @@ SMALLEST_SHARE = 1e-3
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("table", "point", "scale", "numbers", "observed"),
+    data_fields=("table", "point", "scale", "numbers", "observed", "inputs", "weights"),
     meta_fields=("names", "variables", "sampled"),
 )
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Data:
         Log of the observed quantity.
     names, variables, sampled : tuple of str
         What the rows of ``table``, ``point`` and ``numbers`` are.
+    inputs : ndarray of shape (inputs, runs), optional
+        Standardised inputs of the discrepancy.
+    weights : ndarray of shape (runs,), optional
+        By which the precision of each run's noise is multiplied where misfit is integrated out.
     """
 
     table: Any
@@ -58,6 +63,8 @@ class Data:
     names: tuple[str, ...]
     variables: tuple[str, ...]
     sampled: tuple[str, ...]
+    inputs: Any = None
+    weights: Any = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -107,12 +114,15 @@ class Model:
         Observation model.
     predicts : str
         The observed quantity.
+    discrepancy : GaussianProcess or None
+        What the law misses.
     """
 
     form: Form
     families: tuple[tuple[str, str], ...]
     noise: Noise
     predicts: str
+    discrepancy: Discrepancy | None = None
 
     @property
     def sampled(self) -> tuple[str, ...]:
@@ -154,9 +164,52 @@ class Model:
             if self.site(name) != name:
                 numpyro.deterministic(name, value)
         centre = self.centre(raw, data)
+        if self.discrepancy is not None:
+            centre, values = self._with_misfit(centre, values, data)
         numpyro.sample(
             f"ln_{self.predicts}", self.noise.distribution(centre, values), obs=data.observed
         )
+
+    def _with_misfit(
+        self, centre: Any, values: Mapping[str, Any], data: Data
+    ) -> tuple[Any, dict[str, Any]]:
+        """The misfit of every run as a variable, which leaves the noise as it is."""
+        import jax.numpy as jnp
+        import numpyro
+        from numpyro import distributions as dist
+
+        assert self.discrepancy is not None
+        values = dict(values)
+        if "noise_df" in self.noise.priors:
+            numbers = jnp.array(self.noise.priors["noise_df"].numbers)
+            values["noise_df"] = numpyro.sample("noise_df", _distribution("lognormal", numbers))
+        rough = numpyro.sample("misfit_white", dist.Normal().expand(centre.shape).to_event(1))
+        far = jnp.ones(len(centre)) * jnp.inf
+        root = jnp.linalg.cholesky(self.discrepancy.of_runs(values, data.inputs, far))
+        return centre + numpyro.deterministic("misfit", root @ rough), values
+
+    def log_likelihood(self, centre: Any, values: Mapping[str, Any], data: Data) -> Any:
+        """Log density of all log losses, misfit integrated out.
+
+        Parameters
+        ----------
+        centre : array of shape (runs,)
+            Log of the law's value.
+        values : mapping
+            Parameters of noise and discrepancy.
+        data : Data
+            The table.
+
+        Returns
+        -------
+        scalar array
+            Without a discrepancy, of the noise. With one, noise is normal with the precision that
+            ``data.weights`` gives each run.
+        """
+        if self.discrepancy is None:
+            return self.noise.distribution(centre, values).log_prob(data.observed).sum()
+        covariance = self.discrepancy.of_runs(values, data.inputs, data.weights)
+        return log_density(data.observed - centre, covariance)
 
     def raw(self, values: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
         """The paper's coefficients from what the priors are stated on.
@@ -213,8 +266,8 @@ def _distribution(family: str, numbers: Any) -> Any:
     return dist.TransformedDistribution(dist.LogNormal(centre, scale), shift)
 
 
-def all_priors(law: Law, noise: Noise) -> dict[str, Prior]:
-    """Priors of every sampled parameter.
+def all_priors(law: Law, noise: Noise, discrepancy: Discrepancy | None = None) -> dict[str, Prior]:
+    """Priors of every parameter.
 
     Parameters
     ----------
@@ -222,16 +275,25 @@ def all_priors(law: Law, noise: Noise) -> dict[str, Prior]:
         The law.
     noise : Noise
         The observation model.
+    discrepancy : GaussianProcess, optional
+        What the law misses.
 
     Returns
     -------
     dict of str to Prior
-        The law's parameters in the card's order, then the noise's.
+        The law's parameters in the card's order, then the noise's and the discrepancy's.
     """
-    return {**{name: one.prior for name, one in law.parameters.items()}, **noise.priors}
+    found = {**{name: one.prior for name, one in law.parameters.items()}, **noise.priors}
+    return found if discrepancy is None else {**found, **discrepancy.priors}
 
 
-def build(law: Law, runs: Runs, reference: Reference, noise: Noise) -> tuple[Model, Data]:
+def build(
+    law: Law,
+    runs: Runs,
+    reference: Reference,
+    noise: Noise,
+    discrepancy: Discrepancy | None = None,
+) -> tuple[Model, Data]:
     """The model and what it is given.
 
     Parameters
@@ -244,6 +306,8 @@ def build(law: Law, runs: Runs, reference: Reference, noise: Noise) -> tuple[Mod
         The reference run and scale.
     noise : Noise
         The observation model.
+    discrepancy : GaussianProcess, optional
+        What the law misses.
 
     Returns
     -------
@@ -257,9 +321,15 @@ def build(law: Law, runs: Runs, reference: Reference, noise: Noise) -> tuple[Mod
     TableError
         If the table lacks a column.
     """
-    priors = all_priors(law, noise)
+    priors = all_priors(law, noise, discrepancy)
+    inputs = weights = None
+    if discrepancy is not None:
+        # Outliers are told by weights, from which its degrees of freedom follow.
+        priors.pop("noise_df", None)
+        seen = runs.columns(discrepancy.variables)
+        inputs, weights = discrepancy.inputs(seen, seen), np.ones(len(runs))
     families = tuple((name, prior.family) for name, prior in priors.items())
-    model = Model(law.form, families, noise, law.predicts)
+    model = Model(law.form, families, noise, law.predicts, discrepancy)
     columns = law.form.hoist(runs.columns(law.variables))
     data = Data(
         table=np.stack(list(columns.values())),
@@ -270,14 +340,23 @@ def build(law: Law, runs: Runs, reference: Reference, noise: Noise) -> tuple[Mod
         names=tuple(columns),
         variables=law.variables,
         sampled=tuple(priors),
+        inputs=inputs,
+        weights=weights,
     )
     return model, data
 
 
 def numpyro_model(
-    runs: Runs, law: str | Law, *, noise: str = "student_t", reference: Reference | None = None
+    runs: Runs,
+    law: str | Law,
+    *,
+    noise: str = "student_t",
+    discrepancy: str | Discrepancy | None = None,
+    reference: Reference | None = None,
 ) -> Callable[[], None]:
     """A NumPyro model without arguments: priors as in the card, log loss observed.
+
+    With a discrepancy the misfit of every run is a variable of the model.
 
     Parameters
     ----------
@@ -287,6 +366,8 @@ def numpyro_model(
         The law.
     noise : {"student_t", "normal"}
         Observation model.
+    discrepancy : {"gp"}, GaussianProcess or None
+        What the law misses, as for ``fit``.
     reference : Reference, optional
         The reference run; the table's own unless given.
 
@@ -300,10 +381,14 @@ def numpyro_model(
     ------
     TableError
         If the table lacks a column.
+    RequestError
+        If there is no such noise or discrepancy.
     """
     from bayeslaw.runs import Reference as _Reference
 
     one = load_law(law)
     reference = reference or _Reference.of(runs, one.variables, one.predicts)
-    model, data = build(one, runs, reference, load_noise(noise))
+    misses = load_discrepancy(discrepancy, one, runs, place="numpyro_model")
+    observation = load_noise(noise, replicate=misses is not None)
+    model, data = build(one, runs, reference, observation, misses)
     return partial(model, data)

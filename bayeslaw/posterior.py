@@ -12,6 +12,7 @@ import numpy as np
 
 from bayeslaw import storage
 from bayeslaw.diagnostics import Convergence, beyond
+from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.errors import RequestError, whole
 from bayeslaw.identifiability import Informed, informed
 from bayeslaw.intervals import INTERVAL, Interval, interval
@@ -30,6 +31,13 @@ LEVELS: tuple[Level, ...] = ("law", "run", "observation")
 
 _PRIOR_DRAWS = 4000
 _CELLS = 2_000_000
+# Covariances of a discrepancy that are factored for a prediction.
+_COVARIANCES = 400
+
+
+def _together(count: int) -> int:
+    """The next power of two."""
+    return 1 << (int(count) - 1).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +63,11 @@ class Posterior:
         What reading and fitting had to say.
     settings : dict
         Seed, chains, draws, warmup, method, attempts and versions: what a repetition needs.
+    discrepancy : GaussianProcess or None
+        What the law misses.
+    weights : ndarray of shape (runs,), optional
+        Beside a discrepancy, by which the precision of each run's noise is multiplied: small for an
+        outlier.
     """
 
     law: Law
@@ -65,6 +78,8 @@ class Posterior:
     stats: dict[str, np.ndarray] = field(repr=False)
     notes: tuple[Note, ...]
     settings: dict[str, Any]
+    discrepancy: Discrepancy | None = None
+    weights: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Law, table and size, briefly."""
@@ -107,7 +122,7 @@ class Posterior:
     def prior(self) -> dict[str, np.ndarray]:
         """Draws from the prior, of the same quantities, each of shape (draws,)."""
         rng = np.random.default_rng(self.settings["seed"])
-        priors = all_priors(self.law, self.noise)
+        priors = all_priors(self.law, self.noise, self.discrepancy)
         values = {name: prior.sample(rng, _PRIOR_DRAWS) for name, prior in priors.items()}
         form = self.law.form
         on = {name: values[name] for name in form.parameters}
@@ -136,7 +151,8 @@ class Posterior:
 
         published = self.law.published() if self.law.coefficients else {}
         rows = {}
-        for name in [*self.law.parameters, *self.noise.priors]:
+        apart = {} if self.discrepancy is None else self.discrepancy.priors
+        for name in [*self.law.parameters, *self.noise.priors, *apart]:
             ours = interval(self.draws[name].ravel(), interval_probability)
             before = interval(self.prior[name], interval_probability)
             rows[name] = {
@@ -212,9 +228,9 @@ class Posterior:
         new : Runs, DataFrame or mapping
             Canonical variables of the law; other columns are ignored.
         level : {"law", "run", "observation"}
-            ``law``: the law's value. ``run``: the next run's true value, misfit included; until
-            replicates tell misfit from noise, all scatter counts as misfit. ``observation``: what
-            would be measured.
+            ``law``: the law's value. ``run``: the next run's true value, misfit included; without a
+            discrepancy that tells misfit from noise, all scatter counts as misfit.
+            ``observation``: what would be measured.
         interval_probability : float
             Probability of the equal-tailed intervals.
         seed : int
@@ -275,15 +291,93 @@ class Posterior:
         if level not in LEVELS:
             raise RequestError(f"unknown level {level!r}", remedy=f"One of {', '.join(LEVELS)}")
         rng = np.random.default_rng(whole(seed, "seed", place="predict"))
-        noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
         size = len(next(iter(columns.values())))
         step = max(1, _CELLS // self.draws["noise_scale"].size)
         for first in range(0, size, step):
             block = {name: values[first : first + step] for name, values in columns.items()}
             value = self.evaluate(block)
-            if level != "law":
-                value = value * np.exp(self.noise.draw(rng, noise, value.shape))
-            yield value
+            if level == "law":
+                yield value
+                continue
+            kept, mean, sd = self.misfit(block)
+            shift = mean + sd * rng.standard_normal(mean.shape)
+            if level == "observation" or self.discrepancy is None:
+                shift = shift + self.noise.draw(rng, self.noise_draws(kept), shift.shape)
+            yield value[kept] * np.exp(shift)
+
+    def noise_draws(self, kept: np.ndarray | slice = slice(None)) -> dict[str, np.ndarray]:
+        """Draws of the noise's parameters, chains run together.
+
+        Parameters
+        ----------
+        kept : ndarray of int or slice
+            Which draws.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (draws, 1)
+            As ``Noise`` takes them.
+        """
+        return {name: self.draws[name].reshape(-1, 1)[kept] for name in self.noise.priors}
+
+    def misfit(
+        self, columns: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the law misses at configurations, given what it missed at the runs.
+
+        Parameters
+        ----------
+        columns : mapping of str to ndarray of shape (configurations,)
+            Canonical variables.
+
+        Returns
+        -------
+        kept : ndarray of shape (kept,)
+            The draws that this was computed for: all, or some hundreds where every draw has a
+            covariance of its own.
+        mean : ndarray of shape (kept, configurations)
+            Of the misfit, on log loss, for each draw; zero without a discrepancy.
+        sd : ndarray of shape (kept, configurations)
+            Its standard deviation, for each configuration by itself.
+        """
+        everything = np.arange(self.draws["noise_scale"].size)
+        size = len(next(iter(columns.values())))
+        if self.discrepancy is None:
+            nothing = np.zeros((len(everything), size))
+            return everything, nothing, nothing
+        from bayeslaw.compilation import compiled
+        from bayeslaw.discrepancy import conditional
+
+        process = self.discrepancy
+        names = (*process.priors, "noise_scale")
+        given = np.stack([self.draws[name].ravel() for name in names], axis=1)
+        kept = everything
+        if len(np.unique(given, axis=0)) > _COVARIANCES:
+            step = -(-len(everything) // _COVARIANCES)
+            kept = everything[::step]
+        distinct, which = np.unique(given[kept], axis=0, return_inverse=True)
+        runs = self.runs.columns(self.law.variables)
+        raw = {name: values[kept] for name, values in self.coefficients().items()}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            centre = np.log(self.evaluate(runs, coefficients=raw))
+        # A draw that predicts nothing for some run says nothing of what the law misses there.
+        left = np.where(np.isfinite(centre), self._observed - centre, 0.0)
+        seen, new = process.inputs(runs, runs), process.inputs(runs, columns)
+        mean, sd = np.empty((2, len(kept), size))
+        with compiled():
+            for i, values in enumerate(distinct):
+                at = dict(zip(names, values, strict=True))
+                mine = which.ravel() == i
+                # One shape for all, so that one compilation serves.
+                block = np.zeros((_together(int(np.bincount(which.ravel()).max())), left.shape[1]))
+                block[: mine.sum()] = left[mine]
+                found = conditional(process, at, block, seen, new, self.weights)
+                mean[mine], sd[mine] = np.asarray(found[0])[: mine.sum()], np.asarray(found[1])
+        return kept, mean, sd
+
+    @property
+    def _observed(self) -> np.ndarray:
+        return np.log(self.runs.column(self.law.predicts))
 
     def configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
         """Configurations in any form as a table that the law can be evaluated on.
@@ -321,11 +415,16 @@ class Posterior:
         """
         from bayeslaw.compilation import compiled
 
-        observed = np.log(self.runs.column(self.law.predicts))
+        if self.discrepancy is not None:
+            raise RequestError(
+                "beside a Gaussian process, runs have no likelihoods of their own",
+                place="log_likelihood",
+                remedy="Compare laws that are fitted without a discrepancy",
+            )
         value = self.evaluate(self.runs.columns(self.law.variables))
-        noise = {name: self.draws[name].reshape(-1, 1) for name in self.noise.priors}
         with compiled():
-            density = self.noise.distribution(np.log(value), noise).log_prob(observed)
+            scatter = self.noise.distribution(np.log(value), self.noise_draws())
+            density = scatter.log_prob(self._observed)
         shape = (*self.stats["diverging"].shape, len(self.runs))
         return np.asarray(density).reshape(shape)
 

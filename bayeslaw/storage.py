@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.discrepancy import GaussianProcess
 from bayeslaw.errors import BayesLawError, PosteriorError
 from bayeslaw.files import whole_file
 from bayeslaw.law import Law
@@ -27,6 +28,8 @@ LARGEST_STORED = 10_000_000
 _ATTRIBUTE = "bayeslaw"
 #: Dimension of the runs.
 ROW = "training_run"
+# With a blank, which no variable has in its name.
+_WEIGHTS = "noise weights"
 
 
 def to_tree(posterior: Posterior) -> xr.DataTree:
@@ -60,6 +63,8 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
     # Groups may have any name, which a variable of netCDF may not; no variable has a blank in its.
     constant |= {f"group {i}": runs.table[n].to_numpy() for i, n in enumerate(runs.groups)}
     constant = {n: v.astype(str) if v.dtype == object else v for n, v in constant.items()}
+    if posterior.weights is not None:
+        constant[_WEIGHTS] = posterior.weights
     prior = {name: values[None, :] for name, values in posterior.prior.items()}
     before = {"chain": [0], "draw": np.arange(len(next(iter(posterior.prior.values()))))}
     groups = {
@@ -69,7 +74,8 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
         "constant_data": dataset(constant, (ROW,), rows),
         "prior": dataset(prior, sampled, before),
     }
-    if chains * draws * len(runs) <= LARGEST_STORED:
+    # Beside a discrepancy the runs have no likelihoods of their own.
+    if posterior.discrepancy is None and chains * draws * len(runs) <= LARGEST_STORED:
         likelihood = {f"ln_{predicts}": posterior.log_likelihood()}
         groups["log_likelihood"] = dataset(likelihood, (*sampled, ROW), {**steps, **rows})
     tree = xr.DataTree.from_dict(groups)
@@ -80,6 +86,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
             "place": posterior.law.place,
             "reference": posterior.reference.to_dict(),
             "noise": posterior.noise.name,
+            "discrepancy": posterior.discrepancy and list(posterior.discrepancy.variables),
             "runs": {
                 "source": runs.source,
                 "variables": runs.variables,
@@ -194,7 +201,11 @@ def load(path: Path) -> dict[str, Any]:
                 notes=tuple(Note(**note) for note in about["notes"]),
             ),
             "reference": Reference.from_dict(meta["reference"]),
-            "noise": load_noise(meta["noise"]),
+            "noise": load_noise(meta["noise"], replicate=bool(meta.get("discrepancy"))),
+            "discrepancy": GaussianProcess(tuple(meta["discrepancy"]))
+            if meta.get("discrepancy")
+            else None,
+            "weights": constant[_WEIGHTS].to_numpy() if _WEIGHTS in constant else None,
             "draws": _arrays(tree["posterior"].dataset),
             "stats": _arrays(tree["sample_stats"].dataset),
             "notes": tuple(Note(**note) for note in meta["notes"]),

@@ -1,8 +1,9 @@
-"""Losses that a law does not explain: smooth random fields over the logarithms of its inputs."""
+"""Losses that a law does not explain: random fields over the logarithms of its inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,9 +20,10 @@ def field(
     *,
     sd: float,
     length: float = 1.5,
+    degrees: float = np.inf,
     seed: int = 0,
 ) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
-    """A smooth field: a sum of random waves, whose covariance is a squared exponential.
+    """A random field: a sum of random waves.
 
     Parameters
     ----------
@@ -33,6 +35,9 @@ def field(
         Its standard deviation, on log loss.
     length : float
         Its length scale, in standard deviations of each standardised input.
+    degrees : float
+        Its covariance is a squared exponential if infinite, else a Matern of half as much: 3 makes
+        fields that have slopes but no curvature.
     seed : int
         The same seed gives the same field.
 
@@ -43,6 +48,8 @@ def field(
     """
     rng = np.random.default_rng(seed)
     waves = rng.standard_normal((_WAVES, len(over))) / length
+    if np.isfinite(degrees):
+        waves *= np.sqrt(degrees / rng.chisquare(degrees, (_WAVES, 1)))
     phases = rng.uniform(0, 2 * np.pi, _WAVES)
 
     def scaled(columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
@@ -74,8 +81,6 @@ def distorted(runs: Runs, shift: Callable[[Mapping[str, np.ndarray]], np.ndarray
     Runs
         A new table.
     """
-    from dataclasses import replace
-
     columns = {name: runs.column(name) for name in runs.variables if name != "loss"}
     loss = runs.column("loss") * np.exp(shift(columns))
     return replace(runs, table=runs.table.assign(loss=loss))

@@ -56,6 +56,12 @@ class Noise(StrEnum):
     normal = "normal"
 
 
+class Discrepancy(StrEnum):
+    """What a law may miss."""
+
+    gp = "gp"
+
+
 class Method(StrEnum):
     """Algorithms of a fit."""
 
@@ -133,6 +139,10 @@ def fit(
         bool, typer.Option("--hand-over", help="NUTS where Laplace fails.")
     ] = False,
     noise: Annotated[Noise, typer.Option(help="Scatter around the law.")] = Noise.student_t,
+    discrepancy: Annotated[
+        Discrepancy | None,
+        typer.Option(help="What the law misses; best with --method laplace."),
+    ] = None,
     seed: Seed = 0,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
     draws: Annotated[int, typer.Option(help="Kept draws a chain, a multiple of 100.")] = 1000,
@@ -160,6 +170,7 @@ def fit(
         law,
         method=method.value,
         noise=noise.value,
+        discrepancy=discrepancy and discrepancy.value,
         seed=seed,
         chains=chains,
         draws=draws,

@@ -192,6 +192,12 @@ def _drawn(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]
         raise RequestError(
             f"the fit is by {method!r}, and has no chains", place=place, remedy='method="nuts"'
         )
+    if posterior.discrepancy is not None:
+        raise RequestError(
+            "no evidence of a fit with a discrepancy: the weights of outliers depend on the fit",
+            place=place,
+            remedy="Fit without a discrepancy",
+        )
     if draws < LEAST_DRAWS:
         remedy = f"Draw {LEAST_DRAWS} or more (draws=)"
         raise RequestError(f"{draws} draws a chain", place=place, remedy=remedy)

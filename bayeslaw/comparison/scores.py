@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
+from scipy.stats import norm
 
 from bayeslaw.compilation import compiled
+from bayeslaw.errors import RequestError
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Runs
@@ -77,6 +79,12 @@ def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
     ndarray of shape (draws, runs)
         Minus infinity where a draw predicts nothing positive and finite.
     """
+    if posterior.discrepancy is not None:
+        raise RequestError(
+            "beside a Gaussian process, runs have no likelihoods of their own",
+            place=posterior.law.name,
+            remedy="Compare laws that are fitted without a discrepancy",
+        )
     return _log_likelihood(posterior, _centre(posterior, runs), _measured(posterior, runs))
 
 
@@ -107,26 +115,35 @@ def score(
         If a column is missing.
     """
     rng = np.random.default_rng(seed)
-    noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
     step = max(1, _CELLS // posterior.draws["noise_scale"].size)
     parts = []
-    inside, above = np.zeros((2, posterior.draws["noise_scale"].size))
+    inside: np.ndarray | float = 0.0
+    above: np.ndarray | float = 0.0
     for first in range(0, len(runs), step):
         wanted = np.zeros(len(runs), dtype=bool)
         wanted[first : first + step] = True
         block = runs.select(wanted)
         centre, measured = _centre(posterior, block), _measured(posterior, block)
-        density = _log_likelihood(posterior, centre, measured)
-        draws = centre + posterior.noise.draw(rng, noise, centre.shape)
+        kept, mean, sd = posterior.misfit(block.columns(posterior.law.variables))
+        noise = posterior.noise_draws(kept)
+        centre = centre[kept] + mean
+        if posterior.discrepancy is None:
+            density = _log_likelihood(posterior, centre, measured)
+        else:
+            # The tails of the noise are lost in the misfit's spread where runs are new.
+            density = norm.logpdf(measured, centre, np.hypot(sd, noise["noise_scale"]))
+        draws = centre + sd * rng.standard_normal(sd.shape)
+        draws = draws + posterior.noise.draw(rng, noise, centre.shape)
         low, median, high = interval(draws, probability)
-        inside += ((low <= draws) & (draws <= high)).sum(axis=1)
-        above += (draws > median).sum(axis=1)
+        inside = inside + ((low <= draws) & (draws <= high)).sum(axis=1)
+        above = above + (draws > median).sum(axis=1)
         pit = ((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1)
         crps = _crps(draws, measured)
         parts.append((measured, mean_density(density), crps, pit, low, median, high))
     columns = (np.concatenate(part) for part in zip(*parts, strict=True))
     names = ("measured", "log_density", "crps", "pit", "low", "median", "high")
-    return Scores(**dict(zip(names, columns, strict=True)), inside_drawn=inside, above_drawn=above)
+    counts = {"inside_drawn": np.asarray(inside), "above_drawn": np.asarray(above)}
+    return Scores(**dict(zip(names, columns, strict=True)), **counts)
 
 
 def mean_density(log_density: np.ndarray) -> np.ndarray:
@@ -196,7 +213,7 @@ def _centre(posterior: Posterior, runs: Runs) -> np.ndarray:
 
 
 def _log_likelihood(posterior: Posterior, centre: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
+    noise = posterior.noise_draws()
     possible = np.isfinite(centre)
     with compiled():
         scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise)

@@ -53,6 +53,74 @@ class Density:
         scalar array
             Finite wherever the terms of the law are.
         """
+        return self.apart(z, z[:0], data)
+
+    def apart(self, z: Any, shared: Any, data: Data) -> Any:
+        """``potential`` with the last coordinates given apart.
+
+        Many points that share those of the discrepancy share the matrix that they make.
+
+        Parameters
+        ----------
+        z : array of shape (parameters - shared,)
+            The first sampling coordinates.
+        shared : array of shape (shared,)
+            The others.
+        data : Data
+            Table, reference and priors.
+
+        Returns
+        -------
+        scalar array
+            As of ``potential``.
+        """
+        away, change, centre, values = self.parts([*z, *shared], data)
+        fitted = self.model.log_likelihood(centre, values, data)
+        return 0.5 * (away**2).sum() - fitted + change
+
+    def root(self, shared: Any, data: Data) -> Any:
+        """Factor of the covariance of log losses around the law.
+
+        Parameters
+        ----------
+        shared : array of shape (shared,)
+            The last sampling coordinates: those of noise and discrepancy.
+        data : Data
+            Table, priors and weights.
+
+        Returns
+        -------
+        array of shape (runs, runs)
+            Lower triangular.
+        """
+        names = self.model.sampled[len(self.model.sampled) - len(shared) :]
+        values = self._values(dict(zip(names, shared, strict=True)), data, jnp)
+        assert self.model.discrepancy is not None
+        return jnp.linalg.cholesky(
+            self.model.discrepancy.of_runs(values, data.inputs, data.weights)
+        )
+
+    def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:
+        """What ``potential`` is made of.
+
+        Parameters
+        ----------
+        z : array of shape (parameters,)
+            Sampling coordinates.
+        data : Data
+            Table, reference and priors.
+
+        Returns
+        -------
+        away : array of shape (parameters,)
+            Distances from the priors' centres, in their standard deviations.
+        change : scalar array
+            What the change of variables adds.
+        centre : array of shape (runs,)
+            Log of the law's value at the runs, as the likelihood sees it.
+        values : dict
+            What the priors are stated on, by parameter, those of noise and discrepancy included.
+        """
         model = self.model
         moved = dict(zip(model.sampled, z, strict=True))
         normal, change, floor = self._normal(moved, data, jnp)
@@ -62,8 +130,7 @@ class Density:
         raw = model.raw(values, data, jnp)
         if floor is not None:
             raw[str(model.form.floor)] = floor
-        fitted = model.noise.distribution(model.centre(raw, data), values)
-        return 0.5 * (away**2).sum() - fitted.log_prob(data.observed).sum() + change
+        return away, change, model.centre(raw, data), values
 
     def constrain(self, z: Any, data: Data) -> dict[str, np.ndarray]:
         """Everything that is reported of a set of points.

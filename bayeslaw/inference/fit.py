@@ -13,15 +13,18 @@ import numpy as np
 
 from bayeslaw.compilation import compiled
 from bayeslaw.diagnostics import SMALLEST_ESS, Convergence, design_notes
+from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
 from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.laplace import LARGEST_PARETO_K, laplace
-from bayeslaw.inference.mode import Mode, find_mode
+from bayeslaw.inference.laplace import LARGEST_PARETO_K, laplace, laplace_with_misfit
+from bayeslaw.inference.mode import Mode, find_mode, moved_mode
 from bayeslaw.inference.nuts import CHUNK, nuts
 from bayeslaw.inference.progress import bar
+from bayeslaw.inference.robust import draw_degrees, noise_parts, precisions
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
+from bayeslaw.law.priors import Prior
 from bayeslaw.noise import noise as load_noise
 from bayeslaw.notes import Note, worst
 from bayeslaw.numpyro_model import Data, all_priors, build
@@ -35,6 +38,12 @@ METHODS = ("nuts", "laplace", "mode")
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
 #: Iterations for each kept draw of the retry.
 RETRY_THIN = 4
+
+# The mode and the weights of outliers are found in turn: at most so often, and until no weight
+# changes by more.
+_TURNS, _CLOSE = 50, 0.02
+# A run of less weight makes it worth while to search everywhere again.
+_OUTLIER = 0.3
 
 Report = Callable[[int], None]
 
@@ -53,6 +62,8 @@ class Settings:
         As for ``fit``.
     hand_over : bool
         Whether NUTS takes over where the Laplace approximation fails.
+    discrepancy : {"gp"}, GaussianProcess or None
+        What the law misses.
     """
 
     method: Method = "nuts"
@@ -62,6 +73,7 @@ class Settings:
     draws: int = 1000
     warmup: int = 400
     hand_over: bool = False
+    discrepancy: str | Discrepancy | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no fit can do."""
@@ -110,6 +122,7 @@ def fit(
     *,
     method: Method = "nuts",
     noise: str = "student_t",
+    discrepancy: str | Discrepancy | None = None,
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 4,
@@ -130,7 +143,13 @@ def fit(
         ``nuts`` is the reference. ``laplace`` is the normal approximation at the mode with
         importance weights, for loops over hundreds of fits. ``mode`` is a single point.
     noise : {"student_t", "normal"}
-        How log losses scatter around the law.
+        How log losses scatter around the law, and around law and misfit where there is a
+        discrepancy.
+    discrepancy : {"gp"}, GaussianProcess or None
+        What the law misses and neighbouring runs share: ``"gp"`` is a Gaussian process over every
+        variable that varies. It takes the place of the misfit in intervals on coefficients and
+        optima, and in predictions of runs. Prefer ``method="laplace"`` with it: NUTS factors a
+        matrix of runs by runs at every step.
     reference : Reference, optional
         Where priors are stated; the table's own typical run unless given.
     seed : int
@@ -157,7 +176,7 @@ def fit(
     TableError
         If the table lacks a column that the law needs.
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
+    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over, discrepancy)
     if not isinstance(runs, Runs):
         raise RequestError(
             f"a {type(runs).__name__} where runs belong",
@@ -212,10 +231,21 @@ def fit_one(
             place="fit",
             remedy=f"Reference.of(runs, {list(law.variables)!r})",
         )
-    observation = load_noise(settings.noise)
-    model, numbers = build(law, runs, reference, observation)
+    misses = load_discrepancy(settings.discrepancy, law, runs)
+    observation = load_noise(settings.noise, replicate=misses is not None)
+    model, numbers = build(law, runs, reference, observation, misses)
     density, data = Density(model), jax.device_put(numbers)
-    mode = find_mode(density, data, all_priors(law, observation), seed=settings.seed)
+    priors = all_priors(law, observation, misses)
+    squared = None
+    if misses is None:
+        mode = find_mode(density, data, priors, seed=settings.seed)
+    else:
+        starts = _rough_and_smooth(priors, misses)
+        if "noise_df" in priors:
+            numbers, mode, squared = _robust(density, numbers, priors, starts)
+            data = jax.device_put(numbers)
+        else:
+            mode = find_mode(density, data, priors, seed=settings.seed, starts=starts)
     sampled = None
     if settings.method == "mode":
         sampled = _point(density, numbers, mode)
@@ -225,6 +255,11 @@ def fit_one(
             sampled = None
     if sampled is None:
         sampled = _nuts(density, data, numbers, mode, settings, report, threads)
+    if squared is not None:
+        shape, rng = sampled.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
+        prior = observation.priors["noise_df"]
+        drawn = draw_degrees(squared, prior, rng, int(np.prod(shape)))
+        sampled.draws["noise_df"] = drawn.reshape(shape)
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
     from bayeslaw import __version__
 
@@ -233,6 +268,8 @@ def fit_one(
         runs=runs,
         reference=reference,
         noise=observation,
+        discrepancy=misses,
+        weights=numbers.weights,
         draws=sampled.draws,
         stats=sampled.stats,
         notes=(*runs.notes, *design_notes(runs, law, reference), *sampled.notes),
@@ -243,6 +280,40 @@ def fit_one(
             "versions": {"bayeslaw": __version__, **versions},
         },
     )
+
+
+def _rough_and_smooth(priors: dict[str, Prior], misses: Discrepancy) -> list[dict[str, float]]:
+    """Two starts, since the same runs may be much noise and little misfit, or the reverse."""
+    medians = {name: prior.median for name, prior in priors.items()}
+    wide = {name: prior.location * prior.spread for name, prior in misses.priors.items()}
+    noise = priors["noise_scale"]
+    return [medians, {**medians, **wide, "noise_scale": noise.location / noise.spread}]
+
+
+def _robust(
+    density: Density,
+    numbers: Data,
+    priors: dict[str, Prior],
+    starts: list[dict[str, float]],
+) -> tuple[Data, Mode, np.ndarray]:
+    """The mode and the weights of outliers, in turn."""
+    prior = priors["noise_df"]
+    mode = find_mode(density, jax.device_put(numbers), priors, seed=0, starts=starts)
+    squared, alone = (np.asarray(x) for x in noise_parts(density, mode.z, numbers))
+    # At first each run is judged by the others, lest the noise stays as wide as outliers made it.
+    numbers = replace(numbers, weights=precisions(alone, prior)[0])
+    if numbers.weights.min() < _OUTLIER:
+        # What looked like noise everywhere may be misfit and a few outliers.
+        mode = find_mode(density, jax.device_put(numbers), priors, seed=0, starts=starts)
+    for _ in range(_TURNS):
+        mode = moved_mode(density, jax.device_put(numbers), mode, final=False)
+        squared = np.asarray(noise_parts(density, mode.z, numbers)[0])
+        weights, _ = precisions(squared, prior)
+        change = float(np.abs(np.log(weights / numbers.weights)).max())
+        numbers = replace(numbers, weights=weights)
+        if change < _CLOSE:
+            break
+    return numbers, moved_mode(density, jax.device_put(numbers), mode), squared
 
 
 def _nuts(
@@ -298,7 +369,8 @@ def _laplace(
     density: Density, data: Data, numbers: Data, mode: Mode, settings: Settings
 ) -> Sampled:
     shape = (settings.chains, settings.draws)
-    drawn = laplace(
+    algorithm = laplace if density.model.discrepancy is None else laplace_with_misfit
+    drawn = algorithm(
         density,
         data,
         mode.whitening,

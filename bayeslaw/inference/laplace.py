@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from bayeslaw.inference import clustered
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.numpyro_model import Data
@@ -85,8 +86,6 @@ def laplace(
     Weighted
         With Pareto-smoothed importance weights already applied.
     """
-    from arviz_stats.base import array_stats
-
     rng = np.random.default_rng(seed)
     size = len(whitening.centre)
     # A multivariate t about as wide as the normal, with tails that keep the weights bounded.
@@ -95,6 +94,56 @@ def laplace(
     proposed = -0.5 * (_DEGREES + size) * np.log1p((x**2).sum(axis=1) / _DEGREES)
     z = whitening.centre + x @ whitening.matrix.T
     lp = -np.asarray(potentials(density, z, data))
+    return _resampled(z, lp, proposed, rng, draws)
+
+
+def laplace_with_misfit(
+    density: Density, data: Data, whitening: Whitening, *, seed: int, draws: int
+) -> Weighted:
+    """``laplace`` where a discrepancy is integrated out.
+
+    Twice: the first draws tell where its coordinates are, whose mode is off their centre.
+
+    Parameters
+    ----------
+    density, data, whitening, seed, draws
+        As for ``laplace``.
+
+    Returns
+    -------
+    Weighted
+        As of ``laplace``.
+    """
+    rng = np.random.default_rng(seed)
+    discrepancy = density.model.discrepancy
+    assert discrepancy is not None
+    # Noise and discrepancy come last.
+    shared = len(discrepancy.priors) + 1
+    own = len(whitening.centre) - shared
+    covariance = whitening.matrix @ whitening.matrix.T
+    outer = Whitening(whitening.centre[own:], np.linalg.cholesky(covariance[own:, own:]))
+    best = None
+    for _ in range(2):
+        z, common, proposed = clustered.proposals(
+            density, data, whitening.centre[:own], outer, draws=draws, rng=rng
+        )
+        lp = -np.asarray(clustered.potentials(density, z, common, data))
+        wide = np.broadcast_to(common[:, None, :], (*z.shape[:2], shared))
+        joined = np.concatenate([z, wide], axis=-1).reshape(lp.size, -1)
+        found = _resampled(joined, lp.ravel(), proposed.ravel(), rng, draws)
+        if best is None or found.effective > best.effective:
+            best = found
+        outer = Whitening.of_draws(found.z[None, :, own:])
+    assert best is not None
+    return best
+
+
+def _resampled(
+    z: np.ndarray, lp: np.ndarray, proposed: np.ndarray, rng: np.random.Generator, draws: int
+) -> Weighted:
+    """Equally weighted draws from points of a proposal."""
+    from arviz_stats.base import array_stats
+
     logarithms = np.where(np.isfinite(lp), lp, -np.inf) - proposed
     # ArviZ takes log likelihoods to leave out, whose weights are their inverse.
     smoothed, pareto_k = array_stats.psislw(logarithms.max() - logarithms)
@@ -102,5 +151,5 @@ def laplace(
     weights /= weights.sum()
     # Systematic resampling: each draw is kept as often as its weight says, to the next integer.
     places = (rng.random() + np.arange(draws)) / draws
-    kept = rng.permutation(np.searchsorted(np.cumsum(weights), places).clip(max=draws - 1))
+    kept = rng.permutation(np.searchsorted(np.cumsum(weights), places).clip(max=len(z) - 1))
     return Weighted(z[kept], lp[kept], float(pareto_k), float(1.0 / (weights**2).sum()))

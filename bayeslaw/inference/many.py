@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from bayeslaw.compilation import compiled
+from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
 from bayeslaw.errors import PosteriorError, RequestError, whole
 from bayeslaw.files import whole_file
 from bayeslaw.inference.fit import Method, Settings, fit_one
@@ -34,6 +35,7 @@ def fit_many(
     *,
     method: Method = "nuts",
     noise: str = "student_t",
+    discrepancy: str | Discrepancy | None = None,
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 2,
@@ -55,7 +57,7 @@ def fit_many(
         The tables.
     law : str or Law
         A law, its name, or the path of a card.
-    method, noise, chains, draws, warmup, hand_over
+    method, noise, discrepancy, chains, draws, warmup, hand_over
         As for ``fit``.
     reference : Reference, optional
         Where priors are stated, for all tables; the first table's typical run unless given, since
@@ -87,7 +89,7 @@ def fit_many(
     PosteriorError
         If a kept batch cannot be read.
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
+    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over, discrepancy)
     one, tables = load_law(law), list(tables)
     whole(batch, "batch", place="fit_many", least=1)
     if not tables:
@@ -194,6 +196,8 @@ def _write(path: Path, posteriors: list[Posterior]) -> None:
     for i, one in enumerate(posteriors):
         arrays |= {f"{i}/draws/{name}": values for name, values in one.draws.items()}
         arrays |= {f"{i}/stats/{name}": values for name, values in one.stats.items()}
+        if one.weights is not None:
+            arrays[f"{i}/weights"] = one.weights
     about = [
         {"notes": [note.to_dict() for note in one.notes], "settings": one.settings}
         for one in posteriors
@@ -213,7 +217,8 @@ def _read(path: Path, job: _Job) -> list[Posterior]:
         raise PosteriorError(
             f"a kept batch cannot be read ({error})", place=path.name, remedy="Remove that file"
         ) from None
-    law, noise = job.law, load_noise(job.settings.noise)
+    law, asked = job.law, job.settings.discrepancy
+    noise = load_noise(job.settings.noise, replicate=asked is not None)
 
     def part(i: int, kind: str) -> dict[str, np.ndarray]:
         head = f"{i}/{kind}/"
@@ -225,6 +230,8 @@ def _read(path: Path, job: _Job) -> list[Posterior]:
             runs=table,
             reference=job.reference,
             noise=noise,
+            discrepancy=load_discrepancy(asked, law, table),
+            weights=arrays.get(f"{i}/weights"),
             draws=part(i, "draws"),
             stats=part(i, "stats"),
             notes=tuple(Note(**note) for note in about[i]["notes"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,8 @@ from bayeslaw.law.priors import Prior
 from bayeslaw.numpyro_model import Data
 
 _PLATEAU = 1e15
+
+_Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @partial(jax.jit, static_argnames="density")
@@ -66,7 +68,12 @@ class Mode:
 
 
 def find_mode(
-    density: Density, data: Data, priors: Mapping[str, Prior], *, seed: int, starts: int = 4
+    density: Density,
+    data: Data,
+    priors: Mapping[str, Prior],
+    *,
+    seed: int,
+    starts: int | Sequence[Mapping[str, float]] = 4,
 ) -> Mode:
     """Search for the mode from the prior's median and from draws of the prior.
 
@@ -80,8 +87,8 @@ def find_mode(
         Priors of the sampled parameters.
     seed : int
         For the starts.
-    starts : int
-        Number of starts.
+    starts : int or sequence of mapping
+        Number of starts, or the starts themselves, by parameter.
 
     Returns
     -------
@@ -95,15 +102,10 @@ def find_mode(
     """
     from scipy.optimize import minimize
 
-    def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = (np.asarray(part) for part in value_and_gradient(density, z, data))
-        if np.isfinite(value) and np.isfinite(gradient).all():
-            return float(value), gradient
-        # A line search that stepped into overflow has to come back, which it does from a plateau.
-        return _PLATEAU, np.zeros_like(z)
-
+    objective = _objective(density, data)
     ends = []
-    for start in _starts(density, data, priors, seed, starts):
+    points = _starts(density, data, priors, seed, starts)
+    for start in points:
         if objective(start)[0] < _PLATEAU:
             end = minimize(
                 objective, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 2000}
@@ -111,31 +113,93 @@ def find_mode(
             ends.append(end)
     if not ends:
         raise RequestError(
-            f"the posterior density is finite at none of {starts} starting points",
+            f"the posterior density is finite at none of {len(points)} starting points",
             remedy="Check units of the table, the reference run and the priors",
         )
     best = min(ends, key=lambda end: end.fun)
     # Twice this difference is far below what could change an interval.
     found = sum(end.fun < best.fun + 1e-2 for end in ends)
-    steps = 1e-2 * np.sqrt(np.maximum(np.diag(best.hess_inv), 1e-16))
+    spread = np.sqrt(np.maximum(np.diag(best.hess_inv), 1e-16))
+    whitening = _whitening(objective, best.x, spread)
+    return Mode(best.x, float(best.fun), whitening, found, len(points))
+
+
+def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) -> Mode:
+    """The mode of a density that differs little from one whose mode is known.
+
+    Parameters
+    ----------
+    density : Density
+        What to maximise.
+    data : Data
+        Table, reference and priors.
+    mode : Mode
+        Where to begin, in whose coordinates the search takes few steps.
+    final : bool
+        Whether to find the curvature there; else it stays that of ``mode``.
+
+    Returns
+    -------
+    Mode
+        With the same count of starts.
+    """
+    from scipy.optimize import minimize
+
+    objective, matrix = _objective(density, data), mode.whitening.matrix
+
+    def whitened(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = objective(mode.z + matrix @ x)
+        return value, matrix.T @ gradient
+
+    start = np.zeros_like(mode.z)
+    end = minimize(whitened, start, jac=True, method="BFGS", options={"gtol": 1e-2})
+    z = mode.z + matrix @ end.x
+    whitening = mode.whitening
+    if final:
+        whitening = _whitening(objective, z, np.sqrt((matrix**2).sum(axis=1)))
+    return Mode(z, float(end.fun), whitening, mode.found, mode.starts)
+
+
+def _objective(density: Density, data: Data) -> _Objective:
+    """Potential and gradient for SciPy."""
+
+    def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = (np.asarray(part) for part in value_and_gradient(density, z, data))
+        if np.isfinite(value) and np.isfinite(gradient).all():
+            return float(value), gradient
+        # A line search that stepped into overflow has to come back, which it does from a plateau.
+        return _PLATEAU, np.zeros_like(z)
+
+    return objective
+
+
+def _whitening(objective: _Objective, z: np.ndarray, spread: np.ndarray) -> Whitening:
+    """The normal approximation at a mode, by differences of gradients over short steps."""
+    steps = 1e-2 * spread
     rows = [
-        (objective(best.x + row)[1] - objective(best.x - row)[1]) / (2 * step)
+        (objective(z + row)[1] - objective(z - row)[1]) / (2 * step)
         for row, step in zip(np.diag(steps), steps, strict=True)
     ]
     hessian = np.array(rows)
-    whitening = Whitening.of_hessian(best.x, (hessian + hessian.T) / 2)
-    return Mode(best.x, float(best.fun), whitening, found, starts)
+    return Whitening.of_hessian(z, (hessian + hessian.T) / 2)
 
 
 def _starts(
-    density: Density, data: Data, priors: Mapping[str, Prior], seed: int, starts: int
+    density: Density,
+    data: Data,
+    priors: Mapping[str, Prior],
+    seed: int,
+    starts: int | Sequence[Mapping[str, float]],
 ) -> list[np.ndarray]:
     # Taken apart as NumPy's: every slice of a JAX array is a call of its own.
     data = jax.device_get(data)
     rng = np.random.default_rng(seed)
-    points = [{name: prior.median for name, prior in priors.items()}]
-    while len(points) < starts:
-        points.append({name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()})
+    if isinstance(starts, int):
+        points = [{name: prior.median for name, prior in priors.items()}]
+        while len(points) < starts:
+            points.append({name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()})
+    else:
+        points = [dict(point) for point in starts]
     located = [density.locate(point, data) for point in points]
     floor = density.model.form.floor
     if floor is not None:
