@@ -454,6 +454,24 @@ def test_the_mode_is_flat_and_round_in_whitened_coordinates(table: bl.Runs) -> N
     np.testing.assert_allclose(curvature, np.eye(len(mode.z)), atol=1e-2)
 
 
+def test_the_search_for_the_mode_begins_where_it_is_told(table: bl.Runs) -> None:
+    law, observation = bl.law("chinchilla"), noise("student_t")
+    model, data = build(law, table, bl.Reference.of(table, law.variables), observation)
+    priors = all_priors(law, observation)
+    with jax.enable_x64(True):
+        found = find_mode(Density(model), data, priors, seed=1)
+        again = find_mode(Density(model), data, priors, seed=2, points=[found.z])
+        # Whatever is further out than a number can be is no point to begin at.
+        lost = np.full(len(found.z), 1e200)
+        both = find_mode(Density(model), data, priors, seed=2, points=[lost, found.z])
+        with pytest.raises(bl.BayesLawError, match="at none of 1 starting points"):
+            find_mode(Density(model), data, priors, seed=2, points=[lost])
+    assert (again.found, again.starts) == (1, 1)
+    assert (both.found, both.starts) == (1, 2)
+    np.testing.assert_allclose(again.z, found.z, atol=1e-6)
+    assert again.potential <= found.potential + 1e-9
+
+
 def test_whitening_undoes_a_covariance() -> None:
     rng = np.random.default_rng(11)
     root = rng.normal(size=(4, 4)) * np.array([1e-4, 1.0, 1e3, 5.0])[:, None]

@@ -17,7 +17,7 @@ from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
 from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.laplace import LARGEST_PARETO_K, laplace, laplace_with_misfit
-from bayeslaw.inference.mode import Mode, find_mode, moved_mode
+from bayeslaw.inference.mode import Mode, find_mode, located, moved_mode
 from bayeslaw.inference.nuts import CHUNK, nuts
 from bayeslaw.inference.progress import bar
 from bayeslaw.inference.robust import draw_degrees, noise_parts, precisions
@@ -240,12 +240,12 @@ def fit_one(
     if misses is None:
         mode = find_mode(density, data, priors, seed=settings.seed)
     else:
-        starts = _rough_and_smooth(priors, misses)
+        points = located(density, numbers, _rough_and_smooth(priors, misses))
         if "noise_df" in priors:
-            numbers, mode, squared = _robust(density, numbers, priors, starts)
+            numbers, mode, squared = _robust(density, numbers, priors, points)
             data = jax.device_put(numbers)
         else:
-            mode = find_mode(density, data, priors, seed=settings.seed, starts=starts)
+            mode = find_mode(density, data, priors, seed=settings.seed, points=points)
     sampled = None
     if settings.method == "mode":
         sampled = _point(density, numbers, mode)
@@ -294,17 +294,17 @@ def _robust(
     density: Density,
     numbers: Data,
     priors: dict[str, Prior],
-    starts: list[dict[str, float]],
+    points: list[np.ndarray],
 ) -> tuple[Data, Mode, np.ndarray]:
     """The mode and the weights of outliers, in turn."""
     prior = priors["noise_df"]
-    mode = find_mode(density, jax.device_put(numbers), priors, seed=0, starts=starts)
+    mode = find_mode(density, jax.device_put(numbers), priors, seed=0, points=points)
     squared, alone = (np.asarray(x) for x in noise_parts(density, mode.z, numbers))
     # At first each run is judged by the others, lest the noise stays as wide as outliers made it.
     numbers = replace(numbers, weights=precisions(alone, prior)[0])
     if numbers.weights.min() < _OUTLIER:
         # What looked like noise everywhere may be misfit and a few outliers.
-        mode = find_mode(density, jax.device_put(numbers), priors, seed=0, starts=starts)
+        mode = find_mode(density, jax.device_put(numbers), priors, seed=0, points=points)
     for _ in range(_TURNS):
         mode = moved_mode(density, jax.device_put(numbers), mode, final=False)
         squared = np.asarray(noise_parts(density, mode.z, numbers)[0])

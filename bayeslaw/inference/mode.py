@@ -73,7 +73,8 @@ def find_mode(
     priors: Mapping[str, Prior],
     *,
     seed: int,
-    starts: int | Sequence[Mapping[str, float]] = 4,
+    starts: int = 4,
+    points: Sequence[np.ndarray] | None = None,
 ) -> Mode:
     """Search for the mode from the prior's median and from draws of the prior.
 
@@ -87,8 +88,11 @@ def find_mode(
         Priors of the sampled parameters.
     seed : int
         For the starts.
-    starts : int or sequence of mapping
-        Number of starts, or the starts themselves, by parameter.
+    starts : int
+        Number of starts.
+    points : sequence of ndarray of shape (parameters,), optional
+        Where to start instead, in sampling coordinates: such as the mode of a table that differs
+        in its noise alone, from where the way is short.
 
     Returns
     -------
@@ -103,9 +107,9 @@ def find_mode(
     from scipy.optimize import minimize
 
     objective = _objective(density, data)
+    begun = _starts(density, data, priors, seed, starts) if points is None else list(points)
     ends = []
-    points = _starts(density, data, priors, seed, starts)
-    for start in points:
+    for start in begun:
         if objective(start)[0] < _PLATEAU:
             end = minimize(
                 objective, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 2000}
@@ -113,7 +117,7 @@ def find_mode(
             ends.append(end)
     if not ends:
         raise RequestError(
-            f"the posterior density is finite at none of {len(points)} starting points",
+            f"the posterior density is finite at none of {len(begun)} starting points",
             remedy="Check units of the table, the reference run and the priors",
         )
     best = min(ends, key=lambda end: end.fun)
@@ -121,7 +125,7 @@ def find_mode(
     found = sum(end.fun < best.fun + 1e-2 for end in ends)
     spread = np.sqrt(np.maximum(np.diag(best.hess_inv), 1e-16))
     whitening = _whitening(objective, best.x, spread)
-    return Mode(best.x, float(best.fun), whitening, found, len(points))
+    return Mode(best.x, float(best.fun), whitening, found, len(begun))
 
 
 def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) -> Mode:
@@ -185,26 +189,40 @@ def _whitening(objective: _Objective, z: np.ndarray, spread: np.ndarray) -> Whit
 
 
 def _starts(
-    density: Density,
-    data: Data,
-    priors: Mapping[str, Prior],
-    seed: int,
-    starts: int | Sequence[Mapping[str, float]],
+    density: Density, data: Data, priors: Mapping[str, Prior], seed: int, starts: int
 ) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    points = [{name: prior.median for name, prior in priors.items()}]
+    while len(points) < starts:
+        points.append({name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()})
+    return located(density, data, points)
+
+
+def located(
+    density: Density, data: Data, points: Sequence[Mapping[str, float]]
+) -> list[np.ndarray]:
+    """Sampling coordinates to start from, of parameters that know nothing of the runs.
+
+    Parameters
+    ----------
+    density : Density
+        What to maximise.
+    data : Data
+        Table, reference and priors.
+    points : sequence of mapping
+        What the priors are stated on, by parameter.
+
+    Returns
+    -------
+    list of ndarray of shape (parameters,)
+        With T where the runs are, of which the prior says nothing.
+    """
     # Taken apart as NumPy's: every slice of a JAX array is a call of its own.
     data = jax.device_get(data)
-    rng = np.random.default_rng(seed)
-    if isinstance(starts, int):
-        points = [{name: prior.median for name, prior in priors.items()}]
-        while len(points) < starts:
-            points.append({name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()})
-    else:
-        points = [dict(point) for point in starts]
-    located = [density.locate(point, data) for point in points]
+    found = [density.locate(point, data) for point in points]
     floor = density.model.form.floor
     if floor is not None:
-        # The runs say about where T is; the prior does not.
         where = density.model.sampled.index(floor)
-        for z in located:
+        for z in found:
             z[where] = np.exp(np.mean(data.observed)) / data.scale
-    return located
+    return found
