@@ -26,14 +26,14 @@ SMALLEST_SHARE = 1e-3
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("table", "point", "scale", "numbers", "observed", "inputs", "weights"),
+    data_fields=("table", "point", "scale", "numbers", "observed", "counted", "inputs", "weights"),
     meta_fields=("names", "variables", "sampled"),
 )
 @dataclass(frozen=True)
 class Data:
     """What a compiled model is given: numbers only, so that a second table compiles nothing.
 
-    They travel as five arrays, since every array costs a call a few microseconds.
+    They travel as six arrays, since every array costs a call a few microseconds.
 
     Attributes
     ----------
@@ -47,6 +47,8 @@ class Data:
         Centre, scale and lower end of each prior.
     observed : ndarray of shape (runs,)
         Log of the observed quantity.
+    counted : ndarray of bool of shape (runs,)
+        False for rows that only fill a table up to a size that others have.
     names, variables, sampled : tuple of str
         What the rows of ``table``, ``point`` and ``numbers`` are.
     inputs : ndarray of shape (inputs, runs), optional
@@ -60,6 +62,7 @@ class Data:
     scale: Any
     numbers: Any
     observed: Any
+    counted: Any
     names: tuple[str, ...]
     variables: tuple[str, ...]
     sampled: tuple[str, ...]
@@ -166,9 +169,8 @@ class Model:
         centre = self.centre(raw, data)
         if self.discrepancy is not None:
             centre, values = self._with_misfit(centre, values, data)
-        numpyro.sample(
-            f"ln_{self.predicts}", self.noise.distribution(centre, values), obs=data.observed
-        )
+        scatter = self.noise.distribution(centre, values).mask(data.counted)
+        numpyro.sample(f"ln_{self.predicts}", scatter, obs=data.observed)
 
     def _with_misfit(
         self, centre: Any, values: Mapping[str, Any], data: Data
@@ -207,7 +209,7 @@ class Model:
             ``data.weights`` gives each run.
         """
         if self.discrepancy is None:
-            return self.noise.distribution(centre, values).log_prob(data.observed).sum()
+            return self.noise.distribution(centre, values).log_prob(data.observed) @ data.counted
         covariance = self.discrepancy.of_runs(values, data.inputs, data.weights)
         return log_density(data.observed - centre, covariance)
 
@@ -293,6 +295,8 @@ def build(
     reference: Reference,
     noise: Noise,
     discrepancy: Discrepancy | None = None,
+    *,
+    rows: int | None = None,
 ) -> tuple[Model, Data]:
     """The model and what it is given.
 
@@ -308,6 +312,9 @@ def build(
         The observation model.
     discrepancy : GaussianProcess, optional
         What the law misses.
+    rows : int, optional
+        Fill shorter tables up to so many rows, which do not count: tables of one size share
+        compiled code. Not beside a discrepancy.
 
     Returns
     -------
@@ -331,12 +338,17 @@ def build(
     families = tuple((name, prior.family) for name, prior in priors.items())
     model = Model(law.form, families, noise, law.predicts, discrepancy)
     columns = law.form.hoist(runs.columns(law.variables))
+    # Copies of the first run: numbers at which the law can be evaluated.
+    taken = np.arange(max(len(runs), rows or 0) if discrepancy is None else len(runs))
+    counted = taken < len(runs)
+    taken[~counted] = 0
     data = Data(
-        table=np.stack(list(columns.values())),
+        table=np.stack([np.broadcast_to(one, len(runs))[taken] for one in columns.values()]),
         point=np.array([reference.at[name] for name in law.variables]),
         scale=reference.loss,
         numbers=np.array([prior.numbers for prior in priors.values()]),
-        observed=np.log(runs.column(law.predicts)),
+        observed=np.log(runs.column(law.predicts))[taken],
+        counted=counted,
         names=tuple(columns),
         variables=law.variables,
         sampled=tuple(priors),

@@ -59,6 +59,10 @@ def points(priors: dict[str, Prior], count: int) -> list[dict[str, float]]:
     return [{n: float(p.sample(rng, 1)[0]) for n, p in priors.items()} for _ in range(count)]
 
 
+def values_of(model: Any, values: dict[str, float]) -> dict[str, float]:
+    return {model.site(name): value for name, value in values.items()}
+
+
 def by_hand(law: Law, priors: dict[str, Prior], data: Data) -> Any:
     """The map from sampling coordinates to what the priors are stated on, written once more.
 
@@ -134,6 +138,27 @@ def test_there_and_back_again(law: Law) -> None:
             assert found["T"] == pytest.approx(float(law.form.predict(data.at, raw)), rel=1e-10)
         else:
             assert "T" not in found
+
+
+def test_rows_that_fill_a_table_up_do_not_count() -> None:
+    law = bl.law("chinchilla")
+    runs = bl.simulate("chinchilla", rows=30, noise=0.01, seed=3)
+    reference = bl.Reference.of(runs, law.variables)
+    model, data = build(law, runs, reference, noise("student_t"))
+    _, filled = build(law, runs, reference, noise("student_t"), rows=47)
+    assert filled.observed.shape == (47,)
+    density = Density(model)
+    with jax.enable_x64(True):
+        for values in points(all_priors(law, noise("student_t")), 5):
+            z = density.locate(values, data)
+            assert float(density.potential(z, filled)) == pytest.approx(
+                float(density.potential(z, data)), rel=1e-12
+            )
+            logs = [
+                log_density(model, (one,), {}, values_of(model, values))[0]
+                for one in (data, filled)
+            ]
+            assert float(logs[0]) == pytest.approx(float(logs[1]), rel=1e-12)
 
 
 def test_constrain_takes_draws_of_any_shape() -> None:

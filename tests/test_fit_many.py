@@ -102,6 +102,18 @@ def test_tables_of_several_shapes_keep_their_order(
         same([found[i]], [bl.fit(table, "chinchilla", **options)])
 
 
+def test_tables_filled_up_to_one_size_have_the_same_posterior(
+    tables: list[bl.Runs], reference: Reference
+) -> None:
+    short = bl.simulate("chinchilla", rows=40, noise=0.01, seed=9)
+    (plain,) = many([short], method="laplace", reference=reference)
+    (filled,) = many([short], method="laplace", reference=reference, rows=60)
+    assert len(filled.runs) == 40
+    # Sums in another order: the same search for the mode, to rounding.
+    for name, draws in plain.draws.items():
+        np.testing.assert_allclose(filled.draws[name], draws, rtol=1e-4, err_msg=name)
+
+
 def test_no_tables_have_no_posteriors(tmp_path: Path) -> None:
     assert many([]) == []
     assert many([], folder=tmp_path) == []

@@ -20,6 +20,7 @@ from bayeslaw.inference.whitening import Whitening
 from bayeslaw.noise import noise
 from bayeslaw.numpyro_model import all_priors, build
 
+LAPLACE: Any = importlib.import_module("bayeslaw.inference.laplace")
 FIT: Any = importlib.import_module("bayeslaw.inference.fit")
 ALARMS = {"pareto_k", "ess_weights", "starts_disagree"}
 
@@ -155,19 +156,45 @@ def test_weights_make_up_for_a_wrong_centre_and_width(shift: float, width: float
     np.testing.assert_allclose(found.lp, -0.5 * (x**2).sum(axis=1), rtol=1e-6, atol=1e-6)
 
 
+@dataclass(frozen=True)
+class Cauchy:
+    """A density with tails so heavy that it has no mean."""
+
+    def potential(self, z: Any, data: Any) -> Any:
+        return 0.5 * (0.3 + len(z)) * jax.numpy.log1p(((z - data) ** 2).sum())
+
+
 def test_a_target_with_far_heavier_tails_has_a_large_pareto_k() -> None:
     narrow = Whitening(np.zeros(4), np.eye(4) / 6)
+    heavy: Any = Cauchy()
+    with jax.enable_x64(True):
+        found = laplace(heavy, np.zeros(4), narrow, seed=5, draws=4000)
+    assert found.pareto_k > 0.7
+    assert not found.good
+
+
+@pytest.mark.parametrize(("shift", "width"), [(4.0, 1.0), (0.0, 1 / 6), (2.0, 0.3)])
+def test_an_approximation_far_off_is_moved_to_where_the_weights_are(
+    shift: float, width: float
+) -> None:
+    wrong = Whitening(np.full(4, shift), width * np.eye(4))
+    draws = 4000
     with jax.enable_x64(True):
         data = (np.zeros(4), np.eye(4))
-        found = laplace(NORMAL, data, narrow, seed=5, draws=4000)
-    assert found.pareto_k > 0.7
-    assert found.effective < 400
+        found = laplace(NORMAL, data, wrong, seed=5, draws=draws)
+    assert found.good
+    error = np.sqrt(1 / found.effective + 1 / draws)
+    assert abs(found.z.mean(axis=0)).max() < 4 * error
+    assert abs(np.cov(found.z.T) - np.eye(4)).max() < 4 * np.sqrt(2) * 1.4 * error
 
 
 # --- where it fails --------------------------------------------------------------------------
 
 
-def test_few_runs_are_not_approximated_and_it_says_so(hard: bl.Runs) -> None:
+def test_few_runs_are_not_approximated_and_it_says_so(
+    hard: bl.Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LAPLACE, "ROUNDS", 1)
     drawn = quick(hard)
     assert drawn.settings["method"] == "laplace"
     assert drawn.settings["pareto_k"] > 0.7
@@ -181,7 +208,21 @@ def test_few_runs_are_not_approximated_and_it_says_so(hard: bl.Runs) -> None:
     assert f"{drawn.settings['pareto_k']:.2f}, above 0.7" in notes["pareto_k"].message
 
 
-def test_nuts_takes_over_where_asked_and_where_needed(hard: bl.Runs, table: bl.Runs) -> None:
+def test_few_runs_are_approximated_by_several(hard: bl.Runs) -> None:
+    nuts = quick(hard, method="nuts", draws=2000)
+    moved = quick(hard, draws=2000)
+    assert alarms(moved) == set()
+    for name, theirs in nuts.draws.items():
+        for p in (0.055, 0.5, 0.945):
+            share = (moved.draws[name] < np.quantile(theirs, p)).mean()
+            # About 500 effective draws of each.
+            assert abs(share - p) < 4.5 * np.sqrt(p * (1 - p) * 2 / 500), (name, p, share)
+
+
+def test_nuts_takes_over_where_asked_and_where_needed(
+    hard: bl.Runs, table: bl.Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LAPLACE, "ROUNDS", 1)
     handed = quick(hard, hand_over=True)
     assert handed.settings["method"] == "nuts"
     assert not alarms(handed)

@@ -103,9 +103,10 @@ def refit(
         "seed": settings["seed"],
         "chains": settings["chains"],
         "progress": progress,
+        "rows": len(posterior.runs),
     }
     found = fit_many(tables, posterior.law, method="laplace", draws=APPROXIMATE_DRAWS, **shared)
-    failed = [i for i, one in enumerate(found) if not one.trusted]
+    failed = [i for i, one in enumerate(found) if not reliable(one)]
     if posterior.discrepancy is not None:
         # By NUTS, each of these would take minutes; their notes say that they are not trusted.
         return found
@@ -121,6 +122,24 @@ def refit(
     return found
 
 
+def reliable(posterior: Posterior) -> bool:
+    """Whether a fit without some of the runs can be relied on.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        As of ``refit``.
+
+    Returns
+    -------
+    bool
+        Whether there is no error-level note, other than that searches for the mode disagree.
+    """
+    return not any(
+        note.severity == "error" and note.code != "starts_disagree" for note in posterior.notes
+    )
+
+
 @dataclass(frozen=True)
 class Unseen:
     """How the runs of one fold are predicted by a fit without them.
@@ -132,7 +151,7 @@ class Unseen:
     error : ndarray of shape (left out,)
         Their Monte-Carlo standard errors.
     trusted : bool
-        Whether the fit has no error-level note.
+        Whether the fit can be relied on.
     """
 
     log_density: np.ndarray
@@ -164,5 +183,5 @@ def leave_out(
     found = []
     for one, fold in zip(fits, folds, strict=True):
         every = log_likelihood(one, runs.select(fold))
-        found.append(Unseen(mean_density(every), density_error(every), one.trusted))
+        found.append(Unseen(mean_density(every), density_error(every), reliable(one)))
     return found

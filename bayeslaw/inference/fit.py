@@ -16,7 +16,12 @@ from bayeslaw.diagnostics import SMALLEST_ESS, Convergence, design_notes
 from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
 from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.laplace import LARGEST_PARETO_K, laplace, laplace_with_misfit
+from bayeslaw.inference.laplace import (
+    LARGEST_PARETO_K,
+    SMALLEST_EFFECTIVE,
+    laplace,
+    laplace_with_misfit,
+)
 from bayeslaw.inference.mode import Mode, find_mode, located, moved_mode
 from bayeslaw.inference.nuts import CHUNK, nuts
 from bayeslaw.inference.progress import bar
@@ -195,6 +200,7 @@ def fit_one(
     settings: Settings,
     report: Report,
     threads: int,
+    rows: int | None = None,
 ) -> Posterior:
     """Fit one table, inside ``compiled``.
 
@@ -208,6 +214,8 @@ def fit_one(
         Told the number of iterations done.
     threads : int
         How many chains may run at once.
+    rows : int, optional
+        As for ``build``.
 
     Returns
     -------
@@ -233,7 +241,7 @@ def fit_one(
         )
     misses = load_discrepancy(settings.discrepancy, law, runs)
     observation = load_noise(settings.noise, replicate=misses is not None)
-    model, numbers = build(law, runs, reference, observation, misses)
+    model, numbers = build(law, runs, reference, observation, misses, rows=rows)
     density, data = Density(model), jax.device_put(numbers)
     priors = all_priors(law, observation, misses)
     squared = None
@@ -384,9 +392,11 @@ def _laplace(
     if not drawn.pareto_k < LARGEST_PARETO_K:
         text = f"the normal approximation misses the posterior: Pareto k is {drawn.pareto_k:.2f}"
         notes.append(Note("pareto_k", "error", f"{text}, above {LARGEST_PARETO_K}", remedy))
-    if not drawn.effective > SMALLEST_ESS:
+    if not drawn.effective > SMALLEST_EFFECTIVE:
         text = f"importance weights leave {drawn.effective:.0f} effective draws"
-        notes.append(Note("ess_weights", "error", f"{text}, below {SMALLEST_ESS:.0f}", remedy))
+        notes.append(
+            Note("ess_weights", "error", f"{text}, below {SMALLEST_EFFECTIVE:.0f}", remedy)
+        )
     if mode.found < mode.starts:
         text = f"only {mode.found} of {mode.starts} searches for the mode ended at the best one"
         notes.append(Note("starts_disagree", "error", text, remedy))

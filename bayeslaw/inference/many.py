@@ -44,12 +44,14 @@ def fit_many(
     hand_over: bool = False,
     folder: str | Path | None = None,
     executor: Executor | None = None,
+    rows: int | None = None,
     batch: int = 20,
     progress: bool | None = None,
 ) -> list[Posterior]:
     """Fit one law to many tables.
 
-    Tables of one shape share compiled code; tables of other shapes are compiled for again.
+    Tables of one size share compiled code; tables of other sizes are compiled for again, unless
+    ``rows`` fills them up.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def fit_many(
     executor : concurrent.futures.Executor, optional
         Takes the batches: a process pool, Dask's ``client.get_executor()``, mpi4py's pool. Without
         one, tables are fitted by the threads of this process.
+    rows : int, optional
+        Fill shorter tables up to so many rows, which do not count.
     batch : int
         Tables in a batch; a kept batch is found again only under the same number.
     progress : bool, optional
@@ -99,7 +103,7 @@ def fit_many(
     if reference is None:
         reference = Reference.of(tables[0], one.variables, one.predicts)
     jobs = [
-        _Job(tables[i : i + batch], one, reference, replace(settings, seed=settings.seed + i))
+        _Job(tables[i : i + batch], one, reference, replace(settings, seed=settings.seed + i), rows)
         for i in range(0, len(tables), batch)
     ]
     keep = None if folder is None else Path(folder)
@@ -150,9 +154,15 @@ class _Job:
     """A batch: what a worker needs, and nothing that is not data."""
 
     def __init__(
-        self, tables: Sequence[Runs], law: Law, reference: Reference, settings: Settings
+        self,
+        tables: Sequence[Runs],
+        law: Law,
+        reference: Reference,
+        settings: Settings,
+        rows: int | None,
     ) -> None:
         self.tables, self.reference, self.settings = list(tables), reference, settings
+        self.rows = rows
         # The law's parsed parts are made anew where they are used.
         self.card, self.place = law.card, law.place
 
@@ -170,6 +180,7 @@ class _Job:
             "card": self.card,
             "reference": self.reference.to_dict(),
             "settings": asdict(self.settings),
+            "rows": self.rows,
             "tables": [table.fingerprint for table in self.tables],
         }
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
@@ -181,7 +192,9 @@ def _fit_batch(job: _Job, threads: int) -> list[Posterior]:
     def one(i: int) -> Posterior:
         settings = replace(job.settings, seed=job.settings.seed + i)
         with compiled():
-            return fit_one(job.tables[i], law, job.reference, settings, lambda done: None, 1)
+            return fit_one(
+                job.tables[i], law, job.reference, settings, lambda done: None, 1, job.rows
+            )
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(one, range(len(job.tables))))

@@ -224,5 +224,5 @@ def located(
     if floor is not None:
         where = density.model.sampled.index(floor)
         for z in found:
-            z[where] = np.exp(np.mean(data.observed)) / data.scale
+            z[where] = np.exp(np.mean(data.observed[data.counted])) / data.scale
     return found

@@ -44,22 +44,27 @@ class Whitening:
         return cls(mode, np.asarray(root))
 
     @classmethod
-    def of_draws(cls, z: np.ndarray) -> Whitening:
+    def of_draws(cls, z: np.ndarray, weights: np.ndarray | None = None) -> Whitening:
         """From the moments of draws.
 
         Parameters
         ----------
-        z : ndarray of shape (chains, draws, parameters)
-            Draws in sampling coordinates.
+        z : ndarray of shape (..., parameters)
+            Draws in sampling coordinates, those of all chains taken together.
+        weights : ndarray of shape (draws,), optional
+            Of every draw; equal unless given.
 
         Returns
         -------
         Whitening
-            All chains together.
+            All draws together.
         """
         flat = z.reshape(-1, z.shape[-1])
-        size = np.maximum(flat.std(axis=0), 1e-12)
-        correlation = np.cov(((flat - flat.mean(axis=0)) / size).T)
-        values, vectors = np.linalg.eigh(np.atleast_2d(correlation))
+        share = np.full(len(flat), 1.0 / len(flat)) if weights is None else weights / weights.sum()
+        centre = share @ flat
+        away = flat - centre
+        size = np.maximum(np.sqrt(share @ away**2), 1e-12)
+        away /= size
+        values, vectors = np.linalg.eigh((away * share[:, None]).T @ away)
         root = size[:, None] * vectors * np.sqrt(np.maximum(values, 1e-8))
-        return cls(flat.mean(axis=0), np.asarray(root))
+        return cls(centre, np.asarray(root))
