@@ -396,6 +396,49 @@ def test_predict_as_a_table(folder: Path) -> None:
     assert "error: " in result.err  # the posterior's notes
 
 
+def test_check_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
+    new, out = tmp_path / "new.csv", tmp_path / "checked.csv"
+    bl.simulate("chinchilla", rows=5, seed=9).write(new)
+    command = ("check", folder / "fit.nc", new, "--seed", 4)
+    result = bayeslaw(*command, "--out", out, "--interval", "0.5", "--json")
+    assert result.code == 0, result.err
+    answer = bl.check(
+        bl.Posterior.load(folder / "fit.nc"),
+        bl.read_runs(new),
+        interval_probability=0.5,
+        seed=4,
+    )
+    assert result.json["statement"] == answer.statement
+    assert [row["pit"] for row in result.json["runs"]] == answer.table["pit"].tolist()
+    assert pd.read_csv(out)["pit"].tolist() == pytest.approx(answer.table["pit"].tolist())
+    shown = bayeslaw(*command)
+    assert "runs lie within their 89% intervals" in shown.out
+    assert "pit" in shown.out
+
+
+def test_a_check_against_the_fitted_runs_is_told(folder: Path) -> None:
+    result = bayeslaw("check", folder / "fit.nc", folder / "runs.csv")
+    assert "40 of the 40 runs are among those fitted to" in " ".join(result.err.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--cuts", "0.1;0.3"), ("--cuts", "no list of numbers")),
+        (("--cuts", "0.1", "--no-extrapolation"), ("--cuts", "one of the two")),
+        (("--cuts", "1.5"), ("1.5", "between 0 and 1")),
+        (("--leave", "group"), ("no groups to leave out",)),
+    ],
+)
+@pytest.mark.usefixtures("no_sampling")
+def test_bad_options_of_a_comparison(
+    folder: Path, options: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    runs = folder / "runs.csv"
+    refused(bayeslaw("compare", runs, "--laws", "chinchilla,skaling2026", *options), *parts)
+    refused(bayeslaw("nested", runs, "alpha = beta", "--law", "chinchilla", *options), *parts)
+
+
 def test_the_module_runs_by_itself(folder: Path) -> None:
     result = shell("optimum", folder / "nothing.nc")
     refused(result, "nothing.nc: there is no such file. Fit first")

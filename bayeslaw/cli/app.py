@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import decisions, show
+from bayeslaw.cli import comparing, decisions, show
 from bayeslaw.cli.given import (
     Column,
     Drop,
@@ -18,6 +18,7 @@ from bayeslaw.cli.given import (
     Interval,
     Json,
     Mapping,
+    Noise,
     Seed,
     Unit,
     Where,
@@ -47,13 +48,6 @@ class Design(StrEnum):
 
     independent = "independent"
     one_at_a_time = "one_at_a_time"
-
-
-class Noise(StrEnum):
-    """Observation models."""
-
-    student_t = "student_t"
-    normal = "normal"
 
 
 class Discrepancy(StrEnum):
@@ -232,97 +226,7 @@ def _summary(
 
 
 decisions.add(app)
-
-
-@app.command(
-    epilog="Example: bayeslaw compare sweep.csv --laws chinchilla,farseer2025 --column N=N_total "
-    "--unit N=1e9 --out laws.csv --picture laws.png"
-)
-def compare(
-    table: Annotated[Path, typer.Argument(help="Runs: .csv, .tsv, .parquet, .jsonl.")],
-    laws: Annotated[str, typer.Option(help="Names of laws or own cards, with commas between.")],
-    column: Column = None,
-    unit: Unit = None,
-    mapping: Mapping = None,
-    where: Where = None,
-    run: Annotated[str | None, typer.Option(help="Column that names a run.")] = None,
-    step: Annotated[str | None, typer.Option(help="Column that orders its checkpoints.")] = None,
-    best_of: Annotated[list[str] | None, typer.Option(help="Tuned column; keep the best.")] = None,
-    group: Annotated[
-        list[str] | None, typer.Option(help="Column that groups runs: groups are left out whole.")
-    ] = None,
-    embeddings: Annotated[str | None, typer.Option(help="included or excluded.")] = None,
-    loss_unit: Annotated[str | None, typer.Option(help="nats, bits or a label.")] = None,
-    drop_invalid: Drop = False,
-    noise: Annotated[Noise, typer.Option(help="Scatter around every law.")] = Noise.student_t,
-    over: Annotated[
-        str | None, typer.Option(help="What orders runs by size; their compute.")
-    ] = None,
-    extrapolation: Annotated[
-        bool, typer.Option("--extrapolation/--no-extrapolation", help="Hold out the largest runs.")
-    ] = True,
-    skip_unfit: Annotated[
-        bool, typer.Option("--skip-unfit", help="Leave out laws that need other columns.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Compare fits that cannot be trusted too.")
-    ] = False,
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Add Bayes factors, which depend on every prior.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")] = None,
-    seed: Seed = 0,
-    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
-    draws: Annotated[int, typer.Option(help="Kept draws a chain, a multiple of 100.")] = 1000,
-    interval: Interval = 0.89,
-    json: Json = False,
-) -> None:
-    """Compare laws by how they predict runs left out, and larger runs."""
-    from bayeslaw.cli.compare import show_comparison
-    from bayeslaw.comparison.extrapolation import CUTS
-
-    for path in (out, picture):
-        if path is not None:
-            writable(path, table)
-    runs = bl.read_runs(
-        table,
-        columns=pairs(column, "--column"),
-        units=numbers(unit, "--unit"),
-        mapping=mapping,
-        where=where,
-        run=run,
-        step=step,
-        best_of=best_of or (),
-        group=group or (),
-        embeddings=embeddings,
-        loss_unit=loss_unit,
-        drop_invalid=drop_invalid,
-    )
-    answer = bl.compare(
-        runs,
-        [name.strip() for name in laws.split(",") if name.strip()],
-        noise=noise.value,
-        over=over,
-        skip_unfit=skip_unfit,
-        force=force,
-        evidence=evidence,
-        seed=seed,
-        chains=chains,
-        draws=draws,
-        interval_probability=interval,
-        cuts=CUTS if extrapolation else (),
-    )
-    if out is not None:
-        from bayeslaw.runs.writing import write_table
-
-        write_table(answer.table.reset_index(), out)
-    if picture is not None:
-        bl.plots.comparison(answer).savefig(picture, dpi=150)
-    if json:
-        show.as_json(answer.to_dict())
-        return
-    show_comparison(answer)
+comparing.add(app)
 
 
 @app.command(epilog="Example: bayeslaw predict fit.nc new.csv --level observation --out bands.csv")

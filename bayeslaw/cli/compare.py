@@ -1,4 +1,4 @@
-"""A comparison of laws as tables for people."""
+"""Comparisons of laws, with each other and with new runs, as tables for people."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def show_comparison(answer: bl.Comparison) -> None:
             row["cut"],
             f"{row['held_out']} of {row['held_out'] + row['trained_on']}",
             f"{row['beyond']:.3g} ({row['furthest']:.3g})",
-            row["elpd"],
-            row["crps"],
+            _short(row["elpd"], row["elpd_se"]),
+            _short(row["crps"], row["crps_se"]),
             row["rmse"],
             row["coverage"],
             "" if row["trusted"] else "not trusted",
@@ -77,6 +77,57 @@ def show_comparison(answer: bl.Comparison) -> None:
     sys.stdout.write(f"weights from the runs held out: {said}\n")
 
 
+def show_nested(answer: bl.Nested) -> None:
+    """Print what a table says of part of a law.
+
+    Parameters
+    ----------
+    answer : Nested
+        The answer.
+    """
+    show.notes(answer.notes)
+    rows = [
+        [
+            name if one.informed_by == "runs" else f"{name} ({one.informed_by})",
+            one.value,
+            one.median,
+            one.low,
+            one.high,
+            f"{one.prior_low:.2g} to {one.prior_high:.2g}",
+            one.above,
+        ]
+        for name, one in answer.restricted.items()
+    ]
+    percent = f"{100 * answer.comparison.probability:g}%"
+    heads = ["", "asked", "median", "low", "high", "prior's interval", "P(above)"]
+    show.table(f"{answer.law}: {answer.constraint}? {percent} intervals", heads, rows)
+    left = "groups" if answer.comparison.leave == "group" else "runs"
+    rows = [[f"{left} left out", _with_error(answer.difference, answer.error), ""]]
+    rows += [
+        [
+            f"{row['cut']} held out",
+            _with_error(row["difference"], row["error"]),
+            f"{row['beyond']:.3g}",
+        ]
+        for row in answer.extrapolation.to_dict("records")
+    ]
+    show.table("Log density under it less that of the free law", ["", "nats", "beyond"], rows)
+    sys.stdout.write(f"{answer.answer}\n")
+
+
+def show_check(answer: bl.Check) -> None:
+    """Print new runs against what was predicted of them.
+
+    Parameters
+    ----------
+    answer : Check
+        The check.
+    """
+    show.notes(answer.notes)
+    show.frame(f"New runs, {100 * answer.probability:g}% intervals", answer.table)
+    sys.stdout.write(f"{answer.statement}\n")
+
+
 def _show_evidence(answer: bl.Comparison) -> None:
     rows: list[list[str]] = []
     for law, row in answer.table.sort_values("log_evidence", ascending=False).iterrows():
@@ -93,6 +144,10 @@ def _show_evidence(answer: bl.Comparison) -> None:
     heads = ["law", "log evidence", "log Bayes factor to the best"]
     title = "Evidence of log loss, if all laws are equally probable beforehand"
     show.table(title, [*heads, "with priors half to twice as wide"], rows)
+
+
+def _short(value: float, error: float) -> str:
+    return f"{value:.3g}" if math.isnan(error) else f"{value:.3g} ± {error:.1g}"
 
 
 def _fine(value: float, error: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,14 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.errors import RequestError
+
+
+class Noise(StrEnum):
+    """Observation models."""
+
+    student_t = "student_t"
+    normal = "normal"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Fit = Annotated[Path, typer.Argument(help="A posterior that 'bayeslaw fit' wrote.")]
