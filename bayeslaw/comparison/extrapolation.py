@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.comparison.folds import refit
+from bayeslaw.comparison.folds import groups_of, refit, reliable
+from bayeslaw.comparison.loo import standard_error
 from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.cost import COSTS
 from bayeslaw.errors import RequestError, nearest
@@ -253,7 +254,8 @@ def extrapolate(
     Returns
     -------
     row : dict
-        What is reported; scores are means over the runs held out.
+        What is reported; scores are means over the runs held out, with standard errors over them
+        (their groups, where there are any).
     scores : Scores
         Of each of them.
     """
@@ -264,6 +266,7 @@ def extrapolate(
     found = score(
         fitted, runs.select(cut.held), probability=probability, seed=posterior.settings["seed"]
     )
+    groups = groups_of(runs.select(cut.held))
     row = {
         "cut": cut.name,
         "trained_on": len(training),
@@ -272,9 +275,11 @@ def extrapolate(
         "beyond": float(np.median(cut.beyond)),
         "furthest": float(np.max(cut.beyond)),
         "elpd": float(found.log_density.mean()),
+        "elpd_se": standard_error(found.log_density, groups) / len(groups),
         "crps": float(found.crps.mean()),
+        "crps_se": standard_error(found.crps, groups) / len(groups),
         "rmse": float(np.sqrt(np.mean(found.error**2))),
         "coverage": float(found.inside.mean()),
-        "trusted": fitted.trusted,
+        "trusted": reliable(fitted),
     }
     return row, found

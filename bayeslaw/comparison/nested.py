@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayeslaw.comparison.compare import compare
+from bayeslaw.comparison.constrained import Nested, Restricted, remarks, sentence
 from bayeslaw.comparison.extrapolation import CUTS
 from bayeslaw.comparison.folds import groups_of
 from bayeslaw.comparison.loo import standard_error
-from bayeslaw.comparison.result import DISTINGUISHED, Comparison, Leave, reading
+from bayeslaw.comparison.result import Comparison, Leave, reading
 from bayeslaw.errors import RequestError
 from bayeslaw.formula import parse_expression
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
-from bayeslaw.notes import Note
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -27,122 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLACE = "nested, constraint"
-# An interval of the posterior that is more than this share of the prior's has learnt little.
-_HARDLY = 0.8
 # What the reading of the law that is behind says of the law under the constraint.
 _AHEAD = {"worse": "better", "perhaps worse": "perhaps better"}
-
-
-@dataclass(frozen=True)
-class Restricted:
-    """What a constraint fixes, as the free law's posterior has it.
-
-    Attributes
-    ----------
-    value : float
-        What the constraint makes of it.
-    median, low, high : float
-        Posterior median and interval.
-    prior_low, prior_high : float
-        Interval of the prior.
-    above : float
-        Probability that it is above ``value``.
-    informed_by : str
-        What informs it: ``runs``, ``combination`` or ``prior only``, as in ``Posterior.summary``.
-    draws, prior : ndarray of shape (draws,)
-        Of posterior and prior.
-    """
-
-    value: float
-    median: float
-    low: float
-    high: float
-    prior_low: float
-    prior_high: float
-    above: float
-    informed_by: str
-    draws: np.ndarray = field(repr=False)
-    prior: np.ndarray = field(repr=False)
-
-    @property
-    def width(self) -> float:
-        """Width of the posterior's interval as a share of the prior's."""
-        return (self.high - self.low) / (self.prior_high - self.prior_low)
-
-    def to_dict(self) -> dict[str, Any]:
-        """All but the draws, as plain data.
-
-        Returns
-        -------
-        dict
-            The numbers.
-        """
-        kept = ("value", "median", "low", "high", "prior_low", "prior_high", "above", "informed_by")
-        return {name: getattr(self, name) for name in kept}
-
-
-@dataclass(frozen=True)
-class Nested:
-    """A law beside itself under a constraint.
-
-    Differences are the constrained law's log predictive density of log loss less the free law's, in
-    nats: below zero, the runs are predicted worse under the constraint.
-
-    Attributes
-    ----------
-    law, constraint : str
-        The law's name, and the constraint as it was given.
-    answer : str
-        The answer in one sentence.
-    reading : str
-        Of the constrained law, from what was left out: "not distinguished", "worse", "perhaps
-        worse" (within two standard errors), "better" or "perhaps better".
-    difference, error : float
-        Summed over the runs left out, and its standard error.
-    extrapolation : pandas.DataFrame
-        A row a ``cut``: how many runs were ``held_out``, the ``difference`` summed over them, and
-        how far ``beyond`` the others they lie; empty without cuts.
-    restricted : dict of str to Restricted
-        What the constraint fixes, by name: a parameter, or the difference of a parameter and what
-        it is tied to.
-    comparison : Comparison
-        The two laws side by side, with their posteriors and every run's density.
-    notes : tuple of Note
-        Those of the comparison, and what there is to say of the constraint.
-    """
-
-    law: str
-    constraint: str
-    answer: str
-    reading: str
-    difference: float
-    error: float
-    extrapolation: pd.DataFrame = field(repr=False)
-    restricted: dict[str, Restricted] = field(repr=False)
-    comparison: Comparison = field(repr=False)
-    notes: tuple[Note, ...] = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as plain data, without posteriors.
-
-        Returns
-        -------
-        dict
-            All fields but the comparison.
-        """
-        return {
-            "law": self.law,
-            "constraint": self.constraint,
-            "answer": self.answer,
-            "reading": self.reading,
-            "difference": self.difference,
-            "error": self.error,
-            "extrapolation": self.extrapolation.to_dict("records"),
-            "restricted": {name: one.to_dict() for name, one in self.restricted.items()},
-            "leave": self.comparison.leave,
-            "probability": self.comparison.probability,
-            "notes": [note.to_dict() for note in self.notes],
-        }
 
 
 def nested(
@@ -226,14 +111,14 @@ progress
     return Nested(
         law=free.name,
         constraint=asked,
-        answer=_sentence(asked, reads, difference, error, comparison, restricted, beyond),
+        answer=sentence(asked, reads, difference, error, comparison, restricted, beyond),
         reading=reads,
         difference=difference,
         error=error,
         extrapolation=beyond,
         restricted=restricted,
         comparison=comparison,
-        notes=(*comparison.notes, *_remarks(restricted)),
+        notes=(*comparison.notes, *remarks(restricted)),
     )
 
 
@@ -290,78 +175,12 @@ def _beyond(comparison: Comparison, free: str, tied: str) -> pd.DataFrame:
     import pandas as pd
 
     if not len(comparison.extrapolation):
-        return pd.DataFrame(columns=["cut", "held_out", "difference", "beyond"])
+        return pd.DataFrame(columns=["cut", "held_out", "difference", "error", "beyond"])
     rows = comparison.extrapolation[comparison.extrapolation["law"] == free]
     pairs = zip(comparison.held_out[free], comparison.held_out[tied], strict=True)
-    differences = [float((other - own).sum()) for own, other in pairs]
+    each = [other - own for own, other in pairs]
+    errors = [standard_error(one, np.arange(len(one))) for one in each]
     kept = rows[["cut", "held_out", "beyond"]].reset_index(drop=True)
-    kept.insert(2, "difference", differences)
+    kept.insert(2, "difference", [float(one.sum()) for one in each])
+    kept.insert(3, "error", errors)
     return kept
-
-
-def _sentence(
-    asked: str,
-    reads: str,
-    difference: float,
-    error: float,
-    comparison: Comparison,
-    restricted: Mapping[str, Restricted],
-    beyond: pd.DataFrame,
-) -> str:
-    left = f"{comparison.leave}s left out"
-    by = f"{abs(difference):.2g} nats (standard error {error:.2g})"
-    way = "worse" if difference < 0 else "better"
-    unknown = [name for name, one in restricted.items() if one.informed_by != "runs"]
-    if reads == "not distinguished":
-        said = f"This table cannot say whether {asked}: "
-        if unknown:
-            alone = "itself" if len(unknown) == 1 else "themselves"
-            said += f"its configurations do not inform {' and '.join(unknown)} by {alone}"
-        else:
-            said += f"{left} are predicted about as well under it, {way} by {by}"
-    else:
-        side = "against" if difference < 0 else "for"
-        doubt = ", but few of them decide it" if reads.startswith("perhaps") else ""
-        said = (
-            f"These runs speak {side} {asked}{doubt}: {left} are predicted {way} under it by {by}"
-        )
-    return f"{said}{_further(beyond, reads)}."
-
-
-def _further(beyond: pd.DataFrame, reads: str) -> str:
-    """What the larger runs add."""
-    if not len(beyond):
-        return ""
-    row = beyond.loc[beyond["difference"].abs().idxmax()]
-    amount = float(row["difference"])
-    if abs(amount) < DISTINGUISHED:
-        return "" if reads == "not distinguished" else "; larger runs held out do not tell"
-    way = "worse" if amount < 0 else "better"
-    return f"; the {row['cut']} held out are predicted {way} under it by {abs(amount):.2g} nats"
-
-
-def _remarks(restricted: Mapping[str, Restricted]) -> list[Note]:
-    found = []
-    for name, one in restricted.items():
-        if one.prior.min() > one.value or one.prior.max() < one.value:
-            side = "above" if one.prior.min() > one.value else "below"
-            found.append(
-                Note(
-                    "prior_excludes",
-                    "info",
-                    f"the prior keeps {name} {side} {one.value:g}, so its posterior cannot reach "
-                    "what the constraint says: predictions alone decide",
-                    "Look at the size of its effect, or give it a prior that reaches there",
-                )
-            )
-        if one.informed_by != "prior only" and one.width > _HARDLY:
-            found.append(
-                Note(
-                    "hardly_narrowed",
-                    "warning",
-                    f"the runs hardly narrow {name}: its interval is {one.width:.0%} as wide as "
-                    "the prior's",
-                    "Run what it would change most, or ask the question of a larger table",
-                )
-            )
-    return found

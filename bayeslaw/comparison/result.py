@@ -50,8 +50,11 @@ class Comparison:
     extrapolation : pandas.DataFrame
         A row for each ``law`` and ``cut``: how many runs it was ``trained_on`` and ``held_out``;
         the ``largest`` training value, and the median and largest factor by which the runs held
-        out lie ``beyond`` it (``furthest``); mean ``elpd`` and ``crps``, ``rmse`` of log loss and
-        ``coverage`` of the predictive interval; whether the fit is ``trusted``. Empty without cuts.
+        out lie ``beyond`` it (``furthest``); mean ``elpd`` and ``crps`` with standard errors over
+        the runs held out (``elpd_se``, ``crps_se``), ``rmse`` of log loss and ``coverage`` of the
+        predictive interval; whether the fit is ``trusted``. Empty without cuts. Runs held out
+        together err together, since one fit predicts them all, so that these standard errors are
+        too small: they say how much the runs differ, not how another table would come out.
     held_out : dict of str to list of ndarray
         For each law and cut the log predictive density of the runs held out.
     leave : {"run", "group"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.comparison import Nested
-from bayeslaw.comparison.nested import Restricted
+from bayeslaw.comparison.constrained import Restricted
 from bayeslaw.comparison.result import DISTINGUISHED
 from bayeslaw.intervals import interval
 from bayeslaw.plots import style
@@ -92,8 +92,21 @@ def _differences(panel: Axes, answer: Nested) -> None:
     # Of one group there is no standard error.
     error = answer.error if np.isfinite(answer.error) else 0.0
     panel.errorbar(values[0], 0, xerr=error, color=style.POSTERIOR, marker="o", ms=5, capsize=2)
-    panel.plot(values[1:], range(1, len(values)), "o", color=style.POSTERIOR, mfc="none", ms=5)
-    ends = np.array([values[0] - error, values[0] + error, *values[1:]])
+    further = answer.extrapolation["error"].fillna(0.0).to_numpy(dtype=float)
+    panel.errorbar(
+        values[1:],
+        range(1, len(values)),
+        xerr=further,
+        fmt="o",
+        color=style.POSTERIOR,
+        mfc="none",
+        ms=5,
+        capsize=2,
+    )
+    beyond = answer.extrapolation["difference"].to_numpy(dtype=float)
+    ends = np.concatenate(
+        [[values[0] - error, values[0] + error], beyond - further, beyond + further]
+    )
     reach = 1.2 * max(np.abs(ends[np.isfinite(ends)]).max(), 2 * DISTINGUISHED)
     panel.set_xlim(-reach, reach)
     panel.set_yticks(range(len(names)), names)

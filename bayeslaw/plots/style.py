@@ -34,27 +34,29 @@ _START = 197
 _PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
-def count(value: float) -> str:
+def count(value: float, digits: int = 3) -> str:
     """A count as people write it: 30B, 133M; large FLOPs as 1e22.
 
     Parameters
     ----------
     value : float
         The number.
+    digits : int
+        Significant ones.
 
     Returns
     -------
     str
         Short form.
     """
-    value = float(f"{value:.3g}")
+    value = float(f"{value:.{digits}g}")
     for size, prefix in _PREFIXES:
         if size <= abs(value) < 1e15:
-            return f"{value / size:.3g}{prefix}"
+            return f"{value / size:.{digits}g}{prefix}"
     if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
-        mantissa, exponent = f"{value:.2e}".split("e")
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
-    return f"{value:.3g}"
+    return f"{value:.{digits}g}"
 
 
 def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -158,7 +160,19 @@ def count_axis(ax: Axes, values: np.ndarray, *, which: str = "x") -> None:
     which : {"x", "y"}
         Which axis.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import Formatter, LogLocator, NullFormatter
+
+    class Counts(Formatter):
+        def __call__(self, value: float, pos: int | None = None) -> str:
+            return count(value)
+
+        def format_ticks(self, values: Any) -> list[str]:
+            # Values that hardly differ need more digits to be told apart.
+            for digits in range(3, 8):
+                labels = [count(value, digits) for value in values]
+                if len(set(labels)) == len(labels):
+                    break
+            return labels
 
     axis = ax.xaxis if which == "x" else ax.yaxis
     low, high = np.min(values), np.max(values)
@@ -167,4 +181,4 @@ def count_axis(ax: Axes, values: np.ndarray, *, which: str = "x") -> None:
         subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
         axis.set_major_locator(LogLocator(subs=subs))
         axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+    axis.set_major_formatter(Counts())
