@@ -669,6 +669,9 @@ def test_the_command_says_the_same(
     assert json.loads(result.stdout)["laws"][0]["law"] == answer.best
     assert asked["laws"] == ["chinchilla", "zhao2025"]
     assert (asked["rows"], asked["skip_unfit"], asked["cuts"]) == (60, True, ())
+    options = ["--cuts", "0.1, 0.3", "--leave", "run", "--warmup", "200"]
+    assert CliRunner().invoke(app, [*command, *options]).exit_code == 0
+    assert (asked["cuts"], asked["leave"], asked["warmup"]) == ((0.1, 0.3), "run", 200)
     more = [f"--out={out}", f"--picture={picture}"]
     shown = CliRunner().invoke(app, [*command, *more])
     assert shown.exit_code == 0, shown.output

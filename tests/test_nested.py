@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -10,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
+from typer.testing import CliRunner
 
 import bayeslaw as bl
+from bayeslaw.cli.app import app
 from bayeslaw.errors import RequestError
 
 mpl.use("Agg")
@@ -125,6 +128,66 @@ def test_what_never_varied_cannot_be_said() -> None:
     )
 
 
+# --- questions that the field disputes, each a constraint on one law ----------------------------
+
+
+def design(law: bl.Law, rows: int = 80) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    N_a = np.exp(rng.uniform(np.log(5e7), np.log(2e9), rows))
+    D = np.exp(rng.uniform(np.log(5e9), np.log(1e11), rows))
+    N, E = N_a * np.exp(rng.uniform(0.5, 3, rows)), rng.choice([2.0, 8.0, 32.0, 128.0], rows)
+    S = rng.uniform(0, 0.7, rows)
+    every = {"N": N, "N_a": N_a, "D": D, "C": 6 * N_a * D, "E": E, "S": S}
+    return {name: every[name] for name in law.variables}
+
+
+@pytest.mark.parametrize(("fall", "reads"), [(0.05, "worse"), (0.0, "not distinguished")])
+def test_does_the_best_share_of_shared_experts_fall_with_compute(fall: float, reads: str) -> None:
+    law = bl.Law.from_formula(
+        "E + A*N_a**-alpha + B*D**-beta + m*(S - s + p*ln(C/1e20))**2",
+        variables=["N_a", "D", "S", "C"],
+        priors={
+            "m": {"family": "lognormal", "median": 0.1, "factor": 3},
+            "s": {"family": "lognormal", "median": 0.2, "factor": 2},
+            "p": {"family": "normal", "mean": 0, "sd": 0.1},
+        },
+    )
+    raw = {"E": 1.7, "A": 60, "alpha": 0.25, "B": 400, "beta": 0.28, "m": 0.3, "s": 0.3, "p": fall}
+    runs = bl.simulate(law, design=design(law), noise=0.003, coefficients=raw, seed=2)
+    asked = bl.nested(runs, law, "p = 0", cuts=(), **SHORT)
+    assert asked.reading == reads
+    p = asked.restricted["p"]
+    # Three standard deviations: an interval of 89% is about as wide.
+    assert abs(p.median - fall) < p.high - p.low
+    assert (p.above > 0.99) == (fall > 0)
+
+
+@pytest.mark.parametrize(("gamma", "reads"), [(0.45, "worse"), (0.2, "not distinguished")])
+def test_do_total_and_active_parameters_share_an_exponent(gamma: float, reads: str) -> None:
+    law = bl.Law.from_formula(
+        "E + A*N**-alpha + H*N_a**-gamma + B*D**-beta", variables=["N", "N_a", "D"]
+    )
+    raw = {"E": 1.7, "A": 30, "alpha": 0.2, "B": 400, "beta": 0.28, "gamma": gamma}
+    raw["H"] = 0.3 * 3e8**gamma
+    runs = bl.simulate(law, design=design(law), noise=0.001, coefficients=raw, seed=2)
+    asked = bl.nested(runs, law, "gamma = alpha", cuts=(), force=True, **SHORT)
+    assert asked.reading == reads
+    apart = asked.restricted["gamma - alpha"]
+    assert abs(apart.median - (gamma - 0.2)) < apart.high - apart.low
+
+
+@pytest.mark.parametrize(("c", "above"), [(0.009, 1.0), (-0.009, 0.0)])
+def test_does_the_gain_from_experts_vanish_with_scale(c: float, above: float) -> None:
+    # In this law log10 L changes with experts by (b + c*log10(N_a))*log10(E): b is below zero, so
+    # that the gain shrinks with size where c is above zero, and grows where it is below.
+    law = bl.law("clark2022")
+    raw = {**law.published(), "c": c, "b": -0.108 + 8.5 * (0.009 - c)}
+    runs = bl.simulate(law, design=design(law), noise=0.005, coefficients=raw, seed=2)
+    asked = bl.nested(runs, law, "c = 0", cuts=(), **SHORT)
+    assert asked.reading == "worse"
+    assert asked.restricted["c"].above == pytest.approx(above, abs=0.01)
+
+
 def test_as_plain_data(weak: bl.Nested) -> None:
     data = json.loads(json.dumps(weak.to_dict()))
     assert data["answer"] == weak.answer
@@ -182,3 +245,28 @@ def test_the_picture_of_several_has_a_panel_each(shares: bl.Nested) -> None:
     assert left < shares.difference - shares.error
     assert right > 4
     assert len(bottom.get_yticks()) == 1
+
+
+def test_the_command_says_the_same(
+    weak: bl.Nested, runs: bl.Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def nested(table: bl.Runs, law: str, constraint: str, **options: Any) -> bl.Nested:
+        asked.update(options, law=law, constraint=constraint, rows=len(table))
+        return weak
+
+    monkeypatch.setattr(bl, "nested", nested)
+    source, picture = tmp_path / "runs.csv", tmp_path / "k.png"
+    runs.write(source)
+    command = ["nested", str(source), "--law", "zhao2025", "k = 0", "--cuts", "0.2"]
+    result = CliRunner().invoke(app, [*command, "--json", "--picture", str(picture)])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["answer"] == weak.answer
+    assert (asked["law"], asked["constraint"], asked["cuts"]) == ("zhao2025", "k = 0", (0.2,))
+    assert picture.stat().st_size > 5000
+    shown = CliRunner().invoke(app, [*command, "alpha = beta"])
+    assert shown.exit_code == 0, shown.output
+    assert asked["constraint"] == ["k = 0", "alpha = beta"]
+    assert weak.answer in shown.stdout
+    assert "top 20% held out" in shown.stdout
