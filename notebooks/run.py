@@ -1,7 +1,9 @@
 """Execute the notebooks: all of it, outputs kept, or in a quick mode that keeps nothing.
 
 Quick mode sets BAYESLAW_QUICK=1, with which the notebooks take fewer draws, and leaves the files as
-they are. A cell that fails ends the run with its traceback and status 1.
+they are. Real runs are read from the folder that BAYESLAW_DATA names, unless it is set the folder
+../shared/data beside the checkout if there is one. A cell that fails ends the run with its
+traceback and status 1.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 FOLDER = Path(__file__).resolve().parent
+#: Tables of real runs, no part of the repository; notebooks do without them where they are not.
+REAL_RUNS = FOLDER.parent.parent / "shared" / "data"
 
 
 def main() -> int:
@@ -36,6 +40,8 @@ def main() -> int:
     os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
     if asked.quick:
         os.environ["BAYESLAW_QUICK"] = "1"
+    if REAL_RUNS.is_dir():
+        os.environ.setdefault("BAYESLAW_DATA", str(REAL_RUNS))
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         start = time.perf_counter()
