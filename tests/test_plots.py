@@ -568,3 +568,15 @@ def test_a_target_is_drawn_with_its_share(posterior: bl.Posterior) -> None:
     assert panel.lines[1].get_xdata()[0] == 2.3
     (filled,) = panel.collections
     assert filled.get_paths()[0].vertices[:, 0].max() <= 2.3 + 1e-9
+
+
+def test_labels_of_values_that_hardly_differ_do_not_repeat() -> None:
+    figure, panel = plt.subplots()
+    values = np.array([2.0001, 2.0004, 2.0009])
+    panel.plot(values, values)
+    style.count_axis(panel, values)
+    figure.canvas.draw()
+    labels = [text.get_text() for text in panel.get_xticklabels()]
+    assert len(labels) > 2
+    assert len(set(labels)) == len(labels)
+    plt.close(figure)
