@@ -3,18 +3,21 @@
 from bayeslaw.comparison.check import Check, check
 from bayeslaw.comparison.compare import compare
 from bayeslaw.comparison.evidence import Evidence, SavageDickey, evidence, savage_dickey
+from bayeslaw.comparison.nested import Nested, nested
+from bayeslaw.comparison.predictive import PredictiveCheck, predictive_check
 from bayeslaw.comparison.result import Comparison
 
 __all__ = [
     "Check",
     "Comparison",
     "Evidence",
+    "Nested",
+    "PredictiveCheck",
     "SavageDickey",
     "check",
     "compare",
     "evidence",
+    "nested",
+    "predictive_check",
     "savage_dickey",
 ]
-from bayeslaw.comparison.nested import Nested, nested
-
-__all__ = ["Check", "Comparison", "Nested", "check", "compare", "nested"]

@@ -7,6 +7,7 @@ from bayeslaw.plots.decision import decision
 from bayeslaw.plots.frontier import frontier
 from bayeslaw.plots.nested import nested
 from bayeslaw.plots.optimum import optimum
+from bayeslaw.plots.predictive import predictive
 from bayeslaw.plots.regret import regret
 from bayeslaw.plots.residuals import residuals
 from bayeslaw.plots.target import target
@@ -19,6 +20,7 @@ __all__ = [
     "frontier",
     "nested",
     "optimum",
+    "predictive",
     "regret",
     "residuals",
     "target",

@@ -56,7 +56,8 @@ def count(value: float, digits: int = 3) -> str:
     if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
-    return f"{value:.{digits}g}"
+    # So few digits of thousands would be written with an exponent.
+    return f"{value:.0f}" if abs(value) >= 10.0**digits else f"{value:.{digits}g}"
 
 
 def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
