@@ -47,6 +47,7 @@ from bayeslaw.optimum import (
     optimum,
 )
 from bayeslaw.posterior import Posterior
+from bayeslaw.report import Report, report
 from bayeslaw.runs import Reference, Runs, read_runs
 from bayeslaw.simulate import design, simulate
 
@@ -68,6 +69,7 @@ __all__ = [
     "Posterior",
     "PredictiveCheck",
     "Reference",
+    "Report",
     "Rules",
     "Runs",
     "SavageDickey",
@@ -95,6 +97,7 @@ __all__ = [
     "plots",
     "predictive_check",
     "read_runs",
+    "report",
     "savage_dickey",
     "simulate",
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import comparing, decisions, show
+from bayeslaw.cli import comparing, decisions, reports, show
 from bayeslaw.cli.given import (
     Column,
     Drop,
@@ -227,6 +227,7 @@ def _summary(
 
 decisions.add(app)
 comparing.add(app)
+reports.add(app)
 
 
 @app.command(epilog="Example: bayeslaw predict fit.nc new.csv --level observation --out bands.csv")

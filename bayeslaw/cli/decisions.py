@@ -195,38 +195,10 @@ def print_optimum(answer: bl.Optimum) -> None:
     heads = ["best", "median", "low", "high", "published", "prior's interval", "draws"]
     where = _where(answer.at, answer.budget)
     show.table(f"At {where}, {100 * answer.probability:g}% intervals", heads, rows)
-    show.lines(near_lines(answer))
+    show.lines(answer.near_lines())
     bound = [f"{name} in {100 * share:.3g}%" for name, share in answer.binding.items() if share]
     if bound:
         show.lines([f"Caps that are reached: {', '.join(bound)} of draws."])
-
-
-def near_lines(answer: bl.Optimum) -> list[str]:
-    """What costs next to nothing, in words.
-
-    Parameters
-    ----------
-    answer : Optimum
-        The answer.
-
-    Returns
-    -------
-    list of str
-        A line for each variable.
-    """
-    found = []
-    for name, near in answer.near.items():
-        if np.isfinite(near.low):
-            found.append(
-                f"Anything from {name} = {near.low:.3g} to {near.high:.3g} costs less than "
-                f"{near.within:g} with probability {near.probability:g}."
-            )
-        else:
-            found.append(
-                f"No {name} is within {near.within:g} of the best with probability "
-                f"{near.probability:g}: at most {near.p_within.max():.2g}."
-            )
-    return found
 
 
 def _where(at: dict[str, float], budget: bl.Budget) -> str:

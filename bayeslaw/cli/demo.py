@@ -9,7 +9,6 @@ from typing import Any
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.decisions import near_lines
 from bayeslaw.errors import RequestError
 
 #: Where the paper states its own efficiency-aware shares, so that readers know these sizes.
@@ -70,7 +69,7 @@ def run(out: Path, seed: int, json: bool) -> None:
             rows.append([where, name, one.median, one.low, one.high, one.published, one.status])
     heads = ["N", "best", "median", "low", "high", "published", "status"]
     show.table("Optimal structure, 89% credible intervals", heads, rows)
-    show.lines([f"At {SIZES[-1] / 1e9:g}B:", *near_lines(answers[-1])])
+    show.lines([f"At {SIZES[-1] / 1e9:g}B:", *answers[-1].near_lines()])
     show.notes({note: None for answer in answers for note in answer.notes})
     for name in files:
         say(str(out / name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +158,33 @@ class Optimum:
     def draws(self) -> dict[str, np.ndarray]:
         """The optimum of every draw, by expression."""
         return {name: quantity.draws for name, quantity in self.quantities.items()}
+
+    def near_lines(self, write: Callable[[float], str] = "{:.3g}".format) -> list[str]:
+        """What costs next to nothing, in words.
+
+        Parameters
+        ----------
+        write : callable
+            Writes a number.
+
+        Returns
+        -------
+        list of str
+            A sentence for each variable.
+        """
+        found = []
+        for name, near in self.near.items():
+            if np.isfinite(near.low):
+                found.append(
+                    f"Anything from {name} = {write(near.low)} to {write(near.high)} costs less "
+                    f"than {near.within:g} with probability {near.probability:g}."
+                )
+            else:
+                found.append(
+                    f"No {name} is within {near.within:g} of the best with probability "
+                    f"{near.probability:g}: at most {near.p_within.max():.2g}."
+                )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data, draws left out.

@@ -1,0 +1,180 @@
+"""HTML from data: whatever is not markup already is escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from bayeslaw.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_VOID = {"img", "meta", "br"}
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *content: Any, **attributes: str) -> Markup:
+    """One element.
+
+    Parameters
+    ----------
+    name : str
+        Such as "p".
+    *content : object
+        Elements and text; text is escaped.
+    **attributes : str
+        Escaped too; a trailing underscore is left out of a name (``class_``), others are hyphens.
+
+    Returns
+    -------
+    Markup
+        The element.
+    """
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for key, value in attributes.items()
+    )
+    if name in _VOID:
+        return Markup(f"<{name}{given}>")
+    return Markup(f"<{name}{given}>{joined(content)}</{name}>")
+
+
+def joined(content: Iterable[Any]) -> Markup:
+    """Elements and text one after the other.
+
+    Parameters
+    ----------
+    content : iterable of object
+        Text that is no Markup is escaped.
+
+    Returns
+    -------
+    Markup
+        All of it.
+    """
+    return Markup("".join(one if isinstance(one, Markup) else escape(str(one)) for one in content))
+
+
+def number(value: Any) -> str:
+    """A number in a few digits, counts as 30B; anything else as it is.
+
+    Parameters
+    ----------
+    value : object
+        What to write.
+
+    Returns
+    -------
+    str
+        Short text; a dash where there is no number.
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    small = value != 0 and abs(value) < 1e-3
+    if abs(value) >= 1e5 or small:
+        said = style.count(value)
+    else:
+        said = f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return said.replace("-", "−", 1) if said.startswith("-") else said
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
+    """A table whose first column names the rows; it scrolls by itself where a page is narrow.
+
+    Parameters
+    ----------
+    caption : str
+        What it shows.
+    heads : sequence of str
+        Names of the columns.
+    rows : iterable of sequence
+        Numbers, text or elements.
+
+    Returns
+    -------
+    Markup
+        The table in a region that the keyboard reaches.
+    """
+    head = tag("tr", *(tag("th", one, scope="col") for one in heads))
+    body = []
+    for first, *others in rows:
+        cells = []
+        for one in others:
+            numeric = isinstance(one, int | float) or one is None
+            shown = one if isinstance(one, Markup) else number(one)
+            cells.append(tag("td", shown, **({"class_": "n"} if numeric else {})))
+        body.append(tag("tr", tag("th", first, scope="row"), *cells))
+    whole = tag(
+        "table", tag("caption", caption), tag("thead", head), tag("tbody", *body), class_="wide"
+    )
+    return tag("div", whole, class_="scroll", role="region", tabindex="0", aria_label=caption)
+
+
+def items(texts: Iterable[Any]) -> Markup:
+    """A list.
+
+    Parameters
+    ----------
+    texts : iterable of object
+        Text or elements.
+
+    Returns
+    -------
+    Markup
+        Nothing for an empty one.
+    """
+    found = [tag("li", one) for one in texts]
+    return tag("ul", *found) if found else Markup("")
+
+
+def picture(figure: Figure, caption: str, alternative: str) -> Markup:
+    """A figure as an SVG inside the page, with what it shows in words.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure, which is closed.
+    caption : str
+        What it is.
+    alternative : str
+        What it shows, for readers who do not see it.
+
+    Returns
+    -------
+    Markup
+        The same bytes for the same figure.
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    held = io.BytesIO()
+    # In an image of its own, since the names inside one SVG would clash with another's.
+    with mpl.rc_context({"svg.hashsalt": "bayeslaw", "svg.fonttype": "path"}):
+        figure.savefig(held, format="svg", metadata={"Date": None}, facecolor="white")
+    plt.close(figure)
+    data = base64.b64encode(held.getvalue()).decode()
+    width, height = (round(96 * float(side)) for side in figure.get_size_inches())
+    image = tag(
+        "img",
+        src=f"data:image/svg+xml;base64,{data}",
+        alt=alternative,
+        width=str(width),
+        height=str(height),
+    )
+    return tag("figure", image, tag("figcaption", caption))
