@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _VOID = {"img", "meta", "br"}
+# Pictures wider than this, in pixels, have panels side by side.
+_PANELS = 560
 
 
 class Markup(str):
@@ -177,4 +179,9 @@ def picture(figure: Figure, caption: str, alternative: str) -> Markup:
         width=str(width),
         height=str(height),
     )
+    if width > _PANELS:
+        # Shrunk to a phone's width, several panels could not be read.
+        image = tag(
+            "div", image, class_="scroll panels", role="region", tabindex="0", aria_label=caption
+        )
     return tag("figure", image, tag("figcaption", caption))

@@ -88,7 +88,8 @@ def _short(facts: Report) -> Iterator[Markup]:
     said: list[Any] = []
     best, choice = facts.optimum, facts.decision
     if best is None:
-        said.append(f"There is no optimum to report. {facts.without['optimum']}.")
+        why, _, _ = facts.without["optimum"].partition(". ")
+        said.append(f"There is no optimum to report: {why}.")
     else:
         for name, one in best.quantities.items():
             inside = words.between(one.median, one.low, one.high)

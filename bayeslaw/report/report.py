@@ -90,7 +90,7 @@ def report(
         # A question that cannot be answered is the caller's to mend; none was asked here.
         if fixed or kept.given:
             raise
-        without["optimum"] = str(error)
+        without["optimum"] = f"{error.problem}. {error.remedy}"
     choice = _choice(posterior, best, fixed, kept, candidates, interval_probability, without)
     found = Report(
         path=path,

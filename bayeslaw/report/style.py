@@ -14,16 +14,17 @@ pre { background: #f4f4f4; padding: .7rem .8rem; white-space: pre-wrap; overflow
 code { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 .scroll:focus-visible { outline: 2px solid #0062a3; outline-offset: 2px; }
-table { border-collapse: collapse; font-size: .88rem; }
+table { border-collapse: collapse; font-size: .88rem; width: max-content; }
 caption { text-align: left; font-weight: 600; padding-bottom: .35rem; }
 th, td { text-align: left; vertical-align: top; padding: .22rem .9rem .22rem 0; }
 thead th { border-bottom: 1px solid #767676; font-weight: 600; }
 tbody th { font-weight: 600; white-space: nowrap; }
-td { min-width: 3.2rem; }
+td { min-width: 3.2rem; max-width: 22rem; }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 tbody tr:nth-child(even) { background: #f6f6f6; }
 figure { margin: 1.1rem 0; }
 img { display: block; max-width: 100%; height: auto; }
+.panels img { min-width: 40rem; }
 figcaption { font-size: .88rem; color: #4a4a4a; max-width: 46rem; margin-top: .3rem; }
 math { font-size: 1.1rem; text-align: left; }
 .error, .warning, .info { border-left: .35rem solid; padding: .1rem 0 .1rem .8rem;
@@ -41,9 +42,10 @@ math { font-size: 1.1rem; text-align: left; }
   figure, tr, pre, .error, .warning, .info { break-inside: avoid; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; }
-  table { font-size: 7.6pt; }
+  .panels img { min-width: 0; }
+  table { font-size: 7.6pt; width: auto; break-inside: avoid; }
   th, td { padding-right: .5rem; }
-  td { min-width: 0; }
+  td { min-width: 0; max-width: none; }
   pre { border: 1px solid #bbb; }
 }
 """
