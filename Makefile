@@ -24,7 +24,7 @@ MADE := .venv/.python-$(basename $(VERSION))
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 
-.PHONY: help demo test lint format types notebooks packaging setup pins clean
+.PHONY: help demo test lint format types notebooks browser packaging setup pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ types: $(DEV) ## check type annotations
 
 notebooks: $(DEV) ## execute the notebooks, with short runs
 	@.venv/bin/python notebooks/run.py --quick
+
+browser: $(DEV) ## check reports in Chromium, which has to be installed; screenshots in build/browser
+	@.venv/bin/python tests/browser.py --out build/browser
 
 packaging: $(DEV) ## check that the law cards are found from wheel, editable install and checkout
 	@.ci/packaging
