@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw import vocabulary
-from bayeslaw.diagnostics import NEARBY, beyond
 from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.intervals import interval
 from bayeslaw.plots import style
+from bayeslaw.plots.slices import legal, where
 from bayeslaw.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def band(
     *,
     at: Mapping[str, float] | None = None,
     span: tuple[float, float] | None = None,
+    relative: bool = False,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw the law's value with 50% and 89% credible bands.
@@ -44,6 +45,9 @@ def band(
         The other variables; those not named stand at the reference run, as the picture says.
     span : tuple of float, optional
         Ends of the axis; the runs' own range and a factor of 3 on both sides unless given.
+    relative : bool
+        Draw each draw less its own best value along the axis: what is lost by leaving it. Effects
+        of G and S are smaller than the uncertainty of the loss itself, which this leaves out.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
 
@@ -79,14 +83,18 @@ def band(
     grid, logarithmic = _grid(seen, span, name)
     columns = {key: np.full(_POINTS, value) for key, value in fixed.items()}
     columns[name] = _invert(expression, name, grid, fixed)
-    legal = np.array([vocabulary.variable(name).contains(value) for value in columns[name]])
-    for small, large in vocabulary.ORDERED:
-        if small in columns and large in columns:
-            legal &= columns[small] <= columns[large] * (1 + 1e-9)
-    if not legal.any():
+    kept = legal(columns)
+    if not kept.any():
         raise RequestError(f"no legal value of {name} over that span", place="band")
-    grid, columns = grid[legal], {key: values[legal] for key, values in columns.items()}
-    value = posterior.evaluate(columns)
+    grid, columns = grid[kept], {key: values[kept] for key, values in columns.items()}
+
+    def shown(value: np.ndarray) -> np.ndarray:
+        if not relative:
+            return value
+        best = np.min if law.optimum.sense == "min" else np.max
+        return np.abs(value - best(value, axis=-1, keepdims=True))
+
+    value = shown(posterior.evaluate(columns))
     ax = style.axes(ax, figsize=(5.2, 3.6))
     for probability, alpha in ((0.89, 0.25), (0.5, 0.35)):
         ends = interval(value, probability)
@@ -103,7 +111,7 @@ def band(
     if law.coefficients:
         ax.plot(
             grid,
-            law.form.predict(columns, law.published()),
+            shown(law.form.predict(columns, law.published())),
             color=style.PUBLISHED,
             lw=1.3,
             ls="-.",
@@ -138,20 +146,15 @@ def band(
     ax.margins(x=0)
     ax.set_xlabel(style.label(over))
     unit = runs.loss_unit if law.predicts == "loss" else ""
-    ax.set_ylabel(f"{law.predicts} [{unit} per token]" if unit else law.predicts)
-    said = [_place(posterior, key, fixed[key]) for key in law.variables if key in fixed]
-    ax.set_title(f"{law.name} at\n" + ", ".join(said), fontsize=9)
+    what = f"{law.predicts} lost against the best {over}" if relative else law.predicts
+    ax.set_ylabel(f"{what} [{unit} per token]" if unit else what)
+    if relative:
+        ax.set_ylim(bottom=0)
+    ax.set_title(f"{law.name} at\n{where(posterior, fixed)}", fontsize=9)
     ax.legend(fontsize=8, frameon=False)
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def _place(posterior: Posterior, name: str, value: float) -> str:
-    """Where a variable is held, and how far beyond the runs if it is."""
-    times = float(beyond(posterior.runs, {name: np.array([value])})[0][0])
-    far = f" ({times:.2g}x beyond the runs)" if times > NEARBY else ""
-    return f"{name} = {style.count(value)}{far}"
 
 
 def _grid(seen: np.ndarray, span: tuple[float, float] | None, name: str) -> tuple[np.ndarray, bool]:
