@@ -9,6 +9,7 @@
 __version__ = "0.1.0"
 
 from bayeslaw import plots
+from bayeslaw.calibrate import Calibration, calibrate
 from bayeslaw.comparison import (
     Check,
     Comparison,
@@ -54,6 +55,7 @@ from bayeslaw.simulate import design, simulate
 __all__ = [
     "BayesLawError",
     "Budget",
+    "Calibration",
     "Cheapest",
     "Check",
     "Comparison",
@@ -74,6 +76,7 @@ __all__ = [
     "Runs",
     "SavageDickey",
     "__version__",
+    "calibrate",
     "cheapest",
     "check",
     "clear_cache",

@@ -11,6 +11,7 @@ from bayeslaw import vocabulary
 from bayeslaw.diagnostics import NEARBY, Convergence, beyond
 from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
+from bayeslaw.law import Law
 from bayeslaw.notes import Note
 from bayeslaw.optimum.answer import Optimum, Quantity, ends, most, statuses
 from bayeslaw.optimum.asked import Asked
@@ -124,7 +125,7 @@ def push(posterior: Posterior, questions: Sequence[Question]) -> list[list[Pushe
     for question, solution in zip(questions, solve_many(questions, together), strict=True):
         first, own = 0, []
         for size in sizes:
-            own.append(_pushed(question, solution.part(slice(first, first + size))))
+            own.append(carried(question, solution.part(slice(first, first + size))))
             first += size
         found.append(own)
     return found
@@ -156,9 +157,9 @@ def answer(
     raw = posterior.coefficients()
     _refuse_unbounded(posterior, question, ours.where)
     quantities = {}
-    for text in _reported(posterior, question):
+    for text in reported(posterior.law, question):
         expression = parse_expression(text)
-        values = [_filled(expression, one.columns, one.where) for one in pushed]
+        values = [filled(expression, one.columns, one.where) for one in pushed]
         quantities[text] = _quantity(posterior, question, expression, values, ours, probability)
     with np.errstate(all="ignore"):
         value = np.where(ours.converged, law.form.predict(ours.columns, raw), np.nan)
@@ -243,7 +244,21 @@ def _by_rule(
     }
 
 
-def _pushed(question: Question, solution: Solution) -> Pushed:
+def carried(question: Question, solution: Solution) -> Pushed:
+    """Minimisers as answers: what runs away is infinite, what did not converge is not a number.
+
+    Parameters
+    ----------
+    question : Question
+        What was asked.
+    solution : Solution
+        The minimisers.
+
+    Returns
+    -------
+    Pushed
+        The optima.
+    """
     away_low, away_high = _away(question, solution)
     # A draw that runs away has its optimum at infinity, or at zero on a logarithmic axis.
     x = np.where(away_low, -np.inf, np.where(away_high, np.inf, solution.x))
@@ -307,10 +322,23 @@ def _status(question: Question, solution: Solution) -> dict[str, np.ndarray]:
     return where
 
 
-def _reported(posterior: Posterior, question: Question) -> list[str]:
-    """The card's expressions over what was chosen, and whatever they leave out."""
+def reported(law: Law, question: Question) -> list[str]:
+    """The card's expressions over what was chosen, and whatever they leave out.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    question : Question
+        What was asked.
+
+    Returns
+    -------
+    list of str
+        Expressions over canonical variables.
+    """
     chosen = set(question.variables)
-    texts = [t for t in posterior.law.optimum.report if chosen & parse_expression(t).names]
+    texts = [t for t in law.optimum.report if chosen & parse_expression(t).names]
     # A ratio of two says neither.
     named = [parse_expression(text).names & chosen for text in texts]
     said = {name for names in named if len(names) == 1 for name in names}
@@ -321,10 +349,25 @@ def _depends(expression: Expression, where: Mapping[str, np.ndarray]) -> list[np
     return [where[name] for name in expression.names if name in where]
 
 
-def _filled(
+def filled(
     expression: Expression, columns: Mapping[str, np.ndarray], where: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """An expression over the draws; NaN where the search did not converge."""
+    """An expression over the draws.
+
+    Parameters
+    ----------
+    expression : Expression
+        Over canonical variables.
+    columns : mapping of str to ndarray of shape (draws,)
+        Canonical variables at the optima.
+    where : mapping of str to ndarray of str of shape (draws,)
+        Each chosen variable's status.
+
+    Returns
+    -------
+    ndarray of shape (draws,)
+        NaN where the search did not converge.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.array(np.broadcast_to(expression(columns), next(iter(columns.values())).shape))
     stuck = np.any([status == "not_converged" for status in _depends(expression, where)], axis=0)

@@ -1,0 +1,428 @@
+"""``calibrate``: whether the intervals of a design will be right, before compute is spent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayeslaw.calibrate.outcomes import Outcomes, outcomes
+from bayeslaw.calibrate.quantities import Quantities, larger
+from bayeslaw.calibrate.result import Calibration
+from bayeslaw.calibrate.truths import Truths, moved_priors
+from bayeslaw.diagnostics import SMALLEST_ESS, design_notes
+from bayeslaw.errors import RequestError, nearest, real, whole
+from bayeslaw.formula import parse_expression
+from bayeslaw.inference.fit import Settings
+from bayeslaw.inference.many import fit_many
+from bayeslaw.inference.progress import bar
+from bayeslaw.law import Law
+from bayeslaw.law.library import law as load_law
+from bayeslaw.noise import noise as load_noise
+from bayeslaw.optimum.asked import budget_of, numbers_of
+from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.pose import pose
+from bayeslaw.optimum.single import reported
+from bayeslaw.posterior import Posterior
+from bayeslaw.runs import Reference, Runs, read_runs
+from bayeslaw.runs.table import configurations
+from bayeslaw.simulate import DESIGNS, design as draw_design
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Batches that an executor holds at once; a round is kept when all of them are done.
+_AT_ONCE = 8
+# A loss in nats where neither table nor card states a scale.
+_TYPICAL_LOSS = 3.0
+_PLACE = "calibrate"
+
+
+def calibrate(
+    law: str | Law,
+    design: str | Runs | pd.DataFrame | Mapping[str, Any] | Posterior,
+    *,
+    truth: str | Mapping[str, float] | Posterior | None = None,
+    tables: int = 200,
+    rows: int = 446,
+    at: Mapping[str, float] | None = None,
+    budget: Budget | None = None,
+    free: Iterable[str] | None = None,
+    times: float | None = 10.0,
+    quantities: Mapping[str, str] | None = None,
+    method: Literal["nuts", "laplace"] = "nuts",
+    noise: str = "student_t",
+    scatter: float = 0.003,
+    moved: float = 0.0,
+    reference: Reference | None = None,
+    seed: int = 0,
+    chains: int = 2,
+    draws: int = 1000,
+    warmup: int = 400,
+    hand_over: bool = False,
+    folder: str | Path | None = None,
+    executor: Executor | None = None,
+    batch: int = 20,
+    progress: bool | None = None,
+) -> Calibration:
+    """Simulate tables of a design, fit each, and see whether intervals hold the truth.
+
+    Where truths come from the prior, this is simulation-based calibration (Talts et al. 2018,
+    arXiv:1804.06788; Modrák et al. 2023, arXiv:2211.02383, on the log likelihood as a quantity of
+    its own). Where they come from a posterior, it is posterior SBC (Säilynoja et al. 2025,
+    arXiv:2502.03279): each truth is one of its draws, new runs are simulated from it, and the law
+    is fitted to old and new runs together, whose posterior that draw belongs to. Both are exact: a
+    rank that is not uniform is an error of the computation. At one given set of coefficients
+    nothing has to be exact, and coverage, width and bias say how intervals fare there.
+
+    Parameters
+    ----------
+    law : str or Law
+        A law, its name, or the path of a card.
+    design : str, Runs, DataFrame, mapping or Posterior
+        ``independent`` or ``one_at_a_time``, drawn anew for each table; configurations without
+        losses, the same for every table; or a posterior: its runs' configurations and its draws.
+    truth : str, mapping or Posterior, optional
+        ``"prior"``; ``"published"``, the name of a published set, or raw coefficients; a posterior
+        of this law. The design's posterior where that is one, else the prior.
+    tables : int
+        How many tables are simulated; more can be added later in the same folder.
+    rows : int
+        Runs of a named design.
+    at, budget, free
+        Which optimum is wanted, as in ``optimum``; none unless one of them is given.
+    times : float, optional
+        The loss of a run with so many times the largest compute is looked at too; None for none.
+    quantities : mapping of str to str, optional
+        Further expressions by name, over the card's parameters, helper lines, and letters at the
+        reference run: such as an optimum in closed form, without its bounds.
+    method, noise, chains, draws, warmup, hand_over
+        As for ``fit``; ``mode`` has no intervals.
+    scatter : float
+        Standard deviation of log loss where coefficients are given; else the truth has its own.
+    moved : float
+        Move every prior median of the law up by so many of the prior's own factors (or standard
+        deviations), for truths and fits alike.
+    reference : Reference, optional
+        Where priors are stated. That of the posterior, or the design's typical run, with the loss
+        that the first published set puts there. It is part of the model: no simulation changes it.
+    seed : int
+        Table ``i`` is the same however many there are.
+    folder : str or Path, optional
+        Where finished rounds are kept, to be resumed: ``batch`` tables each, eight times as many
+        with an executor.
+    executor : concurrent.futures.Executor, optional
+        Takes the fits, as in ``fit_many``.
+    batch : int
+        Tables in a batch.
+    progress : bool, optional
+        Whether to show a progress bar; by default where the error stream is a terminal.
+
+    Returns
+    -------
+    Calibration
+        Ranks, coverage, width and bias of all coefficients and quantities. Fits that cannot be
+        trusted, and tables of absurd losses, are counted by reason and left out: rules on what was
+        observed, never on the truth.
+
+    Raises
+    ------
+    RequestError
+        If an option does not fit.
+    TableError
+        If the design lacks a variable.
+    PosteriorError
+        If a kept round cannot be read.
+
+    Examples
+    --------
+    >>> runs = bl.read_runs("planned.csv")  # doctest: +SKIP
+    >>> bl.calibrate("zhao2025", runs, at={"N": 30e9}).statement  # doctest: +SKIP
+    """
+    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
+    _check(settings, tables, batch)
+    one = load_law(law)
+    old = design if isinstance(design, Posterior) else None
+    if truth is None:
+        truth = old if old is not None else "prior"
+    if isinstance(truth, Posterior):
+        old = truth
+    if old is not None:
+        _check_posterior(old, one, noise, moved)
+    if moved:
+        one = moved_priors(one, real(moved, "moved", place=_PLACE))
+    drawn = _designs(one, design, rows, seed)
+    first = drawn(0)
+    if reference is None:
+        reference = old.reference if old is not None else _reference(one, first)
+    source, words = _source(one, truth)
+    if not 0 < real(scatter, "scatter", place=_PLACE) < 1:
+        raise RequestError(f"scatter = {scatter}", place=_PLACE, remedy="Between 0 and 1")
+    truths = Truths(one, load_noise(noise), reference, source, scatter)
+    asked = _quantities(one, reference, first, at, budget, free, times, quantities)
+    if moved:
+        words += f", every prior median moved up {moved:g} times"
+    about = {
+        "card": one.card,
+        "reference": reference.to_dict(),
+        "fit": asdict(settings),
+        "truth": words,
+        "at": dict(at or {}),
+        "budget": (budget or Budget()).to_dict(),
+        "free": None if free is None else list(free),
+        "far": asked.far,
+        "quantities": dict(quantities or {}),
+    }
+    keep = _folder(folder)
+    step = batch * (_AT_ONCE if executor is not None else 1)
+    parts = []
+    with bar(progress, tables, f"calibrating {one.name} on {tables} tables") as report:
+        for start in range(0, tables, step):
+            size = min(step, tables - start)
+            simulated = [_simulated(truths, drawn, seed, start + i) for i in range(size)]
+            path = None if keep is None else keep / f"{_key(about, simulated)}.npz"
+            if path is not None and path.exists():
+                parts.append(Outcomes.read(path))
+            else:
+                parts.append(_round(simulated, truths, asked, settings, start, batch, executor))
+                if path is not None:
+                    parts[-1].write(path)
+            report(start + size)
+    table = replace(simulated[0].runs, source=_called(design))
+    return Calibration(
+        law=one.name,
+        runs=len(next(iter(first.values()))),
+        truth=words,
+        ranked=source is None or isinstance(source, Posterior),
+        first=tuple(parts[0].names[: _named(asked)]),
+        outcomes=Outcomes.joined(parts),
+        settings={**{k: v for k, v in about.items() if k != "card"}, "moved": moved},
+        design_notes=design_notes(table, one, reference),
+    )
+
+
+@dataclass(frozen=True)
+class _Simulated:
+    truth: dict[str, float]
+    runs: Runs
+    rng: np.random.Generator
+
+
+def _simulated(
+    truths: Truths, drawn: Callable[[int], dict[str, np.ndarray]], seed: int, i: int
+) -> _Simulated:
+    # Streams of their own: the same truth whatever the design, and the same table in any round.
+    rng, ties = np.random.default_rng([seed, i, 1]), np.random.default_rng([seed, i, 2])
+    truth = truths.draw(rng)
+    return _Simulated(truth, truths.table(truth, drawn(i), rng), ties)
+
+
+def _round(
+    simulated: list[_Simulated],
+    truths: Truths,
+    asked: Quantities,
+    settings: Settings,
+    start: int,
+    batch: int,
+    executor: Executor | None,
+) -> Outcomes:
+    sane = [i for i, one in enumerate(simulated) if truths.sane(one.runs)]
+    options = {k: v for k, v in asdict(settings).items() if k != "seed"}
+    more = {**options, "reference": truths.reference, "progress": False}
+
+    def fitted(which: list[int], **others: Any) -> list[Posterior | str]:
+        if not which:
+            return []
+        tables = [simulated[i].runs for i in which]
+        seed = settings.seed + start + which[0]
+        return [*fit_many(tables, truths.law, seed=seed, **more, **others)]
+
+    try:
+        found = fitted(sane, batch=batch, executor=executor)
+    except RequestError:
+        # One table without a finite start would take the others with it.
+        found = []
+        for i in sane:
+            try:
+                found += fitted([i])
+            except RequestError:
+                found.append("no finite start")
+    posteriors: list[Posterior | str] = ["losses"] * len(simulated)
+    for i, one in zip(sane, found, strict=True):
+        posteriors[i] = one
+    return outcomes([one.truth for one in simulated], posteriors, asked, [s.rng for s in simulated])
+
+
+def _check(settings: Settings, tables: int, batch: int) -> None:
+    whole(tables, "tables", place=_PLACE, least=1)
+    whole(batch, "batch", place=_PLACE, least=1)
+    if settings.method == "mode":
+        raise RequestError(
+            "the mode has no intervals", place=f"{_PLACE}, method", remedy="nuts or laplace"
+        )
+    if settings.chains * settings.draws <= SMALLEST_ESS:
+        raise RequestError(
+            f"{settings.chains} chains of {settings.draws} draws: no fit could be trusted, which "
+            f"takes {SMALLEST_ESS:.0f} effective draws",
+            place=_PLACE,
+            remedy="Give chains=2, draws=1000",
+        )
+
+
+def _check_posterior(old: Posterior, law: Law, noise: str, moved: float) -> None:
+    wrong = ""
+    if old.law.card != law.card:
+        wrong = f"a posterior of {old.law.name}, and the law {law.name}"
+        if old.law.name == law.name:
+            wrong += " with another card"
+    elif old.noise.name != noise:
+        wrong = f"a posterior with noise {old.noise.name}, and noise={noise!r}"
+    elif moved:
+        wrong = "moved, and a posterior under the priors as they are"
+    if wrong:
+        raise RequestError(
+            wrong, place=_PLACE, remedy="Calibrate a posterior under its own law, priors and noise"
+        )
+
+
+def _designs(law: Law, given: Any, rows: int, seed: int) -> Callable[[int], dict[str, np.ndarray]]:
+    """Configurations of the i-th table."""
+    if isinstance(given, str):
+        if given not in DESIGNS:
+            remedy = nearest(given, DESIGNS) + ". Or give a table of configurations"
+            raise RequestError(f"unknown design {given!r}", place=_PLACE, remedy=remedy)
+        whole(rows, "rows", place=_PLACE, least=1)
+        return lambda i: draw_design(law, given, rows, seed=(seed + 7919 * (i + 1)) % 2**32)
+    runs = given.runs if isinstance(given, Posterior) else given
+    if not isinstance(runs, Runs):
+        runs = read_runs(configurations(runs))
+    runs = runs.require(law.variables, purpose=f"the law {law.name!r}")
+    if not len(runs):
+        raise RequestError("a design without runs", place=_PLACE, remedy="Give at least one")
+    columns = runs.columns(law.variables)
+    return lambda i: columns
+
+
+def _reference(law: Law, columns: Mapping[str, np.ndarray]) -> Reference:
+    """Of a design: its typical run, and the loss that is known to be typical there."""
+    import pandas as pd
+
+    filler = np.full(len(next(iter(columns.values()))), _TYPICAL_LOSS)
+    table = pd.DataFrame({**columns, law.predicts: filler})
+    found = Reference.of(
+        Runs(table, "design", (*law.variables, law.predicts)), law.variables, law.predicts
+    )
+    if law.coefficients:
+        value = float(law.form.predict(found.at, law.published()))
+        return replace(found, loss=float(f"{value:.0e}"))
+    if law.predicts != "loss":
+        raise RequestError(
+            f"{law.name} has no published coefficients, and {law.predicts} no usual scale",
+            place=_PLACE,
+            remedy="Give reference=bl.Reference(loss=..., at=...)",
+        )
+    return found
+
+
+def _source(law: Law, truth: Any) -> tuple[Posterior | dict[str, float] | None, str]:
+    if isinstance(truth, Posterior):
+        return truth, f"truths from the posterior of {truth.runs.source}, whose runs are fitted too"
+    if isinstance(truth, Mapping):
+        missing = [name for name in law.parameters if name not in truth]
+        if missing:
+            raise RequestError(
+                f"no value of {', '.join(missing)}",
+                place=f"{_PLACE}, truth",
+                remedy=f"{law.name} has {', '.join(law.parameters)}",
+            )
+        given = {name: real(truth[name], name, place=f"{_PLACE}, truth") for name in law.parameters}
+        return given, "truth as given"
+    if truth == "prior":
+        return None, "truths from the prior"
+    if truth == "published":
+        return law.published(), "truth as published"
+    if not isinstance(truth, str) or truth not in law.coefficients:
+        raise RequestError(
+            f"truth = {truth!r}",
+            place=_PLACE,
+            remedy=nearest(str(truth), ["prior", "published", *law.coefficients])
+            + ". Or give coefficients, or a posterior",
+        )
+    return law.published(truth), f"truth as published ({truth})"
+
+
+def _quantities(
+    law: Law,
+    reference: Reference,
+    columns: Mapping[str, np.ndarray],
+    at: Mapping[str, float] | None,
+    budget: Budget | None,
+    free: Iterable[str] | None,
+    times: float | None,
+    more: Mapping[str, str] | None,
+) -> Quantities:
+    question = None
+    if at is not None or budget is not None or free is not None:
+        question = pose(
+            law,
+            reference,
+            at=numbers_of(at, place=f"{_PLACE}, at"),
+            budget=budget_of(budget, place=_PLACE),
+            free=free,
+        )
+    if times is not None and not real(times, "times", place=_PLACE) > 1:
+        raise RequestError(f"times = {times!r}", place=_PLACE, remedy="Above 1, or None")
+    far = {} if times is None else larger(law, columns, float(times))
+    known = {*law.parameters, *law.letters, *(target for target, _ in law.formula.lines)}
+    extra = {}
+    for name, text in (more or {}).items():
+        extra[name] = parse_expression(text, place=f"{_PLACE}, quantities")
+        for read in sorted(extra[name].names - known):
+            raise RequestError(
+                f"{text!r} reads {read!r}",
+                place=f"{_PLACE}, quantities",
+                remedy=nearest(read, sorted(known)),
+            )
+    return Quantities(law, reference, question, far, times or 0.0, extra)
+
+
+def _named(asked: Quantities) -> int:
+    """How many of the quantities come from what was asked, first of all."""
+    optima = 0 if asked.question is None else len(reported(asked.law, asked.question))
+    return optima + bool(asked.far)
+
+
+def _called(design: Any) -> str:
+    if isinstance(design, Posterior):
+        return str(design.runs.source)
+    return str(getattr(design, "source", "the design"))
+
+
+def _folder(folder: str | Path | None) -> Path | None:
+    if folder is None:
+        return None
+    keep = Path(folder)
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"the folder {keep.name!r} cannot be made ({error.strerror})",
+            place=_PLACE,
+            remedy="Name a folder",
+        ) from None
+    return keep
+
+
+def _key(about: Mapping[str, Any], simulated: list[_Simulated]) -> str:
+    """What a round's outcome depends on; its tables say what they were simulated from."""
+    from bayeslaw import __version__
+
+    tables = [one.runs.fingerprint for one in simulated]
+    text = json.dumps({"version": __version__, "tables": tables, **about}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
