@@ -12,36 +12,37 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bayeslaw.calibrate.given import (
+    PLACE,
+    check_posterior,
+    check_settings,
+    designs,
+    quantities_of,
+    source_of,
+    usual_reference,
+)
 from bayeslaw.calibrate.outcomes import Outcomes, outcomes
-from bayeslaw.calibrate.quantities import Quantities, larger
+from bayeslaw.calibrate.quantities import Quantities
 from bayeslaw.calibrate.result import Calibration
 from bayeslaw.calibrate.truths import Truths, moved_priors
-from bayeslaw.diagnostics import SMALLEST_ESS, design_notes
-from bayeslaw.errors import RequestError, nearest, real, whole
-from bayeslaw.formula import parse_expression
+from bayeslaw.diagnostics import design_notes
+from bayeslaw.errors import RequestError, real
 from bayeslaw.inference.fit import Settings
 from bayeslaw.inference.many import fit_many
 from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import noise as load_noise
-from bayeslaw.optimum.asked import budget_of, numbers_of
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.single import reported
 from bayeslaw.posterior import Posterior
-from bayeslaw.runs import Reference, Runs, read_runs
-from bayeslaw.runs.table import configurations
-from bayeslaw.simulate import DESIGNS, design as draw_design
+from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Batches that an executor holds at once; a round is kept when all of them are done.
 _AT_ONCE = 8
-# A loss in nats where neither table nor card states a scale.
-_TYPICAL_LOSS = 3.0
-_PLACE = "calibrate"
 
 
 def calibrate(
@@ -146,7 +147,7 @@ def calibrate(
     >>> bl.calibrate("zhao2025", runs, at={"N": 30e9}).statement  # doctest: +SKIP
     """
     settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
-    _check(settings, tables, batch)
+    check_settings(settings, tables, batch)
     one = load_law(law)
     old = design if isinstance(design, Posterior) else None
     if truth is None:
@@ -154,18 +155,18 @@ def calibrate(
     if isinstance(truth, Posterior):
         old = truth
     if old is not None:
-        _check_posterior(old, one, noise, moved)
+        check_posterior(old, one, noise, moved)
     if moved:
-        one = moved_priors(one, real(moved, "moved", place=_PLACE))
-    drawn = _designs(one, design, rows, seed)
+        one = moved_priors(one, real(moved, "moved", place=PLACE))
+    drawn = designs(one, design, rows, seed)
     first = drawn(0)
     if reference is None:
-        reference = old.reference if old is not None else _reference(one, first)
-    source, words = _source(one, truth)
-    if not 0 < real(scatter, "scatter", place=_PLACE) < 1:
-        raise RequestError(f"scatter = {scatter}", place=_PLACE, remedy="Between 0 and 1")
+        reference = old.reference if old is not None else usual_reference(one, first)
+    source, words = source_of(one, truth)
+    if not 0 < real(scatter, "scatter", place=PLACE) < 1:
+        raise RequestError(f"scatter = {scatter}", place=PLACE, remedy="Between 0 and 1")
     truths = Truths(one, load_noise(noise), reference, source, scatter)
-    asked = _quantities(one, reference, first, at, budget, free, times, quantities)
+    asked = quantities_of(one, reference, first, at, budget, free, times, quantities)
     if moved:
         words += f", every prior median moved up {moved:g} times"
     about = {
@@ -259,139 +260,6 @@ def _round(
     return outcomes([one.truth for one in simulated], posteriors, asked, [s.rng for s in simulated])
 
 
-def _check(settings: Settings, tables: int, batch: int) -> None:
-    whole(tables, "tables", place=_PLACE, least=1)
-    whole(batch, "batch", place=_PLACE, least=1)
-    if settings.method == "mode":
-        raise RequestError(
-            "the mode has no intervals", place=f"{_PLACE}, method", remedy="nuts or laplace"
-        )
-    if settings.chains * settings.draws <= SMALLEST_ESS:
-        raise RequestError(
-            f"{settings.chains} chains of {settings.draws} draws: no fit could be trusted, which "
-            f"takes {SMALLEST_ESS:.0f} effective draws",
-            place=_PLACE,
-            remedy="Give chains=2, draws=1000",
-        )
-
-
-def _check_posterior(old: Posterior, law: Law, noise: str, moved: float) -> None:
-    wrong = ""
-    if old.law.card != law.card:
-        wrong = f"a posterior of {old.law.name}, and the law {law.name}"
-        if old.law.name == law.name:
-            wrong += " with another card"
-    elif old.noise.name != noise:
-        wrong = f"a posterior with noise {old.noise.name}, and noise={noise!r}"
-    elif moved:
-        wrong = "moved, and a posterior under the priors as they are"
-    if wrong:
-        raise RequestError(
-            wrong, place=_PLACE, remedy="Calibrate a posterior under its own law, priors and noise"
-        )
-
-
-def _designs(law: Law, given: Any, rows: int, seed: int) -> Callable[[int], dict[str, np.ndarray]]:
-    """Configurations of the i-th table."""
-    if isinstance(given, str):
-        if given not in DESIGNS:
-            remedy = nearest(given, DESIGNS) + ". Or give a table of configurations"
-            raise RequestError(f"unknown design {given!r}", place=_PLACE, remedy=remedy)
-        whole(rows, "rows", place=_PLACE, least=1)
-        return lambda i: draw_design(law, given, rows, seed=(seed + 7919 * (i + 1)) % 2**32)
-    runs = given.runs if isinstance(given, Posterior) else given
-    if not isinstance(runs, Runs):
-        runs = read_runs(configurations(runs))
-    runs = runs.require(law.variables, purpose=f"the law {law.name!r}")
-    if not len(runs):
-        raise RequestError("a design without runs", place=_PLACE, remedy="Give at least one")
-    columns = runs.columns(law.variables)
-    return lambda i: columns
-
-
-def _reference(law: Law, columns: Mapping[str, np.ndarray]) -> Reference:
-    """Of a design: its typical run, and the loss that is known to be typical there."""
-    import pandas as pd
-
-    filler = np.full(len(next(iter(columns.values()))), _TYPICAL_LOSS)
-    table = pd.DataFrame({**columns, law.predicts: filler})
-    found = Reference.of(
-        Runs(table, "design", (*law.variables, law.predicts)), law.variables, law.predicts
-    )
-    if law.coefficients:
-        value = float(law.form.predict(found.at, law.published()))
-        return replace(found, loss=float(f"{value:.0e}"))
-    if law.predicts != "loss":
-        raise RequestError(
-            f"{law.name} has no published coefficients, and {law.predicts} no usual scale",
-            place=_PLACE,
-            remedy="Give reference=bl.Reference(loss=..., at=...)",
-        )
-    return found
-
-
-def _source(law: Law, truth: Any) -> tuple[Posterior | dict[str, float] | None, str]:
-    if isinstance(truth, Posterior):
-        return truth, f"truths from the posterior of {truth.runs.source}, whose runs are fitted too"
-    if isinstance(truth, Mapping):
-        missing = [name for name in law.parameters if name not in truth]
-        if missing:
-            raise RequestError(
-                f"no value of {', '.join(missing)}",
-                place=f"{_PLACE}, truth",
-                remedy=f"{law.name} has {', '.join(law.parameters)}",
-            )
-        given = {name: real(truth[name], name, place=f"{_PLACE}, truth") for name in law.parameters}
-        return given, "truth as given"
-    if truth == "prior":
-        return None, "truths from the prior"
-    if truth == "published":
-        return law.published(), "truth as published"
-    if not isinstance(truth, str) or truth not in law.coefficients:
-        raise RequestError(
-            f"truth = {truth!r}",
-            place=_PLACE,
-            remedy=nearest(str(truth), ["prior", "published", *law.coefficients])
-            + ". Or give coefficients, or a posterior",
-        )
-    return law.published(truth), f"truth as published ({truth})"
-
-
-def _quantities(
-    law: Law,
-    reference: Reference,
-    columns: Mapping[str, np.ndarray],
-    at: Mapping[str, float] | None,
-    budget: Budget | None,
-    free: Iterable[str] | None,
-    times: float | None,
-    more: Mapping[str, str] | None,
-) -> Quantities:
-    question = None
-    if at is not None or budget is not None or free is not None:
-        question = pose(
-            law,
-            reference,
-            at=numbers_of(at, place=f"{_PLACE}, at"),
-            budget=budget_of(budget, place=_PLACE),
-            free=free,
-        )
-    if times is not None and not real(times, "times", place=_PLACE) > 1:
-        raise RequestError(f"times = {times!r}", place=_PLACE, remedy="Above 1, or None")
-    far = {} if times is None else larger(law, columns, float(times))
-    known = {*law.parameters, *law.letters, *(target for target, _ in law.formula.lines)}
-    extra = {}
-    for name, text in (more or {}).items():
-        extra[name] = parse_expression(text, place=f"{_PLACE}, quantities")
-        for read in sorted(extra[name].names - known):
-            raise RequestError(
-                f"{text!r} reads {read!r}",
-                place=f"{_PLACE}, quantities",
-                remedy=nearest(read, sorted(known)),
-            )
-    return Quantities(law, reference, question, far, times or 0.0, extra)
-
-
 def _named(asked: Quantities) -> int:
     """How many of the quantities come from what was asked, first of all."""
     optima = 0 if asked.question is None else len(reported(asked.law, asked.question))
@@ -413,7 +281,7 @@ def _folder(folder: str | Path | None) -> Path | None:
     except OSError as error:
         raise RequestError(
             f"the folder {keep.name!r} cannot be made ({error.strerror})",
-            place=_PLACE,
+            place=PLACE,
             remedy="Name a folder",
         ) from None
     return keep

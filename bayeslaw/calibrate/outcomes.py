@@ -249,4 +249,4 @@ def reason(posterior: Posterior) -> str:
         Codes of its error-level notes; empty if it can be trusted.
     """
     codes = (note.code for note in posterior.notes if note.severity == "error")
-    return ", ".join(dict.fromkeys(codes))
+    return " + ".join(dict.fromkeys(codes))

@@ -2,6 +2,7 @@
 
 from bayeslaw.plots.active_share import active_share
 from bayeslaw.plots.band import band
+from bayeslaw.plots.calibration import calibration
 from bayeslaw.plots.coefficients import coefficients
 from bayeslaw.plots.comparison import comparison
 from bayeslaw.plots.contours import contours
@@ -23,6 +24,7 @@ __all__ = [
     "RealModel",
     "active_share",
     "band",
+    "calibration",
     "coefficients",
     "comparison",
     "contours",
