@@ -922,6 +922,87 @@ def test_plain_values() -> None:
     assert json.dumps(plain(given), allow_nan=False)
 
 
+# --- strict -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def doubtful(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A posterior with an error-level note."""
+    note = bl.Note("divergences", "error", "41 divergent transitions: not all of it was seen")
+    path = tmp_path_factory.mktemp("doubtful") / "fit.nc"
+    bl.Posterior.load(folder / "fit.nc").with_notes(note).save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_can_be_strict(name: str) -> None:
+    assert "--strict" in bayeslaw(*name.split(), "--help").out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("summary",),
+        ("optimum", "--train-flops", "1e22"),
+        ("frontier", "--first", "1e21", "--last", "1e22"),
+        ("decide", "--candidates", "runs.csv"),
+        ("predict", "runs.csv"),
+    ],
+)
+@pytest.mark.parametrize("told", [(), ("--json",)])
+def test_an_error_among_the_notes_is_shown_and_strict_ends_with_3(
+    doubtful: Path, folder: Path, arguments: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    name, *rest = [folder / word if word == "runs.csv" else word for word in arguments]
+    lax = bayeslaw(name, doubtful, *rest, *told)
+    strict = bayeslaw(name, doubtful, *rest, *told, "--strict")
+    assert (lax.code, strict.code) == (0, 3), strict.err
+    assert strict.out == lax.out
+    assert "41 divergent transitions" in (strict.out if told else strict.err)
+
+
+def test_strict_without_an_error_is_status_0(folder: Path) -> None:
+    notes = bl.Posterior.load(folder / "fit.nc").notes
+    bad = any(note.severity == "error" for note in notes)
+    assert bayeslaw("laws", "list", "--strict").code == 0
+    assert bayeslaw("summary", folder / "fit.nc", "--strict").code == (3 if bad else 0)
+
+
+# --- calibrate --------------------------------------------------------------------------------
+
+CALIBRATE = ("--method", "laplace", "--draws", 500, "--tables", 2)
+
+
+def test_calibrate_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
+    keep, out, picture = tmp_path / "rounds", tmp_path / "q.csv", tmp_path / "c.png"
+    result = bayeslaw(
+        *("calibrate", folder / "runs.csv", "--law", "chinchilla", *CALIBRATE, "--seed", 4),
+        *("--train-flops", "1e22", "--folder", keep, "--out", out, "--picture", picture, "--json"),
+    )
+    assert result.code == 0, result.err
+    expected = bl.calibrate(
+        "chinchilla",
+        bl.read_runs(folder / "runs.csv"),
+        tables=2,
+        budget=bl.Budget(train_flops=1e22),
+        method="laplace",
+        draws=500,
+        seed=4,
+    )
+    assert result.json["statement"] == expected.statement
+    assert result.json["kept"] == expected.kept.sum()
+    assert len(pd.read_csv(out)) == len(expected.quantities) == len(result.json["quantities"])
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert len(list(keep.iterdir())) == 1
+
+
+def test_calibrate_takes_a_posterior_and_says_it_in_words(folder: Path) -> None:
+    result = bayeslaw("calibrate", folder / "fit.nc", *CALIBRATE)
+    assert result.code == 0, result.err
+    assert "2 tables of 40 runs of chinchilla, truths from the posterior" in result.out
+    refused(bayeslaw("calibrate", "at_random", "--law", "chinchilla"), "unknown design 'at_random'")
+
+
 # --- the demonstration ------------------------------------------------------------------------
 
 

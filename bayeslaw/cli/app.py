@@ -11,6 +11,7 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import comparing, decisions, reports, show
+from bayeslaw.cli.calibrate import calibrate
 from bayeslaw.cli.given import (
     Column,
     Drop,
@@ -28,10 +29,12 @@ from bayeslaw.cli.given import (
     writable,
 )
 from bayeslaw.cli.laws import laws_app
+from bayeslaw.cli.strict import Strict
 from bayeslaw.errors import BayesLawError
 
 app = typer.Typer(
     name="bayeslaw",
+    cls=Strict,
     help="Bayesian scaling laws for Mixture-of-Experts language models.",
     no_args_is_help=True,
     add_completion=False,
@@ -228,6 +231,10 @@ def _summary(
 decisions.add(app)
 comparing.add(app)
 reports.add(app)
+app.command(
+    epilog="Examples: bayeslaw calibrate planned.csv --law zhao2025 --at N=30e9 --tables 200 "
+    "--folder rounds; bayeslaw calibrate fit.nc --at N=30e9"
+)(calibrate)
 
 
 @app.command(epilog="Example: bayeslaw predict fit.nc new.csv --level observation --out bands.csv")
@@ -291,7 +298,7 @@ def main() -> int:
     Returns
     -------
     int
-        2 for bad input, else 0.
+        2 for bad input; with ``--strict`` 3 where a note is an error; else 0.
     """
     try:
         # Typer ends usage errors, help and interrupts by itself.

@@ -6,7 +6,9 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from bayeslaw.notes import Note
@@ -15,6 +17,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _COLOURS = {"info": "dim", "warning": "yellow", "error": "bold red"}
+# Where a command that is being watched writes the severities of what it shows.
+_WATCHED: ContextVar[set[str] | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watched() -> Iterator[set[str]]:
+    """Collect the severities of all notes that are shown, as text or as JSON.
+
+    Yields
+    ------
+    set of str
+        Filled as they are shown.
+    """
+    severities: set[str] = set()
+    token = _WATCHED.set(severities)
+    try:
+        yield severities
+    finally:
+        _WATCHED.reset(token)
+
+
+def _saw(severities: Iterable[str]) -> None:
+    seen = _WATCHED.get()
+    if seen is not None:
+        seen.update(severities)
+
+
+def _severities(answer: Any) -> Iterator[str]:
+    """Severities of the notes anywhere in an answer."""
+    if isinstance(answer, Mapping):
+        for key, part in answer.items():
+            if key == "notes" and isinstance(part, list | tuple):
+                # A table may hold the codes of notes under that name.
+                yield from (note["severity"] for note in part if isinstance(note, Mapping))
+            else:
+                yield from _severities(part)
+    elif isinstance(answer, list | tuple):
+        for part in answer:
+            yield from _severities(part)
 
 
 def plain(value: Any) -> Any:
@@ -49,6 +90,7 @@ def as_json(answer: Mapping[str, Any]) -> None:
     answer : mapping
         What to print.
     """
+    _saw(_severities(answer))
     sys.stdout.write(json.dumps(plain(answer), indent=2) + "\n")
 
 
@@ -189,6 +231,8 @@ def notes(found: Iterable[Note]) -> None:
 
     console = Console(stderr=True, soft_wrap=True)
     order = list(_COLOURS)[::-1]
+    found = list(found)
+    _saw(note.severity for note in found)
     for note in sorted(found, key=lambda note: order.index(note.severity)):
         text = Text(f"{note.severity}: ", style=_COLOURS[note.severity])
         remedy = f". {note.remedy}" if note.remedy else ""
