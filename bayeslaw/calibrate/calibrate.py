@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from bayeslaw.calibrate.given import (
     PLACE,
@@ -24,7 +22,7 @@ from bayeslaw.calibrate.given import (
 from bayeslaw.calibrate.outcomes import Outcomes, outcomes
 from bayeslaw.calibrate.quantities import Quantities
 from bayeslaw.calibrate.result import Calibration
-from bayeslaw.calibrate.truths import Truths, moved_priors
+from bayeslaw.calibrate.truths import Simulated, Truths, moved_priors
 from bayeslaw.diagnostics import design_notes
 from bayeslaw.errors import RequestError, real
 from bayeslaw.inference.fit import Settings
@@ -186,7 +184,7 @@ def calibrate(
     with bar(progress, tables, f"calibrating {one.name} on {tables} tables") as report:
         for start in range(0, tables, step):
             size = min(step, tables - start)
-            simulated = [_simulated(truths, drawn, seed, start + i) for i in range(size)]
+            simulated = [truths.simulated(drawn, seed, start + i) for i in range(size)]
             path = None if keep is None else keep / f"{_key(about, simulated)}.npz"
             if path is not None and path.exists():
                 parts.append(Outcomes.read(path))
@@ -208,24 +206,8 @@ def calibrate(
     )
 
 
-@dataclass(frozen=True)
-class _Simulated:
-    truth: dict[str, float]
-    runs: Runs
-    rng: np.random.Generator
-
-
-def _simulated(
-    truths: Truths, drawn: Callable[[int], dict[str, np.ndarray]], seed: int, i: int
-) -> _Simulated:
-    # Streams of their own: the same truth whatever the design, and the same table in any round.
-    rng, ties = np.random.default_rng([seed, i, 1]), np.random.default_rng([seed, i, 2])
-    truth = truths.draw(rng)
-    return _Simulated(truth, truths.table(truth, drawn(i), rng), ties)
-
-
 def _round(
-    simulated: list[_Simulated],
+    simulated: list[Simulated],
     truths: Truths,
     asked: Quantities,
     settings: Settings,
@@ -287,7 +269,7 @@ def _folder(folder: str | Path | None) -> Path | None:
     return keep
 
 
-def _key(about: Mapping[str, Any], simulated: list[_Simulated]) -> str:
+def _key(about: Mapping[str, Any], simulated: list[Simulated]) -> str:
     """What a round's outcome depends on; its tables say what they were simulated from."""
     from bayeslaw import __version__
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,25 @@ from bayeslaw.runs import Reference, Runs
 # Beyond these shares of the reference loss nobody would fit a table: such a simulation is set aside
 # for its losses. That is a rule on what was observed, so the ranks of all others stay uniform.
 _SANE = (SMALLEST_SHARE, 1 / SMALLEST_SHARE)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A simulated table.
+
+    Attributes
+    ----------
+    truth : dict of str to float
+        What it was simulated from.
+    runs : Runs
+        The table.
+    rng : numpy.random.Generator
+        For draws that are equal to the truth.
+    """
+
+    truth: dict[str, float]
+    runs: Runs
+    rng: np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -110,6 +129,30 @@ class Truths:
         if isinstance(self.source, Posterior):
             table = pd.concat([self.source.runs.table[names], table], ignore_index=True)
         return Runs(table=table, source="simulated", variables=tuple(names))
+
+    def simulated(
+        self, designs: Callable[[int], Mapping[str, np.ndarray]], seed: int, number: int
+    ) -> Simulated:
+        """One simulation: the same however many there are, and in any round.
+
+        Parameters
+        ----------
+        designs : callable
+            From the number of a table to its configurations.
+        seed : int
+            Of all simulations.
+        number : int
+            Which.
+
+        Returns
+        -------
+        Simulated
+            Truth and table.
+        """
+        rng = np.random.default_rng([seed, number, 1])
+        truth = self.draw(rng)
+        runs = self.table(truth, designs(number), rng)
+        return Simulated(truth, runs, np.random.default_rng([seed, number, 2]))
 
     def sane(self, runs: Runs) -> bool:
         """Whether losses are such that the table would be fitted at all.
