@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw import vocabulary
+from bayeslaw.geometry import collinear
 from bayeslaw.identifiability import informed
 from bayeslaw.law import Law
 from bayeslaw.notes import Note
@@ -166,7 +167,7 @@ def design_notes(runs: Runs, law: Law, reference: Reference) -> tuple[Note, ...]
     Returns
     -------
     tuple of Note
-        On constant variables, few runs and embedding conventions.
+        On constant variables, variables that move together, few runs and embedding conventions.
     """
     found = []
     constant = runs.constant(law.variables)
@@ -194,6 +195,7 @@ def design_notes(runs: Runs, law: Law, reference: Reference) -> tuple[Note, ...]
                 "Add runs that vary it, or state in with_priors(...) what is known otherwise",
             )
         )
+    found += collinear(runs, [name for name in law.variables if name not in constant])
     if len(runs) < len(law.parameters):
         found.append(
             Note(

@@ -65,14 +65,14 @@ def informed(law: Law, runs: Runs, reference: Reference) -> Informed:
     dependent: list[set[str]] = []
     for _ in range(_POINTS):
         at = _SPREAD * rng.standard_normal(len(law.parameters))
-        effects = _effects(law, letters, reference, at)
-        if effects is None:
+        slopes = effects(law, letters, reference, at)
+        if slopes is None:
             continue
-        lengths = np.sqrt((effects**2).mean(axis=0))
+        lengths = np.sqrt((slopes**2).mean(axis=0))
         mute = lengths < _NO_EFFECT
         names = np.array(list(law.parameters))
         silent.append(set(names[mute]))
-        columns = effects[:, ~mute] / np.where(mute, 1.0, lengths)[~mute] / np.sqrt(len(effects))
+        columns = slopes[:, ~mute] / np.where(mute, 1.0, lengths)[~mute] / np.sqrt(len(slopes))
         _, values, rows = np.linalg.svd(columns, full_matrices=False)
         shares = (rows[values < _DEPENDENT] ** 2).sum(axis=0)
         dependent.append(set(names[~mute][shares > _SHARE]))
@@ -104,12 +104,26 @@ def _letters(law: Law, runs: Runs) -> dict[str, np.ndarray]:
     return dict(zip(letters, rows, strict=True))
 
 
-def _effects(
+def effects(
     law: Law, letters: dict[str, np.ndarray], reference: Reference, at: np.ndarray
 ) -> np.ndarray | None:
-    """Derivatives of the prediction over its scale, of shape (runs, parameters).
+    """Derivatives of the prediction over its scale, in standard deviations of each prior.
 
-    By five points, in standard deviations of each prior; None where the law is not finite.
+    Parameters
+    ----------
+    law : Law
+        The law.
+    letters : dict of str to ndarray of shape (runs,)
+        Configurations, in the paper's letters.
+    reference : Reference
+        Where the priors are stated.
+    at : ndarray of shape (parameters,)
+        Where: standard deviations of each prior from its centre.
+
+    Returns
+    -------
+    ndarray of shape (runs, parameters) or None
+        By five points; None where the law is not finite.
     """
     # All points at once: four steps along each parameter.
     steps = _STEP * np.array([1.0, -1.0, 2.0, -2.0])

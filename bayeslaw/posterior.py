@@ -13,6 +13,7 @@ import numpy as np
 from bayeslaw import storage
 from bayeslaw.diagnostics import Convergence, beyond
 from bayeslaw.discrepancy import Discrepancy
+from bayeslaw.doubts import end_errors
 from bayeslaw.errors import RequestError, whole
 from bayeslaw.identifiability import Informed, informed
 from bayeslaw.intervals import INTERVAL, Interval, interval
@@ -143,7 +144,8 @@ class Posterior:
         -------
         pandas.DataFrame
             A row a parameter: median, low, high, the same of the prior, the first published set,
-            R-hat, bulk and tail ESS, and ``informed_by``: ``runs``; ``prior only`` where the
+            R-hat, bulk and tail ESS, the Monte-Carlo errors ``mcse_low`` and ``mcse_high`` of the
+            interval's ends, and ``informed_by``: ``runs``; ``prior only`` where the
             table's configurations say nothing; ``combination`` where they inform the parameter
             only together with others.
         """
@@ -165,11 +167,18 @@ class Posterior:
                 "rhat": self.convergence.rhat[name],
                 "ess_bulk": self.convergence.ess_bulk[name],
                 "ess_tail": self.convergence.ess_tail[name],
+                **self._end_errors(name, interval_probability),
                 "informed_by": self.informed_by(name),
             }
         table = pd.DataFrame.from_dict(rows, orient="index")
         table.index.name = "parameter"
         return table
+
+    def _end_errors(self, name: str, probability: float) -> dict[str, float]:
+        """Monte-Carlo errors of the ends of a parameter's interval."""
+        ess = self.convergence.ess_tail[name]
+        low, high = end_errors(self.draws[name].ravel(), ess, probability)
+        return {"mcse_low": low, "mcse_high": high}
 
     def informed_by(self, name: str) -> str:
         """What informs a parameter.

@@ -14,6 +14,7 @@ import numpy as np
 from bayeslaw.compilation import compiled
 from bayeslaw.diagnostics import SMALLEST_ESS, Convergence, design_notes
 from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
+from bayeslaw.doubts import doubts
 from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.laplace import (
@@ -271,7 +272,7 @@ def fit_one(
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
     from bayeslaw import __version__
 
-    return Posterior(
+    posterior = Posterior(
         law=law,
         runs=runs,
         reference=reference,
@@ -288,6 +289,7 @@ def fit_one(
             "versions": {"bayeslaw": __version__, **versions},
         },
     )
+    return posterior.with_notes(*doubts(posterior))
 
 
 def _rough_and_smooth(priors: dict[str, Prior], misses: Discrepancy) -> list[dict[str, float]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.diagnostics import Convergence
+from bayeslaw.doubts import end_errors
 from bayeslaw.intervals import interval
 from bayeslaw.notes import Note
 from bayeslaw.optimum.budget import Budget
@@ -39,6 +41,10 @@ class Quantity:
         The optimum under the card's first coefficient set, where it has one.
     draws, prior_draws : ndarray of shape (draws,)
         The optimum of every draw, of the posterior and of the prior.
+    rhat, ess_bulk, ess_tail : float
+        Diagnostics of the draws; NaN unless every draw of one posterior has an optimum.
+    mcse_low, mcse_high : float
+        Monte-Carlo standard errors of the ends of the interval, likewise.
     """
 
     median: float
@@ -51,6 +57,11 @@ class Quantity:
     published: float | None = None
     draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
     prior_draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    rhat: float = np.nan
+    ess_bulk: float = np.nan
+    ess_tail: float = np.nan
+    mcse_low: float = np.nan
+    mcse_high: float = np.nan
 
     @classmethod
     def of(
@@ -106,7 +117,37 @@ class Quantity:
             All but the draws.
         """
         names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
-        return {name: getattr(self, name) for name in (*names, "published")}
+        own = ("published", "rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high")
+        return {name: getattr(self, name) for name in (*names, *own)}
+
+    def diagnosed(self, found: Convergence, name: str, probability: float) -> Quantity:
+        """The same quantity with what is known of its draws.
+
+        Parameters
+        ----------
+        found : Convergence
+            Diagnostics, of this quantity among others, or not.
+        name : str
+            The quantity's name there.
+        probability : float
+            Probability of the interval.
+
+        Returns
+        -------
+        Quantity
+            A new one.
+        """
+        if name not in found.rhat:
+            return self
+        low, high = end_errors(self.draws, found.ess_tail[name], probability)
+        return replace(
+            self,
+            rhat=found.rhat[name],
+            ess_bulk=found.ess_bulk[name],
+            ess_tail=found.ess_tail[name],
+            mcse_low=low,
+            mcse_high=high,
+        )
 
 
 @dataclass(frozen=True)
@@ -139,6 +180,9 @@ class Optimum:
         The posterior's, and the optimum's own.
     values : ndarray of shape (draws,)
         The law's value at each draw's optimum.
+    distance : tuple of float or None
+        Mahalanobis distance of the answer from the middle of the runs, all variables together, and
+        the share of runs that lie as far out. None of a mixture.
     """
 
     quantities: dict[str, Quantity]
@@ -153,6 +197,7 @@ class Optimum:
     probability: float
     notes: tuple[Note, ...]
     values: np.ndarray = field(repr=False)
+    distance: tuple[float, float] | None = None
 
     @property
     def draws(self) -> dict[str, np.ndarray]:
@@ -192,8 +237,9 @@ class Optimum:
         Returns
         -------
         dict
-            ``quantities``, ``rules``, ``near``, ``binding``, ``beyond``, ``predicted``, ``at``,
-            ``budget``, ``interval``, ``level`` (regrets are of the law's value) and ``notes``.
+            ``quantities``, ``rules``, ``near``, ``binding``, ``beyond``, ``distance``,
+            ``predicted``, ``at``, ``budget``, ``interval``, ``level`` (regrets are of the law's
+            value) and ``notes``.
         """
         names = ("median", "low", "high")
         predicted = dict(zip(names, self.predicted, strict=True))
@@ -206,6 +252,9 @@ class Optimum:
             },
             "binding": self.binding,
             "beyond": self.beyond,
+            "distance": None
+            if self.distance is None
+            else dict(zip(("from_runs", "share_as_far"), self.distance, strict=True)),
             "predicted": {"of": self.predicts, **predicted},
             "at": self.at,
             "budget": self.budget.to_dict(),

@@ -9,8 +9,10 @@ import numpy as np
 
 from bayeslaw import vocabulary
 from bayeslaw.diagnostics import NEARBY, Convergence, beyond
+from bayeslaw.doubts import rough_ends
 from bayeslaw.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
+from bayeslaw.geometry import distance
 from bayeslaw.law import Law
 from bayeslaw.notes import Note
 from bayeslaw.optimum.answer import Optimum, Quantity, ends, most, statuses
@@ -168,7 +170,15 @@ def answer(
     if "N_a" in question.problem.free and "N" in law.variables and question.problem.sense == "min":
         by_rule = _by_rule(posterior, question, pushed, asked)
     places = _places(posterior, question, quantities, ours.where)
+    convergence = _convergence(posterior, quantities)
+    quantities = {
+        name: quantity.diagnosed(convergence, name, probability)
+        for name, quantity in quantities.items()
+    }
     notes = _notes(posterior, question, quantities, places)
+    notes += convergence.notes("the optimum")
+    sound = {name: quantities[name].draws for name in convergence.rhat}
+    notes += rough_ends(sound, convergence.ess_tail, "the optimum")
     if by_rule:
         notes.append(Note("choice_of_rule", "info", CHOICE))
     near = near_optimal(question, raw, ours.x, within=asked.within, probability=probability)
@@ -191,6 +201,7 @@ def answer(
         beyond={name: times for name, (_, times) in places.items()},
         predicted=(median, low, high),
         predicts=law.predicts,
+        distance=distance(posterior.runs, {name: value for name, (value, _) in places.items()}),
         at=question.fixed,
         budget=asked.budget,
         probability=probability,
@@ -481,6 +492,20 @@ def _notes(
                     "Compare what other laws say there",
                 )
             )
+    at = {name: value for name, (value, _) in places.items()}
+    away, share = distance(runs, at)
+    # An optimum that lies far out in one variable is told above; far out in none, but where no run
+    # combines what it combines, it is an extrapolation too.
+    if at and share == 0.0 and not any(times > NEARBY for _, times in places.values()):
+        found.append(
+            Note(
+                "far_from_runs",
+                "warning",
+                f"the optimum lies {away:.3g} standard deviations from the middle of the runs "
+                f"({', '.join(at)} together), further out than any of them",
+                "Compare what other laws say there",
+            )
+        )
     for name, quantity in quantities.items():
         lost, stuck = quantity.shares["none"], quantity.shares["not_converged"]
         if lost:
@@ -503,11 +528,16 @@ def _notes(
                     "Ask at a configuration nearer to the runs, or give a tighter prior",
                 )
             )
-    shape = posterior.stats["diverging"].shape
-    sound = {
-        name: quantity.draws.reshape(shape)
-        for name, quantity in quantities.items()
-        if np.isfinite(quantity.draws).all() and quantity.status != "none"
-    }
-    found += Convergence.of(sound).notes("the optimum")
     return found
+
+
+def _convergence(posterior: Posterior, quantities: Mapping[str, Quantity]) -> Convergence:
+    """Diagnostics of the optima that every draw has."""
+    shape = posterior.stats["diverging"].shape
+    return Convergence.of(
+        {
+            name: quantity.draws.reshape(shape)
+            for name, quantity in quantities.items()
+            if np.isfinite(quantity.draws).all() and quantity.status != "none"
+        }
+    )
