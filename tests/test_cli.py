@@ -246,7 +246,7 @@ def test_optimum_in_json_has_the_promised_shape(folder: Path) -> None:
     assert answer.err == ""
     data = answer.json
     parts = {"quantities", "rules", "near", "binding", "predicted", "at", "budget", "interval"}
-    assert set(data) == {*parts, "beyond", "level", "notes"}
+    assert set(data) == {*parts, "beyond", "distance", "level", "notes"}
     assert list(data["quantities"]) == ["G", "S", "N_a/N"]
     statuses = {"interior", "at_bound", "prior_only", "none", "not_converged"}
     for one in data["quantities"].values():

@@ -625,10 +625,11 @@ def test_as_plain_data(thin: bl.Posterior) -> None:
     answer = bl.optimum(thin, at={"N": 30e9})
     data = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     parts = {"quantities", "rules", "near", "binding", "predicted", "at", "budget", "interval"}
-    assert set(data) == {*parts, "beyond", "level", "notes"}
+    assert set(data) == {*parts, "beyond", "distance", "level", "notes"}
     assert list(data["quantities"]) == ["G", "S", "N_a/N"]
     for name, one in data["quantities"].items():
         keys = {"median", "low", "high", "status", "shares", "prior_low", "prior_high", "published"}
+        keys |= {"rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high"}
         assert set(one) == keys
         assert one["median"] == answer.quantities[name].median
         assert one["low"] < one["median"] < one["high"]

@@ -50,7 +50,7 @@ def test_summary_says_what_the_draws_say(posterior: bl.Posterior) -> None:
     assert list(table.index) == [*LETTERS, "noise_scale", "noise_df"]
     assert list(table.columns) == [
         *("median", "low", "high", "prior_low", "prior_high", "published"),
-        *("rhat", "ess_bulk", "ess_tail", "informed_by"),
+        *("rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high", "informed_by"),
     ]
     for name, row in table.iterrows():
         draws = posterior.draws[name]

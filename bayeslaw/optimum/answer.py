@@ -18,6 +18,7 @@ from bayeslaw.optimum.near import Near
 if TYPE_CHECKING:
     import pandas as pd
 
+_DIAGNOSTICS = ("rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high")
 STATUSES = ("interior", "at_bound", "none", "not_converged")
 
 
@@ -114,11 +115,14 @@ class Quantity:
         Returns
         -------
         dict
-            All but the draws.
+            All but the draws; None for diagnostics that there are none of.
         """
         names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
-        own = ("published", "rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high")
-        return {name: getattr(self, name) for name in (*names, *own)}
+        found = {name: getattr(self, name) for name in (*names, "published")}
+        for name in _DIAGNOSTICS:
+            value = getattr(self, name)
+            found[name] = None if np.isnan(value) else value
+        return found
 
     def diagnosed(self, found: Convergence, name: str, probability: float) -> Quantity:
         """The same quantity with what is known of its draws.
@@ -269,7 +273,8 @@ class Optimum:
         Returns
         -------
         pandas.DataFrame
-            A row a quantity; shares of draws by status in columns of their own.
+            A row a quantity; shares of draws by status, and diagnostics of the draws, in columns of
+            their own.
         """
         import pandas as pd
 
@@ -278,7 +283,8 @@ class Optimum:
             row = quantity.to_dict()
             rows[name] = {**row, **row.pop("shares")}
             del rows[name]["shares"]
-        return pd.DataFrame.from_dict(rows, orient="index")
+        frame = pd.DataFrame.from_dict(rows, orient="index")
+        return frame.astype(dict.fromkeys(_DIAGNOSTICS, float))
 
 
 def ends(draws: np.ndarray, probability: float) -> tuple[float, float, float]:
