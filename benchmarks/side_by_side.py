@@ -187,6 +187,8 @@ def _faster(able: list[str], found: dict[str, list[list[Done]]]) -> str:
             return float(np.median(times)) if times else np.inf
 
         ours = seconds(OURS) if OURS in able else np.nan
+        if not np.isfinite(ours):
+            continue
         quicker = sorted((n for n in able if seconds(n) < ours), key=seconds)
         lines = [f"- {n}, {ours / seconds(n):.1f} times: {TOOLS[n].quick}\n" for n in quicker]
         text += f"Faster than {OURS} to {what}:" + ("\n\n" if lines else " none.\n")
