@@ -147,7 +147,7 @@ def _rounds(law: str, path: str, tools: list[str], asked: argparse.Namespace) ->
             rows[-1] += [start.processor, start.memory, 1, ""]
         answers.append([name, *(_said(good[0][0].found[what]) for what in names)])
     heads = ["tool", "s to the first answer", f"times {OURS}", "s, second answer of a process"]
-    heads += ["processor s", "MB", "runs", "what it says of itself"]
+    heads += ["processor s of the first", "peak MB", "runs", "what it says of itself"]
     text = "Median (range), import and reading included.\n\n" + table(heads, rows)
     asks = f"N* is at {FLOPS:g} FLOPs" if law == "chinchilla" else f"at N = {SIZE:g}"
     text += f"Answers: median or point, and 89% interval; {asks}.\n\n"
