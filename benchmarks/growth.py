@@ -185,13 +185,16 @@ def _job(bl: Any, what: str, over: str, size: int) -> Callable[[], float]:
 
 
 def _additive(bl: Any, size: int) -> tuple[Any, Any]:
-    """E and (size - 1)/2 power terms, on 446 runs with exponents from .2 to .5."""
+    """A floor and (size - 1)/2 power terms, on 446 runs with exponents from .2 to .5."""
     names = VARIABLES[: (size - 1) // 2]
     terms = [f"a{i}*{name}**-p{i}" for i, name in enumerate(names)]
-    law = bl.Law.from_formula(" + ".join(["E", *terms]), variables=names, name=f"additive{size}")
+    law = bl.Law.from_formula(
+        " + ".join(["least", *terms]), variables=names, name=f"additive{size}"
+    )
     rng = np.random.default_rng(7)
-    spans = {"N": (9, 11), "D": (10, 12), "N_a": (7, 9), "C": (20, 23), "activation": (-2, 0)}
-    columns = {name: 10 ** rng.uniform(*spans.get(name, (0, 2)), 446) for name in names}
+    spans = {"N": (9, 11), "D": (10, 12), "N_a": (7, 9), "E": (2, 3), "C": (20, 23)}
+    spans |= {"G": (0, 1.3), "K": (0, 1), "granularity": (0, 1.3), "activation": (-2, 0)}
+    columns = {name: 10 ** rng.uniform(*spans[name], 446) for name in names}
     loss = np.full(446, 1.5)
     for i, name in enumerate(names):
         relative = columns[name] / np.exp(np.log(columns[name]).mean())

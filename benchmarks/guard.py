@@ -136,7 +136,7 @@ def _times(folder: Path, extra: list[str]) -> dict[str, float]:
         ran = subprocess.run(
             [sys.executable, "-c", _PARTS, scratch, str(folder), *extra],
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
             env=place,
             cwd=scratch,
