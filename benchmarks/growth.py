@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from provenance import ROOT, heading, keep, table
+from provenance import ROOT, heading, keep, peak, table
 
 #: Sizes by curve: what is done while what grows.
 CURVES: dict[tuple[str, str], tuple[int, ...]] = {
@@ -53,6 +52,7 @@ def main() -> None:
         return
     command = f"python benchmarks/growth.py --limit {asked.limit:g}"
     command += " --quick" if asked.quick else ""
+    command += f" --only {' '.join(asked.only)}" if asked.only else ""
     cells: list[list[object]] = []
     slopes: list[list[object]] = []
     with tempfile.TemporaryDirectory() as cache:
@@ -159,8 +159,7 @@ def _work(what: str, over: str, size: str) -> None:
             if per * times[-1] > LONG:
                 break
         report = {"seconds": float(np.median(times[1:] or times)), "warm": len(times) > 1}
-    # ru_maxrss counts in kilobytes.
-    report["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    report["memory"] = peak()
     print(json.dumps(report))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -86,3 +87,21 @@ def keep(text: str, out: str | None) -> None:
     sys.stdout.write(text)
     if out is not None:
         Path(out).write_text(text, encoding="utf-8")
+
+
+def peak() -> float:
+    """Largest memory of this process so far.
+
+    Returns
+    -------
+    float
+        In MB; where the system does not tell it, with what the parent held at the start.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        # In bytes there, in kilobytes elsewhere.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+            1e6 if sys.platform == "darwin" else 1e3
+        )
+    (line,) = (one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
+    return float(line.split()[1]) / 1e3

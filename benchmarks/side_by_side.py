@@ -41,6 +41,7 @@ def main() -> None:
         f"python benchmarks/side_by_side.py --repeats {asked.repeats} --tables {asked.tables} "
         f"--allowance {asked.allowance:g} --limit {asked.limit:g} --seed {asked.seed}"
     )
+    command += " --only" + "".join(f" {name!r}" for name in asked.only) if asked.only else ""
     text = heading("The same job, side by side", command) + _installed()
     tools = [name for name in asked.only or TOOLS if _version(TOOLS[name].package)]
     with tempfile.TemporaryDirectory() as folder:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+
+from provenance import peak
 
 from peers import TOOLS
 
@@ -88,7 +89,7 @@ def _work(name: str, law: str, seed: int, allowance: float, paths: list[str]) ->
             "since_start": time.time(),
             "seconds": time.perf_counter() - start,
             "processor": sum(os.times()[:4]) - before,
-            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+            "memory": peak(),
             "found": found,
             "said": said,
         }
