@@ -23,8 +23,10 @@ export JAX_PLATFORMS
 MADE := .venv/.python-$(basename $(VERSION))
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
+BENCH := .venv/.bench
+PEERS := chinchilla mixle simple-scaling-laws
 
-.PHONY: help demo test lint format types notebooks browser packaging setup pins clean
+.PHONY: help demo test lint format types notebooks browser packaging bench guard setup pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +56,16 @@ browser: $(DEV) ## check reports in Chromium, which has to be installed; screens
 
 packaging: $(DEV) ## check that the law cards are found from wheel, editable install and checkout
 	@.ci/packaging
+
+bench: $(BENCH) ## times against peers, floors and growing work, kept in benchmarks/results (an hour)
+	@.venv/bin/python benchmarks/parts.py --out benchmarks/results/parts.md
+	@.venv/bin/python benchmarks/side_by_side.py --out benchmarks/results/side_by_side.md
+	@.venv/bin/python benchmarks/growth.py --out benchmarks/results/growth.md
+	@.venv/bin/python benchmarks/accelerator.py --out benchmarks/results/accelerator.md
+
+BASE ?= HEAD~1
+guard: $(DEV) ## whether a commit is slower than another: make guard BASE=main~1
+	@.venv/bin/python benchmarks/guard.py $(BASE) HEAD
 
 setup: $(DEV) ## set up everything that working on bayeslaw needs
 
@@ -85,4 +97,12 @@ $(RUNTIME): $(MADE) requirements.txt pyproject.toml
 $(DEV): $(RUNTIME) requirements-dev.txt
 	@echo "Installing the pinned development tools into .venv"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# A peer that cannot be installed is left out, and the tables say so.
+$(BENCH): $(DEV) requirements-bench.txt
+	@echo "Installing the pinned peers into .venv"
+	@for peer in $(PEERS); do \
+	  $(PIP) -c requirements-bench.txt $$peer || echo "$$peer cannot be installed; the rest goes on"; \
+	done
 	@touch $@
