@@ -120,7 +120,7 @@ def _shared_misfit(posterior: Posterior) -> tuple[Note, ...]:
         f"{correlation:.2f} (p = {rare:.3f} where noise is independent). Intervals on optima may "
         "cover far less than they say"
     )
-    remedy = "A discrepancy is advised; compare what other laws say"
+    remedy = 'Fit with method="laplace" and discrepancy="gp"; compare what other laws say'
     return (Note("shared_misfit", "warning", text, remedy),)
 
 

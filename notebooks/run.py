@@ -45,7 +45,7 @@ def main() -> int:
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         start = time.perf_counter()
-        client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": FOLDER}})
+        client = NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": FOLDER}})
         try:
             client.execute()
         except CellExecutionError as error:

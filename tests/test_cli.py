@@ -564,7 +564,7 @@ def test_columns_units_and_mapping_say_the_same(
         assert len(caught) == len(ways)
         assert caught[0][1] == {
             **{"noise": "student_t", "seed": 1, "chains": 2, "draws": 200, "warmup": 200},
-            **{"method": "nuts", "hand_over": False},
+            **{"method": "nuts", "hand_over": False, "discrepancy": None},
         }
     else:
         answers = [bayeslaw("predict", folder / "fit.nc", t, *o, "--json").json for t, o in ways]
