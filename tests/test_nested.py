@@ -233,7 +233,8 @@ def test_the_picture_shows_what_is_fixed_and_what_it_costs(weak: bl.Nested) -> N
     point, hollow = bottom.containers
     assert point.lines[0].get_xdata()[0] == pytest.approx(weak.difference)
     assert hollow.lines[0].get_markerfacecolor() == "none"
-    np.testing.assert_allclose(hollow.lines[0].get_xdata(), weak.extrapolation["difference"])
+    beyond = np.asarray(hollow.lines[0].get_xdata(), dtype=float)
+    np.testing.assert_allclose(beyond, weak.extrapolation["difference"])
     bar = hollow.lines[2][0].get_segments()[0]
     assert bar[1][0] - bar[0][0] == pytest.approx(2 * weak.extrapolation["error"].iloc[0])
     assert figure.get_suptitle() == "zhao2025: k = 0?\nthe law under it: not distinguished"
