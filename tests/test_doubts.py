@@ -54,7 +54,7 @@ def test_a_smooth_misfit_is_told_and_noise_is_not() -> None:
         posterior = mode(distorted(quiet, shift), seed)
         (note,) = [note for note in posterior.notes if note.code == "shared_misfit"]
         assert note.severity == "warning"
-        assert "discrepancy is advised" in note.remedy
+        assert 'discrepancy="gp"' in note.remedy
         found = neighbours_agree(posterior)
         assert found is not None
         assert found[0] > 0.05
