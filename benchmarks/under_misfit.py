@@ -25,8 +25,9 @@ from provenance import heading, keep, table
 from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
-from bayeslaw.intervals import interval
+from bayeslaw.intervals import Interval, interval
 from bayeslaw.optimum.pose import pose
+from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.solve import solve
 
 SIZE = 30e9
@@ -157,8 +158,8 @@ def cell(kind: str, size: int, arm: str, tables: int, seed: int) -> dict[str, np
     return {**arrays, "trusted": np.array([one.trusted for one in fits])}
 
 
-def _judged(ends: object, truth: float) -> list[float]:
-    low, median, high = (float(np.squeeze(part)) for part in (ends.low, ends.median, ends.high))  # type: ignore[attr-defined]
+def _judged(ends: Interval, truth: float) -> list[float]:
+    low, median, high = (float(np.squeeze(part)) for part in (ends.low, ends.median, ends.high))
     return [float(low <= truth <= high), high - low, median - truth]
 
 
@@ -184,9 +185,9 @@ def _rival(law: bl.Law, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.asarray(law.predict(**columns)) - c * N_a**-alpha + own
 
 
-def _optimum(law: bl.Law, question: object, kind: str) -> dict[str, float]:
+def _optimum(law: bl.Law, question: Question, kind: str) -> dict[str, float]:
     published = {name: np.array([value]) for name, value in law.published().items()}
-    x = solve(question, published).x[0]  # type: ignore[arg-type]
+    x = solve(question, published).x[0]
     G, S, ratio = float(np.exp(x[0])), float(x[1]), float(x[2] - np.log(SIZE))
     if FIELDS[kind] is None:
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -255,7 +255,7 @@ def test_a_bad_question_writes_nothing(
     with pytest.raises(RequestError, match="'E'"):
         bl.report(dense, path, at={"E": 8.0})
     with pytest.raises(RequestError, match="one by one"):
-        bl.report(bl.mix([dense, dense]), path)  # type: ignore[arg-type]
+        bl.report(cast(Any, bl.mix([dense, dense])), path)
     with pytest.raises(RequestError, match=r"there is no folder .* Create it first"):
         bl.report(dense, tmp_path / "nowhere" / "page.html")
 
