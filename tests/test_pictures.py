@@ -87,7 +87,7 @@ def test_contours_are_the_laws_values(few: bl.Posterior) -> None:
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.get_xlabel() == "N_a: parameters active per token"
     assert axes.get_ylabel() == "D: training tokens"
-    assert axes.get_title() == "zhao2025 at N = 3B, G = 5.66, S = 0.349"
+    assert axes.get_title() == "zhao2025 at\nN = 3B, G = 5.66, S = 0.349"
     said = [text.get_text() for text in axes.get_legend().get_texts()]
     assert said == ["loss, nats per token", "training FLOPs", "runs"]
     # No more parameters are active than there are.
@@ -95,6 +95,16 @@ def test_contours_are_the_laws_values(few: bl.Posterior) -> None:
         assert not len(path.vertices) or path.vertices[:, 0].max() <= 3e9
     (dots,) = [one for one in axes.lines if len(one.get_xdata()) == 446]
     np.testing.assert_array_equal(dots.get_ydata(), few.runs.column("D"))
+
+
+def test_labels_of_contours_keep_apart(few: bl.Posterior) -> None:
+    (axes,) = bl.plots.contours(few, "N_a", "D", at={"N": 3e9}).axes
+    spots = axes.transAxes.inverted().transform(
+        [axes.transData.transform(one.get_position()) for one in axes.texts]
+    )
+    assert len(spots) >= 8
+    apart = np.linalg.norm(spots[:, None] - spots, axis=2)
+    assert apart[np.triu_indices(len(spots), 1)].min() > 0.1
 
 
 def test_contours_without_flops_where_neither_axis_costs(few: bl.Posterior) -> None:
@@ -282,3 +292,34 @@ def test_the_callers_axes_are_used(few: bl.Posterior) -> None:
         assert draw(right) is figure
         assert right.has_data()
         assert not left.has_data()
+
+
+def test_panels_take_the_place_of_axes(few: bl.Posterior) -> None:
+    choice = bl.decide(few, bl.lattice(range(4, 7), range(3)), at={"N": 30e9})
+    best = bl.optimum(few, at={"N": 30e9})
+    plan = bl.frontier(few, budget=bl.Budget(max_params=100e9), flops=[1e20, 1e21])
+    for draw, count in (
+        (lambda ax: bl.plots.coefficients(few, names=["a", "b"], ax=ax), 2),
+        (lambda ax: bl.plots.optimum(best, ax=ax), 3),
+        (lambda ax: bl.plots.regret(best, ax=ax), 3),
+        (lambda ax: bl.plots.decision(choice, ax=ax), 2),
+        (lambda ax: bl.plots.frontier(plan, ax=ax), len(plan.answers[0].quantities)),
+        (lambda ax: bl.plots.residuals(few, over="G", ax=ax), 1),
+    ):
+        figure, (left, right) = plt.subplots(1, 2, layout="constrained")
+        assert draw(right) is figure
+        figure.draw_without_rendering()
+        drawn = [one for one in figure.axes if one is not left and one.get_visible()]
+        assert len(drawn) == count
+        assert right not in drawn
+        assert all(one.has_data() for one in drawn)
+        assert not left.has_data()
+        assert min(one.bbox.x0 for one in drawn) > 0.45 * figure.bbox.width, "on the right"
+
+
+def test_panels_need_axes_in_a_grid(few: bl.Posterior) -> None:
+    figure = plt.figure()
+    loose = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    with pytest.raises(RequestError, match="stand in no grid"):
+        bl.plots.coefficients(few, ax=loose)
+    assert loose in figure.axes, "bad input loses nothing"

@@ -15,12 +15,15 @@ from bayeslaw.intervals import INTERVAL
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _FEW = 8
 
 
-def calibration(found: Calibration, *, names: Iterable[str] | None = None) -> Figure:
+def calibration(
+    found: Calibration, *, names: Iterable[str] | None = None, ax: Axes | None = None
+) -> Figure:
     """Draw a calibration.
 
     Parameters
@@ -30,6 +33,8 @@ def calibration(found: Calibration, *, names: Iterable[str] | None = None) -> Fi
     names : iterable of str, optional
         Which quantities are named; the rest is drawn in grey. By default the optima and the loss of
         a larger run, and whatever is not uniform.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -44,8 +49,6 @@ def calibration(found: Calibration, *, names: Iterable[str] | None = None) -> Fi
     RequestError
         If no fit counts, or there is no such quantity.
     """
-    import matplotlib.pyplot as plt
-
     if not found.quantities:
         raise RequestError(
             "no fit counts: there is nothing to draw",
@@ -57,7 +60,8 @@ def calibration(found: Calibration, *, names: Iterable[str] | None = None) -> Fi
         if name not in found.quantities:
             raise RequestError(f"no quantity {name!r}", remedy=nearest(name, found.quantities))
     count = len(found.places(found.quantities[0]))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.6), layout="constrained")
+    figure, canvas = style.canvas(ax, figsize=(8.4, 3.6))
+    left, right = canvas.subplots(1, 2)
     where = places(count)
     low, high = band(count, 1 - found.smallest_p)
     if found.ranked:
@@ -88,7 +92,7 @@ def calibration(found: Calibration, *, names: Iterable[str] | None = None) -> Fi
     right.axvline(INTERVAL, color="0.3", lw=0.8, ls=":")
     if named and len(named) <= _FEW:
         left.legend(fontsize=8, frameon=False)
-    figure.suptitle(
+    canvas.suptitle(
         f"{found.law}, {found.tables} tables of {found.runs} runs, {found.truth}", fontsize=10
     )
     return figure

@@ -13,10 +13,13 @@ from bayeslaw.plots import style
 from bayeslaw.posterior import Posterior
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
-def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) -> Figure:
+def coefficients(
+    posterior: Posterior, *, names: Iterable[str] | None = None, ax: Axes | None = None
+) -> Figure:
     """Draw the posterior of coefficients beside their prior and the published value.
 
     Parameters
@@ -25,6 +28,8 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
         The posterior.
     names : iterable of str, optional
         Which; all of the law's unless given.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -37,8 +42,6 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
     RequestError
         If a name is no parameter of the law.
     """
-    import matplotlib.pyplot as plt
-
     law = posterior.law
     wanted = list(law.parameters if names is None else names)
     for name in wanted:
@@ -50,9 +53,8 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
         raise RequestError("no coefficient is named", place="coefficients", remedy="Name some")
     across = min(4, len(wanted))
     down = -(-len(wanted) // across)
-    figure, panels = plt.subplots(
-        down, across, figsize=(2.5 * across, 1.9 * down + 0.5), layout="constrained", squeeze=False
-    )
+    figure, canvas = style.canvas(ax, figsize=(2.5 * across, 1.9 * down + 0.5))
+    panels = canvas.subplots(down, across, squeeze=False)
     published = law.published() if law.coefficients else {}
     for panel in panels.flat[len(wanted) :]:
         panel.set_visible(False)
@@ -84,8 +86,8 @@ def coefficients(posterior: Posterior, *, names: Iterable[str] | None = None) ->
             panel.set_xticks(np.log10(ticks), [style.count(tick) for tick in ticks])
         else:
             panel.locator_params(axis="x", nbins=4)
-    _legend(figure, bool(published))
-    figure.suptitle(
+    _legend(canvas, bool(published))
+    canvas.suptitle(
         f"{law.name} on {len(posterior.runs)} runs ({posterior.runs.source})", fontsize=11
     )
     return figure
@@ -111,7 +113,7 @@ def _round_numbers(low: float, high: float) -> list[float]:
     return found or [float(np.sqrt(low * high))]
 
 
-def _legend(figure: Figure, published: bool) -> None:
+def _legend(canvas: Figure | SubFigure, published: bool) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -120,4 +122,4 @@ def _legend(figure: Figure, published: bool) -> None:
     ]
     if published:
         handles.append(Line2D([], [], color=style.PUBLISHED, ls="-.", label="published"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

@@ -20,13 +20,15 @@ _SMALL = 8
 _STEPS = (10.0, 100.0, 1000.0, 10000.0, 100000.0)
 
 
-def comparison(answer: Comparison) -> Figure:
+def comparison(answer: Comparison, *, ax: Axes | None = None) -> Figure:
     """Draw differences of predictive density, stacking weights, and errors beyond the runs.
 
     Parameters
     ----------
     answer : Comparison
         A comparison.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -36,21 +38,14 @@ def comparison(answer: Comparison) -> Figure:
         out (filled) and from larger runs held out (hollow); the continuous ranked probability score
         of larger runs by their distance. The last is left out where nothing was held out.
     """
-    import matplotlib.pyplot as plt
-
     laws = list(answer.table.index)
     styles = style.law_styles(laws)
     beyond = len(answer.extrapolation) > 0
     names = [textwrap.shorten(str(law), 30, placeholder="...") for law in laws]
     row = 0.3 * len(laws) + 0.75
     heights = [row, row, 2.3] if beyond else [row, row]
-    figure, panels = plt.subplots(
-        len(heights),
-        1,
-        figsize=(4.0, sum(heights) + 0.1),
-        layout="constrained",
-        height_ratios=heights,
-    )
+    figure, canvas = style.canvas(ax, figsize=(4.0, sum(heights) + 0.1))
+    panels = canvas.subplots(len(heights), 1, height_ratios=heights)
     _differences(panels[0], answer, styles)
     _weights(panels[1], answer, styles, beyond)
     for panel in panels[:2]:

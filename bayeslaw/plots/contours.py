@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from bayeslaw.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.contour import QuadContourSet
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
 _POINTS = 41
 
@@ -77,7 +77,13 @@ def contours(
     better = "Blues_r" if law.optimum.sense == "min" else "Blues"
     ax.contourf(across, up, value, levels=30, cmap=better, alpha=0.4, zorder=0, antialiased=True)
     lines = ax.contour(across, up, value, levels=levels, colors=style.RUNS, linewidths=0.9)
-    _labels(ax.clabel(lines, fontsize=7.5))
+    for name, values, which in ((x, across, "x"), (y, up, "y")):
+        style.count_axis(ax, values, which=which)
+        (ax.set_xlabel if which == "x" else ax.set_ylabel)(style.label(name), size=9)
+    ax.set_xlim(across[0], across[-1])
+    ax.set_ylim(up[0], up[-1])
+    taken: list[np.ndarray] = []
+    _labels(ax, lines, taken)
     handles = [_handle(color=style.RUNS, lw=0.9, label=_named(posterior))]
     cost = None if law.cost is None else law.cost.expression
     if cost is not None and {x, y} & cost.names and cost.names <= set(columns):
@@ -92,18 +98,13 @@ def contours(
             linewidths=1.2,
             linestyles="dashed",
         )
-        _labels(ax.clabel(equal, fontsize=7.5, fmt=style.count))
+        _labels(ax, equal, taken, fmt=style.count)
         handles.append(_handle(color=style.PUBLISHED, lw=1.2, ls="--", label="training FLOPs"))
     seen = posterior.runs.columns((x, y))
     ax.plot(seen[x], seen[y], ".", color=style.RUNS, ms=2.5, alpha=0.45, zorder=2)
     handles.append(_handle(color=style.RUNS, marker=".", ls="", label="runs"))
-    for name, values, which in ((x, across, "x"), (y, up, "y")):
-        style.count_axis(ax, values, which=which)
-        (ax.set_xlabel if which == "x" else ax.set_ylabel)(style.label(name), size=9)
-    ax.set_xlim(across[0], across[-1])
-    ax.set_ylim(up[0], up[-1])
     said = where(posterior, fixed)
-    ax.set_title(f"{law.name}{' at ' + said if said else ''}", fontsize=9, wrap=True)
+    ax.set_title(f"{law.name}{' at\n' + said if said else ''}", fontsize=9)
     ax.tick_params(labelsize=8)
     figure = ax.get_figure(root=True)
     assert figure is not None
@@ -119,11 +120,28 @@ def contours(
     return figure
 
 
-def _labels(texts: Iterable[Text]) -> None:
-    """Labels stay readable over points and other lines."""
+def _labels(ax: Axes, lines: QuadContourSet, taken: list[np.ndarray], **how: Any) -> None:
+    """A label on each line, away from those that are taken, readable over points and lines."""
     from matplotlib.patheffects import withStroke
 
-    for text in texts:
+    places = []
+    for path in lines.get_paths():
+        # As shares of the axes.
+        spots = ax.transAxes.inverted().transform(ax.transData.transform(path.vertices))
+        inside = np.all(np.abs(spots - 0.5) < 0.42, axis=1)
+        if not inside.any():
+            continue
+        spots = spots[inside]
+        worth = -0.2 * np.linalg.norm(spots - 0.5, axis=1)
+        if taken:
+            apart = np.linalg.norm(spots[:, None] - np.array(taken), axis=2).min(axis=1)
+            worth += np.minimum(apart, 0.25)
+        best = int(np.argmax(worth))
+        taken.append(spots[best])
+        places.append(path.vertices[inside][best])
+    if not places:
+        return
+    for text in ax.clabel(lines, fontsize=7.5, manual=places, **how):
         text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         text.set_zorder(5)
 

@@ -10,10 +10,11 @@ from bayeslaw.optimum import Decision
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def decision(answer: Decision, *, most: int = 15) -> Figure:
+def decision(answer: Decision, *, most: int = 15, ax: Axes | None = None) -> Figure:
     """Draw expected regret and the probability of being best, the best configuration on top.
 
     Parameters
@@ -22,6 +23,8 @@ def decision(answer: Decision, *, most: int = 15) -> Figure:
         A ranking.
     most : int
         How many configurations to show.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -29,18 +32,10 @@ def decision(answer: Decision, *, most: int = 15) -> Figure:
         Bars of expected regret, filled where near-optimal, with the limit of near-optimality as a
         line; beside them the probability of being the best.
     """
-    import matplotlib.pyplot as plt
-
     table = answer.table.head(most)
     rows = np.arange(len(table))
-    figure, (left, right) = plt.subplots(
-        1,
-        2,
-        figsize=(7.5, 1.2 + 0.27 * len(table)),
-        layout="constrained",
-        sharey=True,
-        width_ratios=[2, 1],
-    )
+    figure, canvas = style.canvas(ax, figsize=(7.5, 1.2 + 0.27 * len(table)))
+    left, right = canvas.subplots(1, 2, sharey=True, width_ratios=[2, 1])
     near = table["near_optimal"].to_numpy()
     for chosen, face, said in (
         (near, style.POSTERIOR, f"near-optimal (P ≥ {answer.probability:g})"),
@@ -67,7 +62,7 @@ def decision(answer: Decision, *, most: int = 15) -> Figure:
         panel.spines[["right", "top"]].set_visible(False)
         panel.tick_params(labelsize=8)
     said = ", ".join(f"{name} = {style.count(value)}" for name, value in answer.at.items())
-    figure.suptitle(
+    canvas.suptitle(
         f"{len(answer.table)} configurations{' at ' + said if said else ''}", fontsize=10
     )
     return figure

@@ -10,16 +10,19 @@ from bayeslaw.optimum import Frontier
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
-def frontier(answer: Frontier) -> Figure:
+def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
     """Draw every optimal quantity against the budget, with its interval.
 
     Parameters
     ----------
     answer : Frontier
         Optima over budgets.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -27,19 +30,11 @@ def frontier(answer: Frontier) -> Figure:
         A panel a quantity: medians, bands, the published optimum; what lies beyond the largest run
         is shaded, and the caps stand in the title.
     """
-    import matplotlib.pyplot as plt
-
     names = list(answer.answers[0].quantities)
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure, panels = plt.subplots(
-        rows,
-        columns,
-        figsize=(2.9 * columns, 2.3 * rows + 0.7),
-        layout="constrained",
-        squeeze=False,
-        sharex=True,
-    )
+    figure, canvas = style.canvas(ax, figsize=(2.9 * columns, 2.3 * rows + 0.7))
+    panels = canvas.subplots(rows, columns, squeeze=False, sharex=True)
     flops = answer.flops
     for name, panel in zip(names, panels.flat, strict=False):
         found = [one.quantities[name] for one in answer.answers]
@@ -64,8 +59,8 @@ def frontier(answer: Frontier) -> Figure:
     spent = "lifetime FLOPs" if answer.answers[0].budget.inference_tokens else "training FLOPs"
     for panel in panels.flat[max(0, len(names) - columns) : len(names)]:
         panel.set_xlabel(spent, fontsize=9)
-    figure.suptitle(f"Optimum by budget, with {_short(answer)}", fontsize=10)
-    _legend(figure, answer)
+    canvas.suptitle(f"Optimum by budget, with {_short(answer)}", fontsize=10)
+    _legend(canvas, answer)
     return figure
 
 
@@ -77,7 +72,7 @@ def _short(answer: Frontier) -> str:
     return ", ".join(caps) or "no caps"
 
 
-def _legend(figure: Figure, answer: Frontier) -> None:
+def _legend(canvas: Figure | SubFigure, answer: Frontier) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -92,4 +87,4 @@ def _legend(figure: Figure, answer: Frontier) -> None:
         )
     if answer.largest is not None and answer.flops[0] < answer.largest < answer.flops[-1]:
         handles.append(Patch(color="black", alpha=0.06, label="beyond the largest run"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    canvas.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)

@@ -107,7 +107,7 @@ def isoflop(
     unit = f" [{posterior.runs.loss_unit} per token]" if law.predicts == "loss" else ""
     ax.set_ylabel(f"{law.predicts}{unit}", size=9)
     said = where(posterior, fixed)
-    ax.set_title(f"{law.name}{' at ' + said if said else ''}", fontsize=9, wrap=True)
+    ax.set_title(f"{law.name}{' at\n' + said if said else ''}", fontsize=9)
     ax.spines[["right", "top"]].set_visible(False)
     ax.tick_params(labelsize=8)
     ax.legend(

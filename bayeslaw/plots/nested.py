@@ -14,20 +14,22 @@ from bayeslaw.plots import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _SMALL = 8
 _POINTS = 300
 _FEW = 20
 
 
-def nested(answer: Nested) -> Figure:
+def nested(answer: Nested, *, ax: Axes | None = None) -> Figure:
     """Draw the posterior of what a constraint fixes, and how the runs are predicted under it.
 
     Parameters
     ----------
     answer : Nested
         The answer.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -38,22 +40,20 @@ def nested(answer: Nested) -> Figure:
         left out with one standard error and of each cut of larger runs; within the grey nothing is
         distinguished.
     """
-    import matplotlib.pyplot as plt
-
     many = len(answer.restricted)
     rows = 1 + len(answer.extrapolation)
     height = 0.28 * rows + 0.75
-    figure = plt.figure(figsize=(max(4.2, 2.4 * many), 1.9 + height), layout="constrained")
-    grid = figure.add_gridspec(2, many, height_ratios=[1.6, height])
+    figure, canvas = style.canvas(ax, figsize=(max(4.2, 2.4 * many), 1.9 + height))
+    grid = canvas.add_gridspec(2, many, height_ratios=[1.6, height])
     for place, (name, one) in enumerate(answer.restricted.items()):
-        _posterior(figure.add_subplot(grid[0, place]), name, one)
-    panel = figure.add_subplot(grid[1, :])
+        _posterior(canvas.add_subplot(grid[0, place]), name, one)
+    panel = canvas.add_subplot(grid[1, :])
     _differences(panel, answer)
-    for axes in figure.axes:
+    for axes in canvas.axes:
         axes.spines[["left", "right", "top"]].set_visible(False)
         axes.tick_params(labelsize=_SMALL)
-    _legend(figure, answer.comparison.probability)
-    figure.suptitle(
+    _legend(canvas, answer.comparison.probability)
+    canvas.suptitle(
         f"{answer.law}: {answer.constraint}?\nthe law under it: {answer.reading}", fontsize=10
     )
     return figure
@@ -118,7 +118,7 @@ def _differences(panel: Axes, answer: Nested) -> None:
     )
 
 
-def _legend(figure: Figure, probability: float) -> None:
+def _legend(canvas: Figure | SubFigure, probability: float) -> None:
     from matplotlib.lines import Line2D
 
     said = f"posterior, {100 * probability:.0f}% interval"
@@ -127,4 +127,4 @@ def _legend(figure: Figure, probability: float) -> None:
         Line2D([], [], color=style.PRIOR, ls="--", label="prior (not to scale)"),
         Line2D([], [], color=style.PUBLISHED, ls="-.", label="constraint"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7, frameon=False)
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7, frameon=False)

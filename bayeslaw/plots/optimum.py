@@ -13,16 +13,19 @@ from bayeslaw.optimum import Optimum
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
-def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
+def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> Figure:
     """Draw the posterior of every optimal quantity, one row of panels for each answer.
 
     Parameters
     ----------
     answers : Optimum or sequence of Optimum
         Answers over the same quantities.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -35,7 +38,6 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
     RequestError
         If there is no answer.
     """
-    import matplotlib.pyplot as plt
     from matplotlib.ticker import FuncFormatter
 
     rows = [answers] if isinstance(answers, Optimum) else list(answers)
@@ -45,13 +47,9 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
     # More than three are broken into lines of three.
     across = min(3, len(names))
     lines = -(-len(names) // across)
-    figure, panels = plt.subplots(
-        len(rows) * lines,
-        across,
-        figsize=(2.7 * across, 2.0 * len(rows) * lines + 0.5),
-        layout="constrained",
-        squeeze=False,
-    )
+    down = len(rows) * lines
+    figure, canvas = style.canvas(ax, figsize=(2.7 * across, 2.0 * down + 0.5))
+    panels = canvas.subplots(down, across, squeeze=False)
     for answer, block in zip(rows, np.split(panels, len(rows)), strict=True):
         for panel in block.flat[len(names) :]:
             panel.set_visible(False)
@@ -93,11 +91,11 @@ def optimum(answers: Optimum | Sequence[Optimum]) -> Figure:
             status = quantity.status.replace("_", " ")
             status = "" if status == "interior" else f" ({status})"
             panel.set_title(f"best {name}{status}" + (f" at {where}" if where else ""), fontsize=9)
-    _legend(figure, rows[0].probability)
+    _legend(canvas, rows[0].probability)
     return figure
 
 
-def _legend(figure: Figure, probability: float) -> None:
+def _legend(canvas: Figure | SubFigure, probability: float) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -107,4 +105,4 @@ def _legend(figure: Figure, probability: float) -> None:
         Line2D([], [], color=style.PRIOR, ls="--", label="prior's interval, where in view"),
         Line2D([], [], color=style.PUBLISHED, ls="-.", label="published coefficients"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

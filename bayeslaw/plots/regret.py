@@ -11,16 +11,19 @@ from bayeslaw.optimum import Optimum
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
-def regret(answer: Optimum) -> Figure:
+def regret(answer: Optimum, *, ax: Axes | None = None) -> Figure:
     """Draw what leaving the optimum costs, one variable at a time, the near-optimal set shaded.
 
     Parameters
     ----------
     answer : Optimum
         An optimum.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -33,19 +36,12 @@ def regret(answer: Optimum) -> Figure:
     RequestError
         If no draw has an optimum.
     """
-    import matplotlib.pyplot as plt
-
     if not answer.near:
         raise RequestError("no draw has an optimum", place="plots.regret")
     columns = min(3, len(answer.near))
     rows = -(-len(answer.near) // columns)
-    figure, panels = plt.subplots(
-        rows,
-        columns,
-        figsize=(2.9 * columns, 2.3 * rows + 0.7),
-        layout="constrained",
-        squeeze=False,
-    )
+    figure, canvas = style.canvas(ax, figsize=(2.9 * columns, 2.3 * rows + 0.7))
+    panels = canvas.subplots(rows, columns, squeeze=False)
     within = next(iter(answer.near.values())).within
     for (name, near), panel in zip(answer.near.items(), panels.flat, strict=False):
         seen = np.isfinite(near.regret)
@@ -62,12 +58,12 @@ def regret(answer: Optimum) -> Figure:
     for panel in panels.flat[len(answer.near) :]:
         panel.set_visible(False)
     unit = "nats" if answer.predicts == "loss" else answer.predicts
-    figure.supylabel(f"expected regret [{unit}]", fontsize=9)
-    _legend(figure, answer, within)
+    canvas.supylabel(f"expected regret [{unit}]", fontsize=9)
+    _legend(canvas, answer, within)
     return figure
 
 
-def _legend(figure: Figure, answer: Optimum, within: float) -> None:
+def _legend(canvas: Figure | SubFigure, answer: Optimum, within: float) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -81,4 +77,4 @@ def _legend(figure: Figure, answer: Optimum, within: float) -> None:
             label=f"below {within:g} with probability {probability:g}",
         ),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

@@ -19,7 +19,7 @@ from bayeslaw.runs import Runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 FITTED = "fitted"
 _ACROSS = 3
@@ -43,7 +43,12 @@ class _Series:
     place: int
 
 
-def residuals(posterior: Posterior | Mapping[str, Posterior], *, over: str | None = None) -> Figure:
+def residuals(
+    posterior: Posterior | Mapping[str, Posterior],
+    *,
+    over: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
     """Draw standardised residuals of log loss, with their intervals and the band of the noise.
 
     A law that fits leaves a level cloud of which 89% lies within the band; a slope, a bend or a
@@ -58,6 +63,8 @@ def residuals(posterior: Posterior | Mapping[str, Posterior], *, over: str | Non
         A variable, an expression over several, a column that says what runs belong together, or
         ``"fitted"``, the law's own value. By default a panel for each variable of the laws that
         varies and one for the fitted value.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
@@ -72,8 +79,6 @@ def residuals(posterior: Posterior | Mapping[str, Posterior], *, over: str | Non
     RequestError
         If there is no posterior, ``over`` is not in a table, or no residual is finite.
     """
-    import matplotlib.pyplot as plt
-
     fits = {posterior.law.name: posterior} if isinstance(posterior, Posterior) else {**posterior}
     if not fits:
         raise RequestError("no posterior is given", place="residuals", remedy="Give one or more")
@@ -83,14 +88,8 @@ def residuals(posterior: Posterior | Mapping[str, Posterior], *, over: str | Non
     bars = sum(len(one.median) for one in found.values()) <= _MOST_BARS
     across = min(_ACROSS, len(wanted))
     down = -(-len(wanted) // across)
-    figure, panels = plt.subplots(
-        down,
-        across,
-        figsize=(2.7 * across + 0.9, 2.3 * down + 0.6),
-        layout="constrained",
-        squeeze=False,
-        sharey=True,
-    )
+    figure, canvas = style.canvas(ax, figsize=(2.7 * across + 0.9, 2.3 * down + 0.6))
+    panels = canvas.subplots(down, across, squeeze=False, sharey=True)
     for panel in panels.flat[len(wanted) :]:
         panel.set_visible(False)
     for what, panel in zip(wanted, panels.flat, strict=False):
@@ -102,7 +101,7 @@ def residuals(posterior: Posterior | Mapping[str, Posterior], *, over: str | Non
     predicts = next(iter(fits.values())).law.predicts
     for row in panels:
         row[0].set_ylabel(f"log {predicts} less the law's,\nover the noise scale", size=_SMALL + 1)
-    _words(figure, fits, found, series)
+    _words(canvas, fits, found, series)
     return figure
 
 
@@ -234,7 +233,7 @@ def _limits(panel: Axes, found: Mapping[str, Residuals]) -> None:
 
 
 def _words(
-    figure: Figure,
+    canvas: Figure | SubFigure,
     fits: Mapping[str, Posterior],
     found: Mapping[str, Residuals],
     series: list[_Series],
@@ -249,11 +248,11 @@ def _words(
         handles.append(Line2D([], [], color=one.colour, marker=one.marker, ls="", label=said))
     if len(handles) > 1:
         columns = min(len(handles), 3)
-        figure.legend(
+        canvas.legend(
             handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
         )
     first = next(iter(fits.values()))
-    title = f"{len(first.runs)} runs of {first.runs.source}"
+    title = f"{len(first.runs)} runs ({first.runs.source})"
     if len(fits) == 1:
         (left,) = found.values()
         title = f"{first.law.name} on {title}: noise scale {left.scale:.2g}"
@@ -263,4 +262,4 @@ def _words(
     lost = sum(int((~np.isfinite(left.median)).sum()) for left in found.values())
     if lost:
         title += f"; {lost} residuals are infinite and not drawn"
-    figure.suptitle(title, fontsize=9.5)
+    canvas.suptitle(title, fontsize=9.5)

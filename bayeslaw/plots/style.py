@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw import vocabulary
+from bayeslaw.errors import RequestError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 # Okabe and Ito's palette keeps apart for colour-blind readers, and these in greyscale too.
 POSTERIOR, PRIOR, PUBLISHED, RUNS = "#0072B2", "#999999", "#D55E00", "#333333"
@@ -126,6 +128,46 @@ def axes(ax: Axes | None, **size: Any) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots(layout="constrained", **size)[1]
+
+
+def canvas(ax: Axes | None, **size: Any) -> tuple[Figure, Figure | SubFigure]:
+    """What to draw several panels on.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes or None
+        Axes in a grid, whose place the panels take, or None for a new figure.
+    **size : Any
+        For ``matplotlib.pyplot.figure``.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        The whole figure.
+    canvas : matplotlib.figure.Figure or matplotlib.figure.SubFigure
+        What takes the panels, their legend and title: the figure, or the part of it in which the
+        axes stood.
+
+    Raises
+    ------
+    RequestError
+        If the axes stand in no grid.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        figure = plt.figure(layout="constrained", **size)
+        return figure, figure
+    place = ax.get_subplotspec()
+    figure, parent = ax.get_figure(root=True), ax.get_figure(root=False)
+    if place is None or figure is None or parent is None:
+        raise RequestError(
+            "the axes stand in no grid, so that several panels cannot take their place",
+            place="plots, ax",
+            remedy="Take axes from plt.subplots or Figure.add_subplot",
+        )
+    ax.remove()
+    return figure, parent.add_subfigure(place)
 
 
 def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
