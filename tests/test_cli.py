@@ -1024,7 +1024,7 @@ def test_the_demo(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     result = bayeslaw("demo", "--out", out, *(("--json",) if told == "json" else ()))
     assert result.code == 0, result.err
     assert len(seen[0]) == 446
-    names = ["runs.csv", "fit.nc", "posterior.png", "optimum.png", "band.png"]
+    names = ["runs.csv", "fit.nc", "overview.png", "posterior.png", "optimum.png", "band.png"]
     assert sorted(path.name for path in out.iterdir()) == sorted(names)
     assert all((out / name).read_bytes()[:4] == b"\x89PNG" for name in names[2:])
     assert bl.read_runs(out / "runs.csv").fingerprint == seen[0].fingerprint

@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bayeslaw as bl
 from bayeslaw.cli import show
 from bayeslaw.errors import RequestError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 #: Where the paper states its own efficiency-aware shares, so that readers know these sizes.
 SIZES = (30e9, 671e9)
+#: Along which the share of active parameters is drawn.
+CURVE = (1e9, 3e9, 1e10, 3e10, 1e11, 3e11, 1e12)
 
 
 def run(out: Path, seed: int, json: bool) -> None:
@@ -52,6 +57,7 @@ def run(out: Path, seed: int, json: bool) -> None:
     posterior.save(out / "fit.nc")
     answers = [bl.optimum(posterior, at={"N": size}) for size in SIZES]
     pictures = {
+        "overview.png": _overview(posterior, answers[0]),
         "posterior.png": bl.plots.coefficients(posterior),
         "optimum.png": bl.plots.optimum(answers),
         "band.png": bl.plots.band(posterior, "N_a/N", at={"N": SIZES[0]}),
@@ -76,6 +82,24 @@ def run(out: Path, seed: int, json: bool) -> None:
     say(
         f"{time.perf_counter() - start:.0f} s. Next: bayeslaw optimum {out / 'fit.nc'} --at N=100e9"
     )
+
+
+def _overview(posterior: bl.Posterior, answer: bl.Optimum) -> Figure:
+    """The answer in one picture: shares of active parameters, the optimum, and how flat it is."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplot_mosaic(
+        [["share", "best"], ["share", "flat"]],
+        figsize=(11, 4.4),
+        layout="constrained",
+        width_ratios=[1, 1.4],
+    )
+    curve = [bl.optimum(posterior, at={"N": size}) for size in CURVE]
+    largest = float(posterior.runs.column("N").max())
+    bl.plots.active_share(curve, largest=largest, ax=axes["share"])
+    bl.plots.optimum(answer, ax=axes["best"])
+    bl.plots.regret(answer, ax=axes["flat"])
+    return figure
 
 
 def _as_json(answers: list[bl.Optimum], files: list[str]) -> None:

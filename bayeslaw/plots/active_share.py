@@ -59,8 +59,11 @@ def active_share(
         )
     sizes = np.array([_size(one) for one in found])
     ax = style.axes(ax, figsize=(4.8, 3.7))
-    if largest is not None and largest < sizes[-1]:
-        ax.axvspan(largest, sizes[-1], color="black", alpha=0.05, lw=0, label="beyond the runs")
+    shown = np.append(sizes, [model.N for model in REAL_MODELS])
+    # Room for the name of the largest.
+    ends = shown.min() / 1.2, shown.max() * 2.2
+    if largest is not None and largest < ends[1]:
+        ax.axvspan(largest, ends[1], color="black", alpha=0.05, lw=0, label="beyond the runs")
     drawn = [("optimum", style.POSTERIOR, "-", [one.quantities[_SHARE] for one in found])]
     if rule is not None:
         for one in found:
@@ -102,10 +105,8 @@ def active_share(
     ax.set_yticks(ticks, [f"{100 * tick:g}%" for tick in ticks])
     ax.minorticks_off()
     ax.set_ylim(0.015, 3.0)
-    shown = np.append(sizes, [model.N for model in REAL_MODELS])
     style.count_axis(ax, shown)
-    # Room for the name of the largest.
-    ax.set_xlim(shown.min() / 1.2, shown.max() * 2.2)
+    ax.set_xlim(*ends)
     ax.set_xlabel(style.label("N"), size=9)
     ax.set_ylabel("N_a/N: share of active parameters", size=9)
     ax.legend(fontsize=7, frameon=False, loc="upper center", ncols=2)
