@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -122,3 +123,31 @@ def predicted(raw: Mapping[str, np.ndarray], grid: Mapping[str, np.ndarray]) -> 
     """The law over draws and places, and three quantiles."""
     value = law_by_hand({name: one[:, None] for name, one in raw.items()}, grid)
     return np.quantile(value, [0.055, 0.5, 0.945], axis=0)
+
+
+def drawn(posterior: bl.Posterior, pictures: int = 5) -> int:
+    """The least that pictures of a page take.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        What they show.
+    pictures : int
+        How many.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    import matplotlib.pyplot as plt
+
+    total = 0
+    for _ in range(pictures):
+        figure, ax = plt.subplots()
+        ax.hist(posterior.draws[next(iter(posterior.law.parameters))].ravel(), bins=50)
+        held = io.BytesIO()
+        figure.savefig(held, format="svg")
+        plt.close(figure)
+        total += len(held.getvalue())
+    return total

@@ -7,7 +7,6 @@ in processes of their own.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
-from floors import budgeted, by_hand, closed_form, leave_out, predicted
+from floors import budgeted, by_hand, closed_form, drawn, leave_out, predicted
 from provenance import ROOT, heading, keep, table
 
 import bayeslaw as bl
@@ -184,20 +183,11 @@ def _parts(folder: Path, seed: int) -> list[Part]:
              "numpy.savez of the same arrays"),
         Part("loading", lambda: bl.Posterior.load(saved),
              lambda: dict(np.load(bare)), "numpy.load of the same arrays"),
+        Part("report", lambda: bl.report(posterior, folder / "report.html", at={"N": SIZE}),
+             lambda: drawn(posterior), "a panel of the posterior, drawn and encoded as often as it "
+             "has pictures"),
     ]  # fmt: skip
-    return parts + _report(posterior, folder)
-
-
-def _report(posterior: bl.Posterior, folder: Path) -> list[Part]:
-    """The report, once there is one."""
-    if importlib.util.find_spec("bayeslaw.report") is None:
-        return []
-    from bayeslaw.report import report
-
-    def write() -> object:
-        return report(posterior, folder / "report.html")
-
-    return [Part("report", write, lambda: bl.plots.band(posterior, "D"), "one of its pictures")]
+    return parts
 
 
 def _loop(potential: Callable[[Any], Any], z: np.ndarray) -> Callable[[], object]:

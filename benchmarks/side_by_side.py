@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tables", type=int, default=100)
-    parser.add_argument("--allowance", type=float, default=120, help="seconds of coverage a tool")
+    parser.add_argument("--allowance", type=float, default=300, help="seconds of coverage a tool")
     parser.add_argument("--limit", type=float, default=600, help="seconds a process")
     parser.add_argument("--only", nargs="*", help="tools, by name")
     parser.add_argument("--seed", type=int, default=1)
