@@ -254,3 +254,23 @@ def beyond(runs: Runs, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, n
         times = np.where(further, factor, times)
         names[further] = name
     return times, names
+
+
+def lies(name: str, times: float) -> str:
+    """Say how far a configuration lies outside the range of the runs.
+
+    Parameters
+    ----------
+    name : str
+        The variable in which it lies furthest.
+    times : float
+        By which factor, as ``beyond`` says it; infinite where the runs have a single value.
+
+    Returns
+    -------
+    str
+        The rest of a sentence about the configuration.
+    """
+    if np.isfinite(times):
+        return f"lies {times:.3g} times beyond the runs in {name}"
+    return f"differs from every run in {name}, which never varied"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.diagnostics import Convergence, beyond, design_notes
+from bayeslaw.diagnostics import Convergence, beyond, design_notes, lies
 from bayeslaw.notes import Note, worst
 
 
@@ -235,3 +235,8 @@ def test_the_gravest_note_decides() -> None:
         "message": "high",
         "remedy": "draw more",
     }
+
+
+def test_how_far_in_words() -> None:
+    assert lies("N", 198.74) == "lies 199 times beyond the runs in N"
+    assert lies("S", np.inf) == "differs from every run in S, which never varied"

@@ -533,6 +533,13 @@ def test_two_variables_that_never_varied(thin: bl.Posterior) -> None:
     assert "N_a/N: the optimum depends on that of" in message(answer, "depends_on_prior")
 
 
+def test_a_variable_that_never_varied_has_no_factor(thin: bl.Posterior) -> None:
+    answer = bl.optimum(held_constant(thin, S=0.0), at={"N": 3e9})
+    median = answer.quantities["S"].median
+    said = message(answer, "extrapolation")
+    assert f"S = {median:.4g} differs from every run: all have S = 0: the interval" in said
+
+
 def test_fixing_it_leaves_it_out(thin: bl.Posterior) -> None:
     answer = bl.optimum(held_constant(thin, S=0.2), at={"N": 3e9, "S": 0.2, "G": 8})
     assert {one.status for one in answer.quantities.values()} == {"interior"}

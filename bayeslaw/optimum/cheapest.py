@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.compilation import compiled
-from bayeslaw.diagnostics import NEARBY, beyond
+from bayeslaw.diagnostics import NEARBY, beyond, lies
 from bayeslaw.errors import RequestError, real
 from bayeslaw.intervals import INTERVAL
 from bayeslaw.mixture import Mixture, joined
@@ -246,7 +246,7 @@ def _notes(
                 Note(
                     "extrapolation",
                     "warning",
-                    f"the configuration lies {times[0]:.3g} times beyond the runs in {names[0]}: "
+                    f"the configuration {lies(names[0], times[0])}: "
                     "cost and confidence hold only if the law does",
                     "Compare what other laws say there",
                 )

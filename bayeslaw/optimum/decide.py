@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.diagnostics import NEARBY, beyond
+from bayeslaw.diagnostics import NEARBY, beyond, lies
 from bayeslaw.errors import RequestError, real
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.mixture import Mixture, blended, joined
@@ -385,7 +385,7 @@ def _notes(
             Note(
                 "extrapolation",
                 "warning",
-                f"the best configuration lies {times[first]:.3g} times beyond the runs in {name}: "
+                f"the best configuration {lies(name, times[first])}: "
                 "the ranking holds only if the law does",
                 "Compare what other laws say there",
             )

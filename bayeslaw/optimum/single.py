@@ -481,14 +481,17 @@ def _notes(
         )
     for name, (value, times) in places.items():
         if times > NEARBY:
-            side = "largest" if value > runs.column(name).max() else "smallest"
-            unit = vocabulary.variable(name).unit
+            seen, unit = runs.column(name), vocabulary.variable(name).unit
+            side = "largest" if value > seen.max() else "smallest"
+            stated = f"{name} = {value:.4g} {unit}".rstrip()
+            far = f"{stated} lies {times:.3g} times beyond the {side} run"
+            if np.isinf(times):
+                far = f"{stated} differs from every run: all have {name} = {seen[0]:.4g}"
             found.append(
                 Note(
                     "extrapolation",
                     "warning",
-                    f"{name} = {value:.4g} {unit} lies {times:.3g} times beyond the {side} run: "
-                    "the interval holds only if the law does",
+                    f"{far}: the interval holds only if the law does",
                     "Compare what other laws say there",
                 )
             )

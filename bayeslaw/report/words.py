@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from bayeslaw.comparison.residuals import residuals
+from bayeslaw.diagnostics import lies
 from bayeslaw.optimum import Budget, Decision, Optimum
 from bayeslaw.plots import style
 from bayeslaw.posterior import Posterior
@@ -53,8 +54,8 @@ def furthest(best: Optimum) -> str:
         return ""
     name = max(far, key=lambda one: far[one])
     return (
-        f"The answer lies {far[name]:.3g} times beyond the runs in {name}: the further, the more "
-        "it rests on the law and the less on the runs."
+        f"The answer {lies(name, far[name])}: the further, the more it rests on the law and the "
+        "less on the runs."
     )
 
 
