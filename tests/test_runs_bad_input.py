@@ -44,6 +44,8 @@ DROP = "drop_invalid=True (--drop-invalid)"
 VALUES = {
     "text": ({"loss": "2.5?"}, "column 'loss': '2.5?' is not a number", "Write a plain number"),
     "thousands": ({"D": '"12,000,000"'}, "column 'D': '12,000,000'", "separators: 12000000"),
+    "decimal comma": ({"D": '"0,485"'}, "column 'D': '0,485'", "a decimal point: 0.485"),
+    "comma of either kind": ({"D": '"1,485"'}, "column 'D': '1,485'", "Write 1.485 or 1485, "),
     "underscores": ({"D": "12_000_000"}, "column 'D': '12_000_000'", "separators: 12000000"),
     "empty": ({"loss": ""}, "column 'loss': loss is missing", DROP),
     "nan": ({"N": "NaN"}, "column 'N': N is missing", DROP),
@@ -82,6 +84,21 @@ def test_bad_values(tmp_path: Path, case: str) -> None:
 def test_every_sound_value_passes(tmp_path: Path) -> None:
     text = GOOD + row() + row(S="0", G="1", N_a="2e9", K="8")
     assert read_runs(write(tmp_path, "sweep.csv", text)).notes == ()
+
+
+def test_other_faults_are_not_called_alike() -> None:
+    table = pd.DataFrame({"N": [1e9, -1.0, -2.0, 1e9], "loss": [np.nan, 3.0, 3.0, 3.0]})
+    refused(TableError, table, "row 0, column 'loss': loss is missing (nan) (and 2 with other faul")
+    refused(TableError, table[1:], "row 1, column 'N': N = -1 (and 1 more such row).")
+    table.loc[3, "loss"] = np.nan
+    refused(TableError, table, "is missing (nan) (and 1 more such row and 2 with other faults).")
+
+
+def test_a_column_with_a_slip_is_still_suggested() -> None:
+    table = pd.DataFrame({"n_total": ["1e9", "2e9", "3e9x"], "note": ["total", "N", "total"]})
+    runs = read_runs(table)
+    with pytest.raises(TableError, match=r'columns=\{"N": "n_total"\}'):
+        runs.require(["N"], purpose="a test")
 
 
 def test_mapped_columns_are_named_twice() -> None:

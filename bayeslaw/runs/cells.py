@@ -18,7 +18,8 @@ MISSING = frozenset({"", "nan", "NaN", "NA", "null", "None"})
 _FLAGS = {"True": True, "true": True, "TRUE": True, "False": False, "false": False, "FALSE": False}
 _GAPS = {type(None), type(pd.NA), type(pd.NaT)}
 _FLAG_TYPES = {bool, np.bool_}
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:[,_' ]\d{3})+(?:\.\d*)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:[,_' ]\d{3})+(?:\.\d*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 def number(text: str) -> float | None:
@@ -60,9 +61,14 @@ def hint(value: object) -> str:
         A remedy.
     """
     text = str(value).strip()
-    if _THOUSANDS.fullmatch(text):
-        plain = re.sub(r"[,_' ]", "", text)
+    plain, point = re.sub(r"[,_' ]", "", text), text.replace(",", ".")
+    thousands, decimal = _THOUSANDS.fullmatch(text), _DECIMAL_COMMA.fullmatch(text)
+    if thousands and decimal:
+        return f"Write {point} or {plain}, whichever the comma means"
+    if thousands:
         return f"Write it without thousands separators: {plain}"
+    if decimal:
+        return f"Write it with a decimal point: {point}"
     return "Write a plain number, such as 1.3e9"
 
 

@@ -99,7 +99,7 @@ def refuse(draft: Draft, flaws: list[Flaw]) -> None:
     row = int(bad[0])
     first = next(flaw for flaw in flaws if row in flaw.rows)
     raise TableError(
-        first.problem(row) + and_more(len(bad) - 1),
+        first.problem(row) + _and_more(len(first.rows) - 1, len(bad) - len(first.rows)),
         place=draft.source.place(row, first.column),
         remedy=first.remedy(row),
     )
@@ -145,6 +145,13 @@ def drop(draft: Draft, flaws: list[Flaw]) -> tuple[Draft, tuple[Note, ...]]:
         "Check whether they are bad for a reason that depends on the loss, such as divergence",
     )
     return draft.take(np.setdiff1d(np.arange(len(draft)), bad)), (note,)
+
+
+def _and_more(alike: int, others: int) -> str:
+    if not others:
+        return and_more(alike)
+    more = f"{alike} more such row{'s' * (alike != 1)} and " if alike else ""
+    return f" (and {more}{others} with other faults)"
 
 
 def _of_variable(mapped: Mapped, source: Source) -> list[Flaw]:

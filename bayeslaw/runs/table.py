@@ -14,6 +14,7 @@ import pandas as pd
 
 from bayeslaw.errors import RequestError, TableError, nearest
 from bayeslaw.notes import Note
+from bayeslaw.runs.cells import numeric
 from bayeslaw.runs.suggestions import column_remedy, likely_column
 from bayeslaw.runs.writing import write_table
 from bayeslaw.vocabulary import VOCABULARY
@@ -259,8 +260,8 @@ class Runs:
         if not missing:
             return replace(self, variables=(*self.variables, *own)) if own else self
         others = [column for column in self.table.columns if column not in self.variables]
-        numeric = [name for name in others if pd.api.types.is_numeric_dtype(self.table[name].dtype)]
-        remedies = [column_remedy(name, likely_column(name, numeric)) for name in missing]
+        numbers = [name for name in others if _holds_numbers(self.table[name])]
+        remedies = [column_remedy(name, likely_column(name, numbers)) for name in missing]
         raise TableError(
             f"{purpose} needs {', '.join(map(repr, missing))}, which the table does not give",
             place=self.source,
@@ -319,3 +320,10 @@ class Runs:
                 place=self.source,
                 remedy=nearest(name, map(str, self.table.columns)),
             )
+
+
+def _holds_numbers(column: pd.Series) -> bool:
+    """Whether a column is one of numbers, be it with a slip of the pen in some cells."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return True
+    return bool(np.isfinite(numeric(column)[0]).mean() > 0.5)
