@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.errors import RequestError
-from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.intervals import interval
 from bayeslaw.plots import style
-from bayeslaw.plots.slices import legal, where
+from bayeslaw.plots.along import along
+from bayeslaw.plots.slices import where
 from bayeslaw.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_POINTS = 160
 
 
 def band(
@@ -63,30 +58,8 @@ def band(
         If ``over`` or ``at`` do not fit the law.
     """
     law, runs = posterior.law, posterior.runs
-    expression = parse_expression(over, place="band, over")
-    at = dict(at or {})
-    for name in (*expression.names, *at):
-        if name not in law.variables:
-            raise RequestError(f"{law.name} has no variable {name!r}", place="band")
-    moved = [name for name in law.variables if name in expression.names and name not in at]
-    if not moved:
-        raise RequestError(
-            f"at= fixes all of {over}", place="band", remedy="Leave one of its variables open"
-        )
-    # A ratio is varied through what stands first in it, at a fixed remainder.
-    standing = re.findall(r"[A-Za-z_]\w*", expression.text)
-    name = min(moved, key=standing.index)
-    fixed = {**posterior.reference.at, **at}
-    fixed = {key: fixed[key] for key in law.variables if key != name}
-    vocabulary.check_values(fixed, place="band, at")
-    seen = np.asarray(expression(runs.columns(expression.names)))
-    grid, logarithmic = _grid(seen, span, name)
-    columns = {key: np.full(_POINTS, value) for key, value in fixed.items()}
-    columns[name] = _invert(expression, name, grid, fixed)
-    kept = legal(columns)
-    if not kept.any():
-        raise RequestError(f"no legal value of {name} over that span", place="band")
-    grid, columns = grid[kept], {key: values[kept] for key, values in columns.items()}
+    axis = along(posterior, over, at=at, span=span, place="band")
+    grid, columns = axis.grid, axis.columns
 
     def shown(value: np.ndarray) -> np.ndarray:
         if not relative:
@@ -118,69 +91,25 @@ def band(
             label="published",
         )
     labels = iter(["beyond the runs"])  # the second region needs no entry of its own
-    for part in (grid < seen.min(), grid > seen.max()):
-        if part.any():
-            ax.axvspan(
-                grid[part][0],
-                grid[part][-1],
-                facecolor="none",
-                edgecolor="#bbbbbb",
-                hatch="//",
-                lw=0,
-                zorder=0,
-                label=next(labels, None),
-            )
-    ticks = seen[(seen >= grid[0]) & (seen <= grid[-1])]
-    ax.plot(
-        ticks,
-        np.full(len(ticks), 0.015),
-        "|",
-        color=style.RUNS,
-        ms=7,
-        alpha=0.5,
-        transform=ax.get_xaxis_transform(),
-        label="runs",
-    )
-    if logarithmic:
-        style.count_axis(ax, grid)
-    ax.margins(x=0)
-    ax.set_xlabel(style.label(over))
+    for low, high in axis.beyond:
+        ax.axvspan(
+            low,
+            high,
+            facecolor="none",
+            edgecolor="#bbbbbb",
+            hatch="//",
+            lw=0,
+            zorder=0,
+            label=next(labels, None),
+        )
+    axis.finish(ax, over)
     unit = runs.loss_unit if law.predicts == "loss" else ""
     what = f"{law.predicts} lost against the best {over}" if relative else law.predicts
     ax.set_ylabel(f"{what} [{unit} per token]" if unit else what)
     if relative:
         ax.set_ylim(bottom=0)
-    ax.set_title(f"{law.name} at\n{where(posterior, fixed)}", fontsize=9)
+    ax.set_title(f"{law.name} at\n{where(posterior, axis.fixed)}", fontsize=9)
     ax.legend(fontsize=8, frameon=False)
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
-
-
-def _grid(seen: np.ndarray, span: tuple[float, float] | None, name: str) -> tuple[np.ndarray, bool]:
-    domain = vocabulary.variable(name)
-    low, high = span if span is not None else (float(seen.min()), float(seen.max()))
-    if domain.includes_zero:
-        if span is None:
-            low, high = max(domain.low, low - 0.1), min(domain.high - 0.02, high + 0.1)
-        return np.linspace(low, high, _POINTS), False
-    if span is None:
-        low, high = low / 3, high * 3
-    if not 0 < low < high:
-        raise RequestError(f"span = ({low:g}, {high:g})", place="band", remedy="0 < low < high")
-    return np.geomspace(low, high, _POINTS), True
-
-
-def _invert(
-    expression: Expression, name: str, values: np.ndarray, fixed: Mapping[str, float]
-) -> np.ndarray:
-    """Values of a variable that give an expression those values."""
-    with np.errstate(all="ignore"):
-        zero, one, two = (float(expression({**fixed, name: v})) for v in (0.0, 1.0, 2.0))
-    if one == zero or not np.isclose(two - one, one - zero) or not np.isfinite(one):
-        raise RequestError(
-            f"{expression.text} is not affine in {name}",
-            place="band, over",
-            remedy=f"Give another expression, or {name} itself",
-        )
-    return np.asarray((values - zero) / (one - zero))
