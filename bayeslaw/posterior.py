@@ -22,6 +22,7 @@ from bayeslaw.noise import Noise
 from bayeslaw.notes import Note, worst
 from bayeslaw.numpyro_model import all_priors
 from bayeslaw.runs import Reference, Runs
+from bayeslaw.shares import spreads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -313,6 +314,47 @@ class Posterior:
             if level == "observation" or self.discrepancy is None:
                 shift = shift + self.noise.draw(rng, self.noise_draws(kept), shift.shape)
             yield value[kept] * np.exp(shift)
+
+    def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+        """What makes predictions uncertain: coefficients, misfit and noise, each by its share.
+
+        The variance of a Student-t is infinite up to two degrees of freedom, which its posterior
+        seldom rules out. So each source counts by the squared half width of the central 68%
+        interval that it alone gives log loss: its variance where it is normal, and finite always.
+
+        Parameters
+        ----------
+        new : Runs, DataFrame or mapping
+            Canonical variables of the law; other columns are ignored.
+
+        Returns
+        -------
+        pandas.DataFrame
+            For each configuration shares that sum to one. ``coefficients``: how what law and misfit
+            together predict of a run varies with the coefficients; near runs that a discrepancy
+            explains this is less than the variance of the law's own value. ``misfit``: what stays
+            open of the misfit where the coefficients are known; without a discrepancy there is no
+            such column, and ``noise`` holds both. ``noise``: what replicates differ by. Then
+            ``spread``, the root of the sum of the squared half widths, on log loss, and how far
+            ``beyond`` the runs which ``variable`` lies, as in ``predict``.
+
+        Raises
+        ------
+        RequestError
+            If a variable is missing.
+        TableError
+            If a value is outside the domain of its variable.
+        """
+        import pandas as pd
+
+        table = self.configurations(new)
+        columns = table.columns(self.law.variables)
+        times, furthest = beyond(self.runs, columns)
+        squared = pd.DataFrame(spreads(self, columns), index=table.table.index) ** 2
+        total = squared.sum(axis=1, skipna=False)
+        return squared.div(total, axis=0).assign(
+            spread=np.sqrt(total), beyond=times, variable=furthest
+        )
 
     def noise_draws(self, kept: np.ndarray | slice = slice(None)) -> dict[str, np.ndarray]:
         """Draws of the noise's parameters, chains run together.

@@ -18,6 +18,7 @@ from bayeslaw.plots.regret import regret
 from bayeslaw.plots.regret_map import regret_map
 from bayeslaw.plots.residuals import residuals
 from bayeslaw.plots.target import target
+from bayeslaw.plots.variance_shares import variance_shares
 
 __all__ = [
     "REAL_MODELS",
@@ -39,4 +40,5 @@ __all__ = [
     "regret_map",
     "residuals",
     "target",
+    "variance_shares",
 ]
