@@ -440,6 +440,7 @@ def test_column_names_what_exists() -> None:
         ("N_a", ["total_params", "params_active"], '{"N_a": "params_active"}'),
         ("loss", ["tokens", "val_loss"], '{"loss": "val_loss"}'),
         ("G", ["n_active"], '{"G": "its column"}'),
+        ("G", ["shared", "experts on"], '{"G": "experts on"}'),
     ],
 )
 def test_require_suggests_the_column_that_is_meant(
@@ -452,6 +453,12 @@ def test_require_suggests_the_column_that_is_meant(
     message = str(caught.value)
     assert message.startswith(f"DataFrame: the law 'x' needs {name!r}, which")
     assert remedy in message
+
+
+def test_shared_experts_are_not_taken_for_active_ones() -> None:
+    runs = read_runs(pd.DataFrame({"N": [1e9], "experts on": [4.0], "shared": [0.5]}))
+    with pytest.raises(TableError, match=r'columns=\{"S": "shared"\}'):
+        runs.require(["S"], purpose="the law 'x'")
 
 
 def test_fingerprint_follows_what_a_fit_can_see(frame: pd.DataFrame) -> None:

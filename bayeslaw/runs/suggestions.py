@@ -65,7 +65,8 @@ def likely_column(name: str, columns: Iterable[str]) -> str | None:
         if 0 < scores[column] >= max(_agreement(other, column) for other in VOCABULARY)
     ]
     if fitting:
-        return max(fitting, key=lambda column: scores[column])
+        # G and S both speak of experts and of shared ones, each first of its own.
+        return max(fitting, key=lambda column: (scores[column], -_place(name, column)))
     close = difflib.get_close_matches(name, columns, n=1)
     return close[0] if close else None
 
@@ -74,6 +75,12 @@ def _agreement(name: str, column: str) -> int:
     weights = dict.fromkeys(set(_words(variable(name).means)) - _IDLE, _MEANING)
     weights |= dict.fromkeys(_words(name), _NAME)
     return sum(weights.get(word, 0) for word in set(_words(column)))
+
+
+def _place(name: str, column: str) -> int:
+    """How far into the meaning of a variable the first word stands that a column has."""
+    meaning, found = _words(variable(name).means), set(_words(column))
+    return next((place for place, word in enumerate(meaning) if word in found), len(meaning))
 
 
 def _words(text: str) -> list[str]:
