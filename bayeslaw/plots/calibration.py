@@ -91,7 +91,9 @@ def calibration(
         axes.spines[["right", "top"]].set_visible(False)
     right.axvline(INTERVAL, color="0.3", lw=0.8, ls=":")
     if named and len(named) <= _FEW:
-        left.legend(fontsize=8, frameon=False)
+        # Beside the curves: where they leave room differs from one calibration to the next.
+        across = min(len(named), 4)
+        canvas.legend(loc="outside lower center", ncols=across, fontsize=8, frameon=False)
     canvas.suptitle(
         f"{found.law}, {found.tables} tables of {found.runs} runs, {found.truth}", fontsize=10
     )
