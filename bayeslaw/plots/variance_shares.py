@@ -94,7 +94,7 @@ def variance_shares(
             )
         table = posterior.variance_shares(over)
         place = np.arange(len(table))
-        ax = style.axes(ax, figsize=(max(5.0, min(9.0, 0.45 * len(table) + 2.6)), 3.6))
+        ax = style.axes(ax, figsize=(max(5.0, min(9.0, 0.62 * len(table) + 2.8)), 3.6))
         bottom = np.zeros(len(table))
         for name, colour in _kept(table):
             share = table[name].to_numpy()
