@@ -1,0 +1,85 @@
+"""What the README shows is what the package does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+from functools import partial
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import typer
+
+import bayeslaw as bl
+from bayeslaw.cli.app import app
+
+mpl.use("Agg")
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.S | re.M)
+COMMANDS = re.findall(r"^    bayeslaw (.*)", README.read_text(), re.M)
+
+
+def test_the_four_jobs_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = bl.simulate("zhao2025", rows=60, noise=0.003, seed=4).table
+    table = table.assign(n_total_B=table["N"] / 1e9, val_loss=table["loss"])
+    table.drop(columns=["N", "loss"]).to_csv("sweep.csv", index=False)
+    # The same calls, sooner.
+    few = {"cuts": [0.2], "chains": 2, "draws": 500, "warmup": 300}
+    for name, less in (("fit", {"method": "laplace"}), ("compare", few)):
+        monkeypatch.setattr(bl, name, partial(getattr(bl, name), **less))
+    jobs = BLOCKS[:4]
+    assert [len(job.strip().splitlines()) <= 6 for job in jobs] == [True] * 4
+    names: dict[str, object] = {}
+    for job in jobs:
+        exec(compile(job, str(README), "exec"), names)
+    plt.close("all")
+    assert Path("band.png").read_bytes()[:4] == b"\x89PNG"
+    assert np.isfinite(names["best"].quantities["G"].median)
+    assert set(names["laws"].table.index) == {"zhao2025", "chinchilla"}
+    assert len(names["choice"].near_optimal) >= 1
+    assert names["plan"].quantities["N_a/N"].low > 0
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][:40])
+def test_every_call_is_one_that_there_is(block: str) -> None:
+    calls = 0
+    for call in (node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func)
+        if not re.fullmatch(r"bl(\.\w+)+", name):
+            continue
+        target: object = bl
+        for part in name.split(".")[1:]:
+            target = getattr(target, part)
+        assert callable(target)
+        given = {keyword.arg: None for keyword in call.keywords if keyword.arg is not None}
+        if not any(keyword.arg is None for keyword in call.keywords):
+            inspect.signature(target).bind(*call.args, **given)
+        calls += 1
+    assert calls >= 1 or "posterior" in block
+
+
+@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: " ".join(line.split()[:2]))
+def test_every_command_has_the_options_that_it_is_given(line: str) -> None:
+    command = typer.main.get_command(app)
+    words = shlex.split(line)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    given = {word for word in words if word.startswith("--")}
+    assert given <= known
+
+
+def test_every_file_that_is_linked_is_there() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text())
+    assert len(links) >= 9
+    lacking = [link for link in links if not (README.parent / link).exists()]
+    assert lacking == []
