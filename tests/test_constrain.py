@@ -95,6 +95,13 @@ def test_a_tied_parameter_follows_the_other() -> None:
     assert on["B"] == pytest.approx(raw["B"] * 2e10 ** (-1.5 * raw["alpha"]) / 3, rel=1e-12)
 
 
+def test_a_chain_is_a_constraint_of_each_parameter() -> None:
+    law = bl.law("zhao2025")
+    assert law.constrain("m = n = 0").card == law.constrain("m = 0", "n = 0").card
+    with pytest.raises(RequestError, match="not a constraint"):
+        law.constrain("m == 0")
+
+
 def test_constraints_may_read_each_other() -> None:
     law = bl.law("chinchilla").constrain("alpha = beta", "beta = 0.3")
     assert set(law.parameters) == {"E", "A", "B"}

@@ -18,6 +18,7 @@ from bayeslaw.errors import RequestError
 from bayeslaw.formula import parse_expression
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.law import Law
+from bayeslaw.law.constrain import one_by_one
 from bayeslaw.law.library import law as load_law
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
@@ -129,12 +130,7 @@ def _parts(constraint: str | Sequence[str]) -> tuple[str, list[str]]:
         raise RequestError(
             f"{constraint!r} is no constraint", place=_PLACE, remedy='Such as "k = 0"'
         )
-    parts = []
-    for text in given:
-        *names, right = (part.strip() for part in text.split("="))
-        # Two signs next to each other are no chain; Law.constrain says what is wrong with them.
-        chain = len(names) > 1 and all(names)
-        parts += [f"{name} = {right}" for name in names] if chain else [text.strip()]
+    parts = [one for text in given for one in one_by_one(text)]
     return ", ".join(text.strip() for text in given), parts
 
 

@@ -27,7 +27,8 @@ def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
     law : Law
         The law.
     constraints : sequence of str
-        Each a parameter, ``=``, and a number or an expression of other parameters.
+        Each a parameter, or several with ``=`` between them, ``=``, and a number or an expression
+        of other parameters.
 
     Returns
     -------
@@ -71,12 +72,33 @@ def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
     return card
 
 
+def one_by_one(constraint: str) -> list[str]:
+    """Constraints of one parameter each, of a chain such as ``"m = n = 0"``.
+
+    Parameters
+    ----------
+    constraint : str
+        One, or a chain.
+
+    Returns
+    -------
+    list of str
+        What the chain says of each parameter; the text itself if it is no chain.
+    """
+    *names, right = (part.strip() for part in constraint.split("="))
+    # Two signs next to each other are no chain: reading it says what is wrong.
+    chain = len(names) > 1 and all(names)
+    return [f"{name} = {right}" for name in names] if chain else [constraint.strip()]
+
+
 def _read(law: Law, constraints: Sequence[str]) -> dict[str, Expression]:
     values: dict[str, Expression] = {}
-    for text in constraints:
-        place = f"{law.name}.constrain({text!r})"
-        if not isinstance(text, str):
+    for given in constraints:
+        if not isinstance(given, str):
+            place = f"{law.name}.constrain({given!r})"
             raise RequestError("not a constraint", place=place, remedy=_REMEDY)
+    for text in (one for given in constraints for one in one_by_one(given)):
+        place = f"{law.name}.constrain({text!r})"
         name, equals, right = (part.strip() for part in text.partition("="))
         if not equals or not right or right.startswith("=") or name.endswith(("!", "<", ">")):
             raise RequestError("not a constraint", place=place, remedy=_REMEDY)

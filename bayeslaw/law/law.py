@@ -402,7 +402,7 @@ class Law:
         Parameters
         ----------
         *constraints : str
-            Such as ``"k = 0"``, ``"alpha = 0.5"`` or ``"alpha = beta"``.
+            Such as ``"k = 0"``, ``"alpha = 0.5"``, ``"alpha = beta"`` or ``"m = n = 0"``.
 
         Returns
         -------
