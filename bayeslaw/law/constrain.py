@@ -67,7 +67,8 @@ def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
     said = ", ".join(f"{name} = {expression.text}" for name, expression in values.items())
     card["name"] = f"{law.name} ({said})"
     # What tells a comparison which law this one is nested in; nothing else reads it.
-    card["constraints"] = [*card.get("constraints", ()), *constraints]
+    single = [one for given in constraints for one in one_by_one(given)]
+    card["constraints"] = [*card.get("constraints", ()), *single]
     card.pop("aliases", None)
     return card
 
