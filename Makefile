@@ -35,7 +35,7 @@ demo: $(RUNTIME) ## set up, then simulate, fit and report: the main job on the b
 	@.venv/bin/bayeslaw demo
 
 test: $(DEV) ## set up, then run the tests
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n 2 --dist worksteal
 
 lint: $(DEV) ## check style and docstrings
 	@.venv/bin/ruff check .
