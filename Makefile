@@ -57,7 +57,7 @@ browser: $(DEV) ## check reports in Chromium, which has to be installed; screens
 packaging: $(DEV) ## check that the law cards are found from wheel, editable install and checkout
 	@.ci/packaging
 
-bench: $(BENCH) ## times against peers, floors and growing work, kept in benchmarks/results (an hour)
+bench: $(BENCH) ## times against peers, floors and growing work, kept in benchmarks/results (50 minutes)
 	@.venv/bin/python benchmarks/parts.py --out benchmarks/results/parts.md
 	@.venv/bin/python benchmarks/side_by_side.py --out benchmarks/results/side_by_side.md
 	@.venv/bin/python benchmarks/growth.py --out benchmarks/results/growth.md
