@@ -96,8 +96,9 @@ def _read(law: Law, constraints: Sequence[str]) -> dict[str, Expression]:
     values: dict[str, Expression] = {}
     for given in constraints:
         if not isinstance(given, str):
-            place = f"{law.name}.constrain({given!r})"
-            raise RequestError("not a constraint", place=place, remedy=_REMEDY)
+            raise RequestError(
+                "not a constraint", place=f"{law.name}.constrain({given!r})", remedy=_REMEDY
+            )
     for text in (one for given in constraints for one in one_by_one(given)):
         place = f"{law.name}.constrain({text!r})"
         name, equals, right = (part.strip() for part in text.partition("="))

@@ -127,7 +127,8 @@ def _labels(ax: Axes, lines: QuadContourSet, taken: list[np.ndarray], **how: Any
     places = []
     for path in lines.get_paths():
         # As shares of the axes.
-        spots = ax.transAxes.inverted().transform(ax.transData.transform(path.vertices))
+        vertices = np.asarray(path.vertices)
+        spots = ax.transAxes.inverted().transform(ax.transData.transform(vertices))
         inside = np.all(np.abs(spots - 0.5) < 0.42, axis=1)
         if not inside.any():
             continue
@@ -138,7 +139,7 @@ def _labels(ax: Axes, lines: QuadContourSet, taken: list[np.ndarray], **how: Any
             worth += np.minimum(apart, 0.25)
         best = int(np.argmax(worth))
         taken.append(spots[best])
-        places.append(path.vertices[inside][best])
+        places.append(vertices[inside][best])
     if not places:
         return
     for text in ax.clabel(lines, fontsize=7.5, manual=places, **how):

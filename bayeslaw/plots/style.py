@@ -159,15 +159,15 @@ def canvas(ax: Axes | None, **size: Any) -> tuple[Figure, Figure | SubFigure]:
         figure = plt.figure(layout="constrained", **size)
         return figure, figure
     place = ax.get_subplotspec()
-    figure, parent = ax.get_figure(root=True), ax.get_figure(root=False)
-    if place is None or figure is None or parent is None:
+    whole, parent = ax.get_figure(root=True), ax.get_figure(root=False)
+    if place is None or whole is None or parent is None:
         raise RequestError(
             "the axes stand in no grid, so that several panels cannot take their place",
             place="plots, ax",
             remedy="Take axes from plt.subplots or Figure.add_subplot",
         )
     ax.remove()
-    return figure, parent.add_subfigure(place)
+    return whole, parent.add_subfigure(place)
 
 
 def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
