@@ -26,7 +26,7 @@ from bayeslaw.comparison import (
 )
 from bayeslaw.compilation import clear_cache
 from bayeslaw.cost import costs
-from bayeslaw.discrepancy import GaussianProcess
+from bayeslaw.discrepancy import GaussianProcess, Growth, Offsets
 from bayeslaw.errors import BayesLawError
 from bayeslaw.examine import examine
 from bayeslaw.inference import fit, fit_each, fit_many
@@ -48,6 +48,7 @@ from bayeslaw.optimum import (
     optimum,
 )
 from bayeslaw.posterior import Posterior
+from bayeslaw.replicates import Replicates, replicates
 from bayeslaw.report import Report, report
 from bayeslaw.runs import Reference, Runs, read_runs
 from bayeslaw.simulate import design, simulate
@@ -63,14 +64,17 @@ __all__ = [
     "Evidence",
     "Frontier",
     "GaussianProcess",
+    "Growth",
     "Law",
     "Mixture",
     "Nested",
     "Note",
+    "Offsets",
     "Optimum",
     "Posterior",
     "PredictiveCheck",
     "Reference",
+    "Replicates",
     "Report",
     "Rules",
     "Runs",
@@ -100,6 +104,7 @@ __all__ = [
     "plots",
     "predictive_check",
     "read_runs",
+    "replicates",
     "report",
     "savage_dickey",
     "simulate",

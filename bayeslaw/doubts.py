@@ -13,6 +13,7 @@ from bayeslaw.identifiability import effects
 from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import on_site
+from bayeslaw.replicates import within
 
 if TYPE_CHECKING:
     from bayeslaw.posterior import Posterior
@@ -28,6 +29,7 @@ _ORDERS, _ROWS, _DRAWS = 400, 500, 200
 _FEWEST = 8
 # Outer share of the prior, over all parameters together.
 _OUTER = 0.01
+_REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare what other laws say'
 
 
 def doubts(posterior: Posterior) -> tuple[Note, ...]:
@@ -41,9 +43,14 @@ def doubts(posterior: Posterior) -> tuple[Note, ...]:
     Returns
     -------
     tuple of Note
-        On residuals that neighbouring runs share, and parameters at the edge of their prior.
+        On scatter beyond that of replicates, residuals that neighbouring runs share, and parameters
+        at the edge of their prior.
     """
-    return (*_shared_misfit(posterior), *_at_the_edge(posterior))
+    return (
+        *_beyond_replicates(posterior),
+        *_shared_misfit(posterior),
+        *_at_the_edge(posterior),
+    )
 
 
 def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
@@ -108,6 +115,26 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
     return ours / max(float(weights.sum(axis=1).mean()), 1e-300), rare
 
 
+def _beyond_replicates(posterior: Posterior) -> tuple[Note, ...]:
+    """Scatter around the law that replicates do not have is misfit, whatever it is called."""
+    if posterior.discrepancy is not None or posterior.settings["method"] == "mode":
+        return ()
+    measured = posterior.law.predicts
+    same = [*posterior.law.variables, *posterior.runs.groups]
+    found = within(posterior.runs, same, measured)
+    if found is None:
+        return ()
+    scale = interval(posterior.draws["noise_scale"].ravel())
+    if scale.low < found.high:
+        return ()
+    text = (
+        f"misfit: the fitted noise scale is {float(scale.median) / found.sd:.2g} times the noise "
+        f"of {found.runs} replicates ({scale.median:.2g} against {found.sd:.2g} of log loss, at "
+        f"most {found.high:.2g}). Intervals on optima may cover far less than they say"
+    )
+    return (Note("beyond_replicates", "warning", text, _REMEDY),)
+
+
 def _shared_misfit(posterior: Posterior) -> tuple[Note, ...]:
     if posterior.settings.get("discrepancy"):
         return ()
@@ -120,8 +147,7 @@ def _shared_misfit(posterior: Posterior) -> tuple[Note, ...]:
         f"{correlation:.2f} (p = {rare:.3f} where noise is independent). Intervals on optima may "
         "cover far less than they say"
     )
-    remedy = 'Fit with method="laplace" and discrepancy="gp"; compare what other laws say'
-    return (Note("shared_misfit", "warning", text, remedy),)
+    return (Note("shared_misfit", "warning", text, _REMEDY),)
 
 
 def _in_prior_sds(posterior: Posterior, on: Mapping[str, float]) -> np.ndarray:

@@ -20,6 +20,8 @@ _SCALE = Prior("lognormal", 0.005, 3.0)
 _REPLICATE_SCALE = Prior("lognormal", 0.0015, 3.0)
 # Heavy enough for a few outliers unless the runs say otherwise; below one the t has no location.
 _DEGREES = Prior("lognormal", 5.0, math.e, low=1.0)
+# Small unless the runs speak for it, since it trades against the floor.
+_EXCESS = Prior("lognormal", 0.001, 4.0)
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class Noise:
 
     Attributes
     ----------
-    name : {"student_t", "normal"}
-        Which.
+    name : {"student_t", "normal", "undertuned"}
+        Which. The last is a normal, plus an exponential towards higher loss: what poor tuning
+        costs a run.
     replicate : bool
         Whether misfit is modelled apart, so that this is the noise of replicates alone.
     """
@@ -43,9 +46,13 @@ class Noise:
         scale = _REPLICATE_SCALE if self.replicate else _SCALE
         if self.name == "student_t":
             return {"noise_scale": scale, "noise_df": _DEGREES}
+        if self.name == "undertuned":
+            return {"noise_scale": scale, "noise_excess": _EXCESS}
         return {"noise_scale": scale}
 
-    def distribution(self, centre: Any, values: Mapping[str, Any]) -> Distribution:
+    def distribution(
+        self, centre: Any, values: Mapping[str, Any], errors: Any = None
+    ) -> Distribution:
         """The distribution of log loss.
 
         Parameters
@@ -54,6 +61,8 @@ class Noise:
             Log of the law's value.
         values : mapping
             The noise parameters.
+        errors : array, optional
+            Standard errors of the measured log losses, which add to the noise.
 
         Returns
         -------
@@ -63,11 +72,27 @@ class Noise:
         from numpyro import distributions as dist
 
         if self.name == "student_t":
+            if errors is not None:
+                from bayeslaw.scatter import MeasuredT
+
+                df, scale = values["noise_df"], values["noise_scale"]
+                return MeasuredT(df, centre, scale, errors)
             return dist.StudentT(values["noise_df"], centre, values["noise_scale"])
-        return dist.Normal(centre, values["noise_scale"])
+        scale = values["noise_scale"]
+        if errors is not None:
+            scale = (scale**2 + errors**2) ** 0.5
+        if self.name == "undertuned":
+            from bayeslaw.scatter import ExponentiallyModified
+
+            return ExponentiallyModified(centre, scale, values["noise_excess"])
+        return dist.Normal(centre, scale)
 
     def draw(
-        self, rng: np.random.Generator, values: Mapping[str, Any], shape: tuple[int, ...]
+        self,
+        rng: np.random.Generator,
+        values: Mapping[str, Any],
+        shape: tuple[int, ...],
+        errors: Any = None,
     ) -> np.ndarray:
         """Draw deviations of log loss from the law.
 
@@ -79,20 +104,27 @@ class Noise:
             The noise parameters; they broadcast against ``shape``.
         shape : tuple of int
             Shape of the result.
+        errors : array, optional
+            Standard errors of the measured log losses.
 
         Returns
         -------
         ndarray
             Deviations.
         """
+        if errors is not None:
+            return self.draw(rng, values, shape) + errors * rng.standard_normal(shape)
         if self.name == "student_t":
             unit = rng.standard_t(np.broadcast_to(values["noise_df"], shape))
         else:
             unit = rng.standard_normal(shape)
+        if self.name == "undertuned":
+            more = values["noise_excess"] * rng.standard_exponential(shape)
+            return np.asarray(values["noise_scale"] * unit + more)
         return np.asarray(values["noise_scale"] * unit)
 
 
-NOISES = ("student_t", "normal")
+NOISES = ("student_t", "normal", "undertuned")
 
 
 def noise(name: str, *, replicate: bool = False) -> Noise:
@@ -100,8 +132,9 @@ def noise(name: str, *, replicate: bool = False) -> Noise:
 
     Parameters
     ----------
-    name : {"student_t", "normal"}
-        Which.
+    name : {"student_t", "normal", "undertuned"}
+        Which. The last is a normal, plus an exponential towards higher loss: what poor tuning
+        costs a run.
     replicate : bool
         Whether misfit is modelled apart.
 
@@ -117,4 +150,11 @@ def noise(name: str, *, replicate: bool = False) -> Noise:
     """
     if name not in NOISES:
         raise RequestError(f"unknown noise {name!r}", remedy=nearest(str(name), NOISES))
+    if name == "undertuned" and replicate:
+        raise RequestError(
+            "undertuned noise beside a discrepancy: runs that lie above their neighbours would be "
+            "either",
+            place="noise",
+            remedy='Take noise="student_t", which gives outliers little weight',
+        )
     return Noise(name, replicate)

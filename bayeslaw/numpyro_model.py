@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy, log_density
+from bayeslaw.discrepancy import Asked, Discrepancy, discrepancy as load_discrepancy, log_density
 from bayeslaw.law import Form, Law, Prior
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import Noise, noise as load_noise
@@ -26,7 +26,17 @@ SMALLEST_SHARE = 1e-3
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("table", "point", "scale", "numbers", "observed", "counted", "inputs", "weights"),
+    data_fields=(
+        "table",
+        "point",
+        "scale",
+        "numbers",
+        "observed",
+        "counted",
+        "inputs",
+        "weights",
+        "errors",
+    ),
     meta_fields=("names", "variables", "sampled"),
 )
 @dataclass(frozen=True)
@@ -55,6 +65,8 @@ class Data:
         Standardised inputs of the discrepancy.
     weights : ndarray of shape (runs,), optional
         By which the precision of each run's noise is multiplied where misfit is integrated out.
+    errors : ndarray of shape (runs,), optional
+        Standard errors of ``observed``, where the table states them.
     """
 
     table: Any
@@ -68,6 +80,7 @@ class Data:
     sampled: tuple[str, ...]
     inputs: Any = None
     weights: Any = None
+    errors: Any = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -117,7 +130,7 @@ class Model:
         Observation model.
     predicts : str
         The observed quantity.
-    discrepancy : GaussianProcess or None
+    discrepancy : Discrepancy or None
         What the law misses.
     """
 
@@ -169,7 +182,7 @@ class Model:
         centre = self.centre(raw, data)
         if self.discrepancy is not None:
             centre, values = self._with_misfit(centre, values, data)
-        scatter = self.noise.distribution(centre, values).mask(data.counted)
+        scatter = self.noise.distribution(centre, values, data.errors).mask(data.counted)
         numpyro.sample(f"ln_{self.predicts}", scatter, obs=data.observed)
 
     def _with_misfit(
@@ -209,8 +222,9 @@ class Model:
             ``data.weights`` gives each run.
         """
         if self.discrepancy is None:
-            return self.noise.distribution(centre, values).log_prob(data.observed) @ data.counted
-        covariance = self.discrepancy.of_runs(values, data.inputs, data.weights)
+            scatter = self.noise.distribution(centre, values, data.errors)
+            return scatter.log_prob(data.observed) @ data.counted
+        covariance = self.discrepancy.of_runs(values, data.inputs, data.weights, data.errors)
         return log_density(data.observed - centre, covariance)
 
     def raw(self, values: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
@@ -277,7 +291,7 @@ def all_priors(law: Law, noise: Noise, discrepancy: Discrepancy | None = None) -
         The law.
     noise : Noise
         The observation model.
-    discrepancy : GaussianProcess, optional
+    discrepancy : Discrepancy, optional
         What the law misses.
 
     Returns
@@ -310,7 +324,7 @@ def build(
         The reference run and scale.
     noise : Noise
         The observation model.
-    discrepancy : GaussianProcess, optional
+    discrepancy : Discrepancy, optional
         What the law misses.
     rows : int, optional
         Fill shorter tables up to so many rows, which do not count: tables of one size share
@@ -333,7 +347,7 @@ def build(
     if discrepancy is not None:
         # Outliers are told by weights, from which its degrees of freedom follow.
         priors.pop("noise_df", None)
-        seen = runs.columns(discrepancy.variables)
+        seen = runs.arrays(discrepancy.columns)
         inputs, weights = discrepancy.inputs(seen, seen), np.ones(len(runs))
     families = tuple((name, prior.family) for name, prior in priors.items())
     model = Model(law.form, families, noise, law.predicts, discrepancy)
@@ -342,6 +356,7 @@ def build(
     taken = np.arange(max(len(runs), rows or 0) if discrepancy is None else len(runs))
     counted = taken < len(runs)
     taken[~counted] = 0
+    errors = runs.errors(law.predicts)
     data = Data(
         table=np.stack([np.broadcast_to(one, len(runs))[taken] for one in columns.values()]),
         point=np.array([reference.at[name] for name in law.variables]),
@@ -354,6 +369,7 @@ def build(
         sampled=tuple(priors),
         inputs=inputs,
         weights=weights,
+        errors=None if errors is None else errors[taken],
     )
     return model, data
 
@@ -363,7 +379,7 @@ def numpyro_model(
     law: str | Law,
     *,
     noise: str = "student_t",
-    discrepancy: str | Discrepancy | None = None,
+    discrepancy: Asked = None,
     reference: Reference | None = None,
 ) -> Callable[[], None]:
     """A NumPyro model without arguments: priors as in the card, log loss observed.
@@ -376,9 +392,9 @@ def numpyro_model(
         The table.
     law : str or Law
         The law.
-    noise : {"student_t", "normal"}
+    noise : {"student_t", "normal", "undertuned"}
         Observation model.
-    discrepancy : {"gp"}, GaussianProcess or None
+    discrepancy : {"gp", "group", "growth"}, kernel, a sequence of them or None
         What the law misses, as for ``fit``.
     reference : Reference, optional
         The reference run; the table's own unless given.

@@ -65,7 +65,7 @@ class Posterior:
         What reading and fitting had to say.
     settings : dict
         Seed, chains, draws, warmup, method, attempts and versions: what a repetition needs.
-    discrepancy : GaussianProcess or None
+    discrepancy : Discrepancy or None
         What the law misses.
     weights : ndarray of shape (runs,), optional
         Beside a discrepancy, by which the precision of each run's noise is multiplied: small for an
@@ -217,7 +217,11 @@ class Posterior:
         """
         raw = self.coefficients() if coefficients is None else coefficients
         shaped = {name: np.asarray(raw[name])[:, None] for name in self.law.parameters}
-        wide = {name: np.atleast_1d(values)[None, :] for name, values in columns.items()}
+        wide = {
+            name: np.atleast_1d(values)[None, :]
+            for name, values in columns.items()
+            if name in self.law.variables
+        }
         draws = len(next(iter(shaped.values())))
         size = max(values.shape[1] for values in wide.values())
         value = self.law.form.predict(wide, shaped)
@@ -262,8 +266,8 @@ class Posterior:
         import pandas as pd
 
         table = self.configurations(new)
-        columns = table.columns(self.law.variables)
-        times, furthest = beyond(self.runs, columns)
+        columns = self.columns(table)
+        times, furthest = beyond(self.runs, table.columns(self.law.variables))
         blocks = self.predictive(columns, level=level, seed=seed)
         parts = [interval(value, interval_probability) for value in blocks]
         if not parts:
@@ -348,8 +352,8 @@ class Posterior:
         import pandas as pd
 
         table = self.configurations(new)
-        columns = table.columns(self.law.variables)
-        times, furthest = beyond(self.runs, columns)
+        columns = self.columns(table)
+        times, furthest = beyond(self.runs, table.columns(self.law.variables))
         squared = pd.DataFrame(spreads(self, columns), index=table.table.index) ** 2
         total = squared.sum(axis=1, skipna=False)
         return squared.div(total, axis=0).assign(
@@ -379,7 +383,7 @@ class Posterior:
         Parameters
         ----------
         columns : mapping of str to ndarray of shape (configurations,)
-            Canonical variables.
+            As of ``columns``. Without its group, a configuration belongs to a new one.
 
         Returns
         -------
@@ -407,13 +411,14 @@ class Posterior:
             step = -(-len(everything) // _COVARIANCES)
             kept = everything[::step]
         distinct, which = np.unique(given[kept], axis=0, return_inverse=True)
-        runs = self.runs.columns(self.law.variables)
+        runs = self.columns(self.runs)
         raw = {name: values[kept] for name, values in self.coefficients().items()}
         with np.errstate(invalid="ignore", divide="ignore"):
             centre = np.log(self.evaluate(runs, coefficients=raw))
         # A draw that predicts nothing for some run says nothing of what the law misses there.
         left = np.where(np.isfinite(centre), self._observed - centre, 0.0)
         seen, new = process.inputs(runs, runs), process.inputs(runs, columns)
+        errors = self.runs.errors(self.law.predicts)
         mean, sd = np.empty((2, len(kept), size))
         with compiled():
             for i, values in enumerate(distinct):
@@ -422,9 +427,27 @@ class Posterior:
                 # One shape for all, so that one compilation serves.
                 block = np.zeros((_together(int(np.bincount(which.ravel()).max())), left.shape[1]))
                 block[: mine.sum()] = left[mine]
-                found = conditional(process, at, block, seen, new, self.weights)
+                found = conditional(process, at, block, seen, new, self.weights, errors)
                 mean[mine], sd[mine] = np.asarray(found[0])[: mine.sum()], np.asarray(found[1])
         return kept, mean, sd
+
+    def columns(self, table: Runs) -> dict[str, np.ndarray]:
+        """What the law and its discrepancy read of a table.
+
+        Parameters
+        ----------
+        table : Runs
+            With the law's variables.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (configurations,)
+            The law's variables, and the columns that group runs where the table has them.
+        """
+        found = table.columns(self.law.variables)
+        apart = () if self.discrepancy is None else self.discrepancy.columns
+        there = [name for name in apart if name in table.table.columns]
+        return {**found, **table.arrays(there)}
 
     @property
     def _observed(self) -> np.ndarray:
@@ -474,7 +497,8 @@ class Posterior:
             )
         value = self.evaluate(self.runs.columns(self.law.variables))
         with compiled():
-            scatter = self.noise.distribution(np.log(value), self.noise_draws())
+            errors = self.runs.errors(self.law.predicts)
+            scatter = self.noise.distribution(np.log(value), self.noise_draws(), errors)
             density = scatter.log_prob(self._observed)
         shape = (*self.stats["diverging"].shape, len(self.runs))
         return np.asarray(density).reshape(shape)

@@ -19,6 +19,8 @@ ONE_SD = float(ndtr(1.0) - ndtr(-1.0))
 
 # Halvings of a bracket: beyond double precision.
 _HALVINGS = 60
+# For each draw, where the noise leans to one side.
+_DEVIATIONS = 50
 _CELLS = 2_000_000
 
 
@@ -57,6 +59,11 @@ def spreads(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> dict[str
             parts["misfit"].append(_half_width(ndtr, sd))
     found = {name: np.concatenate(part) for name, part in parts.items()}
     noise = posterior.noise_draws()
+    if posterior.noise.name == "undertuned":
+        rng = np.random.default_rng(posterior.settings["seed"])
+        drawn = posterior.noise.draw(rng, noise, (len(noise["noise_scale"]), _DEVIATIONS))
+        ends = interval(drawn.ravel(), ONE_SD)
+        return {**found, "noise": np.full(size, (ends.high - ends.low) / 2)}
     below = partial(stdtr, noise["noise_df"]) if "noise_df" in noise else ndtr
     found["noise"] = np.full(size, _half_width(below, noise["noise_scale"])[0])
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.discrepancy import GaussianProcess
+from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.errors import BayesLawError, PosteriorError
 from bayeslaw.files import whole_file
 from bayeslaw.law import Law
@@ -86,7 +86,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
             "place": posterior.law.place,
             "reference": posterior.reference.to_dict(),
             "noise": posterior.noise.name,
-            "discrepancy": posterior.discrepancy and list(posterior.discrepancy.variables),
+            "discrepancy": posterior.discrepancy and posterior.discrepancy.words(),
             "runs": {
                 "source": runs.source,
                 "variables": runs.variables,
@@ -202,7 +202,7 @@ def load(path: Path) -> dict[str, Any]:
             ),
             "reference": Reference.from_dict(meta["reference"]),
             "noise": load_noise(meta["noise"], replicate=bool(meta.get("discrepancy"))),
-            "discrepancy": GaussianProcess(tuple(meta["discrepancy"]))
+            "discrepancy": Discrepancy.of_words(meta["discrepancy"])
             if meta.get("discrepancy")
             else None,
             "weights": constant[_WEIGHTS].to_numpy() if _WEIGHTS in constant else None,

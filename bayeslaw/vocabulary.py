@@ -94,6 +94,7 @@ VOCABULARY: dict[str, Variable] = {
         ),
         Variable("C", "training FLOPs", "FLOPs"),
         Variable("loss", "cross-entropy", "nats per token"),
+        Variable("loss_se", "standard error of the measured loss", "", low_included=True),
     )
 }
 

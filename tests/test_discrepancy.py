@@ -12,13 +12,15 @@ from scipy import stats
 
 import bayeslaw as bl
 from bayeslaw.compilation import compiled
-from bayeslaw.discrepancy import SCALE, conditional, log_density
+from bayeslaw.discrepancy import Discrepancy, conditional, log_density
+from bayeslaw.discrepancy.kernels import GROWTH, SCALE
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.robust import draw_degrees, precisions
 from bayeslaw.noise import noise as load_noise
 from bayeslaw.numpyro_model import all_priors, build
 
-PROCESS = bl.GaussianProcess(("N", "D"))
+KERNEL = bl.GaussianProcess(("N", "D"))
+PROCESS = Discrepancy((KERNEL,))
 VALUES = {SCALE: 0.004, "misfit_length_N": 1.2, "misfit_length_D": 0.7, "noise_scale": 0.001}
 
 
@@ -240,7 +242,7 @@ def test_what_is_no_discrepancy_is_refused(waved: bl.Runs, asked: object, words:
 def test_constant_inputs_and_too_many_runs_are_refused(waved: bl.Runs) -> None:
     constant = replace(waved, table=waved.table.assign(D=1e10))
     with pytest.raises(bl.BayesLawError, match="D is the same in all 60 runs"):
-        bl.fit(constant, "chinchilla", discrepancy=PROCESS)
+        bl.fit(constant, "chinchilla", discrepancy=KERNEL)
     with pytest.raises(bl.BayesLawError, match="1001 runs, and an exact Gaussian process"):
         bl.fit(bl.simulate("chinchilla", rows=1001), "chinchilla", discrepancy="gp")
 
@@ -251,3 +253,134 @@ def test_what_needs_likelihoods_of_runs_says_so(fitted: bl.Posterior) -> None:
     assert "log_likelihood" not in fitted.to_arviz().children
     with pytest.raises(bl.BayesLawError, match="has no chains"):
         bl.evidence(fitted)
+
+
+# --- groups and growth --------------------------------------------------------------------------
+
+
+def shifted(runs: bl.Runs, shifts: list[float]) -> bl.Runs:
+    """Runs in as many groups as there are shifts of log loss."""
+    place = np.arange(len(runs)) % len(shifts)
+    table = runs.table.assign(
+        loss=runs.column("loss") * np.exp(np.array(shifts)[place]),
+        family=np.array([f"family {i}" for i in range(len(shifts))])[place],
+    )
+    return replace(runs, table=table, groups=("family",))
+
+
+def test_a_sum_of_kernels_is_the_sum_of_their_covariances() -> None:
+    total = Discrepancy((KERNEL, bl.Offsets("family"), bl.Growth(("N",))))
+    rng = np.random.default_rng(0)
+    seen = {name: np.exp(rng.standard_normal(6)) for name in ("N", "D")}
+    seen["family"] = np.array(["a", "b", "a", "c", "b", "a"])
+    x = total.inputs(seen, seen)
+    assert x.shape == (4, 6)
+    values = {**VALUES, "group_scale_family": 0.02, GROWTH: 0.003}
+    with compiled():
+        found = np.asarray(total.covariance(values, x, x))
+        variance = np.asarray(total.variance(values, x))
+    wanted = by_hand(x[:2], x[:2])
+    wanted += 0.02**2 * (seen["family"][:, None] == seen["family"])
+    for i, j in np.ndindex(6, 6):
+        u, v = x[3, i], x[3, j]
+        if u * v > 0:
+            # An integral over where both still grow: of (|u| - t) (|v| - t) up to the nearer one.
+            t = np.linspace(0, min(abs(u), abs(v)), 2001)
+            wanted[i, j] += 0.003**2 * np.trapezoid((abs(u) - t) * (abs(v) - t), t)
+    assert np.allclose(found, wanted, rtol=1e-6)
+    assert np.allclose(variance, np.diag(wanted), rtol=1e-6)
+
+
+def test_a_group_that_no_run_is_of_shares_nothing() -> None:
+    total = Discrepancy((bl.Offsets("family"),))
+    seen = {"N": np.ones(3), "family": np.array(["a", "b", "a"])}
+    new = {"N": np.ones(2), "family": np.array(["b", "z"])}
+    assert total.inputs(seen, new).tolist() == [[1.0, -1.0]]
+    assert total.inputs(seen, {"N": np.ones(2)}).tolist() == [[-1.0, -1.0]]
+
+
+def test_offsets_of_groups_are_found_and_predicted() -> None:
+    shifts = [-0.02, 0.0, 0.01, 0.03]
+    runs = shifted(bl.simulate("chinchilla", rows=80, noise=0.002, seed=4), shifts)
+    posterior = bl.fit(runs, "chinchilla", method="laplace", discrepancy="group", seed=1)
+    assert posterior.trusted, posterior.notes
+    at = {"N": [1e9] * 5, "D": [2e10] * 5, "family": [f"family {i}" for i in range(5)]}
+    _, mean, sd = posterior.misfit({name: np.array(values) for name, values in at.items()})
+    # Only their differences are told from the floor.
+    told = mean[:, :4].mean(axis=0) - mean[:, :4].mean()
+    # Four standard errors of the mean of 20 runs each, and of what shrinks towards zero.
+    assert told == pytest.approx(np.array(shifts) - np.mean(shifts), abs=0.003)
+    spread = np.median(posterior.draws["group_scale_family"])
+    assert 0.008 < spread < 0.06
+    assert np.median(sd[:, 4]) == pytest.approx(spread, rel=0.3), "a new group is as others differ"
+    assert np.median(sd[:, 0]) < 0.3 * spread
+    rows = posterior.predict({name: values for name, values in at.items()}, level="run")
+    width = np.log(rows["high"] / rows["low"]).to_numpy()
+    assert width[4] > 3 * width[:4].max()
+
+
+def test_groups_leave_what_the_law_explains() -> None:
+    """Ignored offsets of groups that differ in size bend the exponents; modelled ones do not."""
+    runs = bl.simulate("chinchilla", rows=120, noise=0.002, seed=9)
+    large = runs.column("N") > np.median(runs.column("N"))
+    table = runs.table.assign(
+        loss=runs.column("loss") * np.exp(np.where(large, 0.02, 0.0)),
+        family=np.where(large, "new", "old"),
+    )
+    runs = replace(runs, table=table, groups=("family",))
+    truth = bl.law("chinchilla").published()["alpha"]
+    options = {"method": "laplace", "hand_over": True, "seed": 1}
+    plain = bl.fit(runs, "chinchilla", **options).summary().loc["alpha"]
+    grouped = bl.fit(runs, "chinchilla", discrepancy="group", **options).summary().loc["alpha"]
+    assert not plain["low"] <= truth <= plain["high"]
+    assert grouped["low"] <= truth <= grouped["high"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["one"] * 60, "all 60 runs are of one family"),
+        ([str(i) for i in range(60)], "each of the 60 runs has a family of its own"),
+    ],
+)
+def test_groups_that_say_nothing_are_refused(waved: bl.Runs, labels: list[str], words: str) -> None:
+    runs = replace(waved, table=waved.table.assign(family=labels), groups=("family",))
+    with pytest.raises(bl.BayesLawError, match=words):
+        bl.fit(runs, "chinchilla", discrepancy="group")
+
+
+def test_groups_that_nobody_named_are_refused(waved: bl.Runs) -> None:
+    with pytest.raises(bl.BayesLawError, match=r"no column says .* read_runs\(..., group="):
+        bl.fit(waved, "chinchilla", discrepancy="group")
+    with pytest.raises(bl.BayesLawError, match="the table has no column 'sweep'"):
+        bl.fit(waved, "chinchilla", discrepancy=bl.Offsets("sweep"))
+    with pytest.raises(bl.BayesLawError, match="two parts of the discrepancy have a misfit_scale"):
+        bl.fit(waved, "chinchilla", discrepancy=["gp", "gp"])
+    with pytest.raises(bl.BayesLawError, match="an empty discrepancy"):
+        bl.fit(waved, "chinchilla", discrepancy=[])
+
+
+def test_growth_is_wide_far_out_and_little_within(waved: bl.Runs) -> None:
+    options = {"method": "laplace", "hand_over": True, "seed": 1}
+    near = bl.fit(waved, "chinchilla", discrepancy="gp", **options)
+    both = bl.fit(waved, "chinchilla", discrepancy=["gp", "growth"], **options)
+    inside = {"N": np.array([1e9]), "D": np.array([2.5e10])}
+    outside = {"N": np.array([1e12]), "D": np.array([2.5e13])}
+
+    def width(posterior: bl.Posterior, at: dict[str, np.ndarray]) -> float:
+        row = posterior.predict(at, level="run").iloc[0]
+        return float(np.log(row["high"] / row["low"]))
+
+    assert width(both, inside) == pytest.approx(width(near, inside), rel=0.5)
+    assert width(both, outside) > 1.5 * width(near, outside)
+
+
+def test_sums_are_saved(tmp_path: Path) -> None:
+    runs = shifted(bl.simulate("chinchilla", rows=40, noise=0.002, seed=4), [0.0, 0.01])
+    posterior = bl.fit(runs, "chinchilla", method="laplace", discrepancy=["group", "gp"], seed=1)
+    posterior.save(tmp_path / "fit.nc")
+    again = bl.Posterior.load(tmp_path / "fit.nc")
+    assert again.discrepancy == posterior.discrepancy
+    at = {"N": [1e9], "D": [2e10], "family": ["family 1"]}
+    rows = (one.predict(at, level="run") for one in (posterior, again))
+    np.testing.assert_allclose(*(row[["low", "high"]].to_numpy() for row in rows))

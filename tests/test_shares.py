@@ -10,7 +10,8 @@ import pytest
 from scipy.stats import norm, t as student_t
 
 import bayeslaw as bl
-from bayeslaw.discrepancy import LENGTH, SCALE
+from bayeslaw.discrepancy import Discrepancy
+from bayeslaw.discrepancy.kernels import LENGTH, SCALE
 from bayeslaw.noise import noise as load_noise
 from bayeslaw.shares import ONE_SD
 
@@ -59,7 +60,7 @@ def test_shares_of_a_normal_case_are_its_variances(known: bl.Posterior) -> None:
 
 
 def test_the_misfit_is_that_of_the_conditional_process(known: bl.Posterior) -> None:
-    process = bl.GaussianProcess(("N",))
+    process = Discrepancy((bl.GaussianProcess(("N",)),))
     count = known.draws["A"].size
     more = {SCALE: 0.006, LENGTH + "N": 0.4}
     draws = {**known.draws, **{name: np.full((4, count // 4), one) for name, one in more.items()}}

@@ -57,6 +57,8 @@ class Discrepancy(StrEnum):
     """What a law may miss."""
 
     gp = "gp"
+    group = "group"
+    growth = "growth"
 
 
 class Method(StrEnum):
@@ -137,8 +139,8 @@ def fit(
     ] = False,
     noise: Annotated[Noise, typer.Option(help="Scatter around the law.")] = Noise.student_t,
     discrepancy: Annotated[
-        Discrepancy | None,
-        typer.Option(help="What the law misses; best with --method laplace."),
+        list[Discrepancy] | None,
+        typer.Option(help="What the law misses, several added up; best with --method laplace."),
     ] = None,
     seed: Seed = 0,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
@@ -167,7 +169,7 @@ def fit(
         law,
         method=method.value,
         noise=noise.value,
-        discrepancy=discrepancy and discrepancy.value,
+        discrepancy=[one.value for one in discrepancy] if discrepancy else None,
         seed=seed,
         chains=chains,
         draws=draws,

@@ -17,6 +17,7 @@ class Noise(StrEnum):
 
     student_t = "student_t"
     normal = "normal"
+    undertuned = "undertuned"
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

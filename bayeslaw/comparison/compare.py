@@ -72,7 +72,7 @@ def compare(
     laws : sequence or mapping
         Two or more laws: names of the library, paths of cards, or ``Law`` objects; a mapping gives
         each a label of one's own.
-    noise : {"student_t", "normal"}
+    noise : {"student_t", "normal", "undertuned"}
         How log losses scatter around every law.
     reference : Reference, optional
         Where priors are stated; the table's own typical run unless given.

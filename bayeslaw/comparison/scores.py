@@ -85,7 +85,8 @@ def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
             place=posterior.law.name,
             remedy="Compare laws that are fitted without a discrepancy",
         )
-    return _log_likelihood(posterior, _centre(posterior, runs), _measured(posterior, runs))
+    errors = runs.errors(posterior.law.predicts)
+    return _log_likelihood(posterior, _centre(posterior, runs), _measured(posterior, runs), errors)
 
 
 def score(
@@ -124,16 +125,18 @@ def score(
         wanted[first : first + step] = True
         block = runs.select(wanted)
         centre, measured = _centre(posterior, block), _measured(posterior, block)
-        kept, mean, sd = posterior.misfit(block.columns(posterior.law.variables))
-        noise = posterior.noise_draws(kept)
+        kept, mean, sd = posterior.misfit(posterior.columns(block))
+        noise, errors = posterior.noise_draws(kept), block.errors(posterior.law.predicts)
         centre = centre[kept] + mean
         if posterior.discrepancy is None:
-            density = _log_likelihood(posterior, centre, measured)
+            density = _log_likelihood(posterior, centre, measured, errors)
         else:
             # The tails of the noise are lost in the misfit's spread where runs are new.
-            density = norm.logpdf(measured, centre, np.hypot(sd, noise["noise_scale"]))
+            wide = np.hypot(sd, noise["noise_scale"])
+            wide = wide if errors is None else np.hypot(wide, errors)
+            density = norm.logpdf(measured, centre, wide)
         draws = centre + sd * rng.standard_normal(sd.shape)
-        draws = draws + posterior.noise.draw(rng, noise, centre.shape)
+        draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
         low, median, high = interval(draws, probability)
         inside = inside + ((low <= draws) & (draws <= high)).sum(axis=1)
         above = above + (draws > median).sum(axis=1)
@@ -212,11 +215,13 @@ def _centre(posterior: Posterior, runs: Runs) -> np.ndarray:
     return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)
 
 
-def _log_likelihood(posterior: Posterior, centre: np.ndarray, measured: np.ndarray) -> np.ndarray:
+def _log_likelihood(
+    posterior: Posterior, centre: np.ndarray, measured: np.ndarray, errors: np.ndarray | None
+) -> np.ndarray:
     noise = posterior.noise_draws()
     possible = np.isfinite(centre)
     with compiled():
-        scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise)
+        scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
         return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
 
 

@@ -97,7 +97,7 @@ class Density:
         values = self._values(dict(zip(names, shared, strict=True)), data, jnp)
         assert self.model.discrepancy is not None
         return jnp.linalg.cholesky(
-            self.model.discrepancy.of_runs(values, data.inputs, data.weights)
+            self.model.discrepancy.of_runs(values, data.inputs, data.weights, data.errors)
         )
 
     def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:

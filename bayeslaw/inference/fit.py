@@ -13,7 +13,7 @@ import numpy as np
 
 from bayeslaw.compilation import compiled
 from bayeslaw.diagnostics import SMALLEST_ESS, Convergence, design_notes
-from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
+from bayeslaw.discrepancy import Asked, Discrepancy, discrepancy as load_discrepancy
 from bayeslaw.doubts import doubts
 from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.inference.density import Density
@@ -68,7 +68,7 @@ class Settings:
         As for ``fit``.
     hand_over : bool
         Whether NUTS takes over where the Laplace approximation fails.
-    discrepancy : {"gp"}, GaussianProcess or None
+    discrepancy : as for ``fit``
         What the law misses.
     """
 
@@ -79,7 +79,7 @@ class Settings:
     draws: int = 1000
     warmup: int = 400
     hand_over: bool = False
-    discrepancy: str | Discrepancy | None = None
+    discrepancy: Asked = None
 
     def __post_init__(self) -> None:
         """Refuse what no fit can do."""
@@ -128,7 +128,7 @@ def fit(
     *,
     method: Method = "nuts",
     noise: str = "student_t",
-    discrepancy: str | Discrepancy | None = None,
+    discrepancy: Asked = None,
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 4,
@@ -148,14 +148,17 @@ def fit(
     method : {"nuts", "laplace", "mode"}
         ``nuts`` is the reference. ``laplace`` is the normal approximation at the mode with
         importance weights, for loops over hundreds of fits. ``mode`` is a single point.
-    noise : {"student_t", "normal"}
+    noise : {"student_t", "normal", "undertuned"}
         How log losses scatter around the law, and around law and misfit where there is a
         discrepancy.
-    discrepancy : {"gp"}, GaussianProcess or None
-        What the law misses and neighbouring runs share: ``"gp"`` is a Gaussian process over every
-        variable that varies. It takes the place of the misfit in intervals on coefficients and
-        optima, and in predictions of runs. Prefer ``method="laplace"`` with it: NUTS factors a
-        matrix of runs by runs at every step.
+    discrepancy : {"gp", "group", "growth"}, kernel, a sequence of them or None
+        What the law misses and runs share. ``"gp"``: what neighbouring runs share, a Gaussian
+        process over every variable that varies. ``"group"``: an offset for each group of runs,
+        partially pooled, for every column that ``read_runs`` groups by. ``"growth"``: misfit that
+        grows away from the middle of the runs. A sequence adds them up; ``bl.GaussianProcess``,
+        ``bl.Offsets`` and ``bl.Growth`` name their inputs. It takes the place of the misfit in
+        intervals on coefficients and optima, and in predictions of runs. Prefer
+        ``method="laplace"`` with it: NUTS factors a matrix of runs by runs at every step.
     reference : Reference, optional
         Where priors are stated; the table's own typical run unless given.
     seed : int

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from bayeslaw.compilation import compiled
-from bayeslaw.discrepancy import Discrepancy, discrepancy as load_discrepancy
+from bayeslaw.discrepancy import Asked, discrepancy as load_discrepancy
 from bayeslaw.errors import PosteriorError, RequestError, whole
 from bayeslaw.files import whole_file
 from bayeslaw.inference.fit import Method, Settings, fit_one
@@ -35,7 +35,7 @@ def fit_many(
     *,
     method: Method = "nuts",
     noise: str = "student_t",
-    discrepancy: str | Discrepancy | None = None,
+    discrepancy: Asked = None,
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 2,

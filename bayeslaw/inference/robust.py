@@ -47,7 +47,7 @@ def noise_parts(density: Density, z: Any, data: Data) -> Any:
     model = density.model
     _, _, centre, values = density.parts(z, data)
     assert model.discrepancy is not None
-    covariance = model.discrepancy.of_runs(values, data.inputs, data.weights)
+    covariance = model.discrepancy.of_runs(values, data.inputs, data.weights, data.errors)
     root = jnp.linalg.cholesky(covariance)
     inverse = jax.scipy.linalg.cho_solve((root, True), jnp.eye(len(centre)))
     variance = values["noise_scale"] ** 2 / data.weights

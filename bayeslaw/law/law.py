@@ -26,7 +26,7 @@ from bayeslaw.law.lines import line_of
 from bayeslaw.law.roles import default_parameters
 
 # Names that draws have besides a law's own.
-_TAKEN = ("T", "noise_scale", "noise_df")
+_TAKEN = ("T", "noise_scale", "noise_df", "noise_excess")
 
 
 @dataclass(frozen=True)

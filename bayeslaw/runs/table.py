@@ -150,6 +150,46 @@ class Runs:
         """
         return {name: self.column(name) for name in names}
 
+    def arrays(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Variables as numbers, and other columns as they stand.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Any columns.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (runs,)
+            By name.
+
+        Raises
+        ------
+        TableError
+            If there is no such column.
+        """
+        return {
+            name: self.column(name) if name in self.variables else self.labels(name).to_numpy()
+            for name in names
+        }
+
+    def errors(self, measured: str = "loss") -> np.ndarray | None:
+        """Standard errors of the logarithm of what was measured.
+
+        Parameters
+        ----------
+        measured : str
+            The quantity.
+
+        Returns
+        -------
+        ndarray of shape (runs,) or None
+            ``loss_se`` over the loss; None where the table states none, or for another quantity.
+        """
+        if measured != "loss" or "loss_se" not in self.variables:
+            return None
+        return self.column("loss_se") / self.column("loss")
+
     def labels(self, name: str) -> pd.Series:
         """One column as it stands: what a table says of a run in words or numbers.
 

@@ -1,0 +1,150 @@
+"""Noise by itself: what runs of one configuration differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import chi2
+
+from bayeslaw.errors import RequestError
+from bayeslaw.intervals import INTERVAL
+
+if TYPE_CHECKING:
+    from bayeslaw.runs import Runs
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """What replicates say of the noise.
+
+    Attributes
+    ----------
+    runs, configurations : int
+        Runs that share their configuration with another, and how many configurations these are.
+    sd : float
+        Pooled standard deviation of log loss within configurations.
+    low, high : float
+        Equal-tailed interval of the noise's standard deviation, if noise is normal.
+    loss : float
+        Geometric mean of their loss: times a standard deviation of log loss, one of loss.
+    probability : float
+        Of the interval.
+    """
+
+    runs: int
+    configurations: int
+    sd: float
+    low: float
+    high: float
+    loss: float
+    probability: float
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom: runs less configurations."""
+        return self.runs - self.configurations
+
+    @property
+    def statement(self) -> str:
+        """One sentence."""
+        within = ", ".join(f"{self.loss * one:.2g}" for one in (self.low, self.high))
+        return (
+            f"{self.runs} runs of {self.configurations} configurations differ by "
+            f"{self.loss * self.sd:.2g} at a loss of {self.loss:.3g} "
+            f"({100 * self.probability:g}% interval {within.replace(', ', ' to ')}); of log loss "
+            f"{self.sd:.2g}"
+        )
+
+
+def replicates(
+    runs: Runs,
+    *,
+    predicts: str = "loss",
+    same: Iterable[str] | None = None,
+    interval_probability: float = INTERVAL,
+) -> Replicates:
+    """Estimate noise from runs of the same configuration.
+
+    Parameters
+    ----------
+    runs : Runs
+        The table.
+    predicts : str
+        The quantity that is measured.
+    same : iterable of str, optional
+        Columns in which replicates agree; all variables but the measured one, and all columns that
+        group runs, unless given.
+    interval_probability : float
+        Probability of the interval.
+
+    Returns
+    -------
+    Replicates
+        The pooled estimate and its interval, from the chi-square distribution.
+
+    Raises
+    ------
+    RequestError
+        If no two runs share a configuration and differ in loss.
+    TableError
+        If a column is missing.
+    """
+    if same is None:
+        apart = (predicts, "loss_se")
+        same = [*(name for name in runs.variables if name not in apart), *runs.groups]
+    names = list(same)
+    found = within(runs, names, predicts, interval_probability)
+    if found is None:
+        raise RequestError(
+            f"no two of {len(runs)} runs agree in {', '.join(names)} and differ in {predicts}",
+            place="replicates",
+            remedy="Name the columns that make a configuration: same=[...]",
+        )
+    return found
+
+
+def within(
+    runs: Runs, names: list[str], predicts: str, interval_probability: float = INTERVAL
+) -> Replicates | None:
+    """``replicates``, or None where there are none.
+
+    Parameters
+    ----------
+    runs, predicts, interval_probability
+        As for ``replicates``.
+    names : list of str
+        Columns in which replicates agree.
+
+    Returns
+    -------
+    Replicates or None
+        None where no two runs agree, or none of those that do differ in loss: a row that stands in
+        the table twice is no replicate.
+    """
+    log_loss = np.log(runs.column(predicts))
+    _, which, counts = np.unique(
+        np.stack([runs.labels(name).astype(str).to_numpy() for name in names], axis=1),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    which = which.ravel()
+    again = counts[which] > 1
+    means = np.bincount(which, log_loss) / counts
+    total = float(((log_loss - means[which])[again] ** 2).sum())
+    if total == 0:
+        return None
+    degrees = int(again.sum() - (counts > 1).sum())
+    tail = (1 - interval_probability) / 2
+    return Replicates(
+        runs=int(again.sum()),
+        configurations=int((counts > 1).sum()),
+        sd=float(np.sqrt(total / degrees)),
+        low=float(np.sqrt(total / chi2.ppf(1 - tail, degrees))),
+        high=float(np.sqrt(total / chi2.ppf(tail, degrees))),
+        loss=float(np.exp(log_loss[again].mean())),
+        probability=interval_probability,
+    )

@@ -1,0 +1,67 @@
+"""Noise from replicates, and what a fit says where it scatters more than they do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayeslaw as bl
+
+
+def table(noise: float, copies: int, misfit: float = 0.0, seed: int = 0) -> bl.Runs:
+    """Thirty configurations of chinchilla, each run so often."""
+    rng = np.random.default_rng(seed)
+    clean = bl.simulate("chinchilla", rows=30, noise=1e-9, seed=2).table
+    rows = pd.concat([clean] * copies, ignore_index=True)
+    missed = np.tile(misfit * rng.standard_normal(30), copies)
+    scatter = noise * rng.standard_normal(len(rows))
+    return bl.read_runs(rows.assign(loss=rows["loss"] * np.exp(missed + scatter)))
+
+
+def test_the_interval_holds_the_noise_as_often_as_it_says() -> None:
+    held, tables = 0, 400
+    for seed in range(tables):
+        found = bl.replicates(table(0.002, 2, misfit=0.01, seed=seed))
+        assert (found.runs, found.configurations, found.degrees) == (60, 30, 30)
+        held += found.low <= 0.002 <= found.high
+    error = np.sqrt(0.89 * 0.11 / tables)
+    assert held / tables == pytest.approx(0.89, abs=3 * error)
+
+
+def test_without_replicates_it_says_so() -> None:
+    runs = bl.simulate("chinchilla", rows=20, seed=1)
+    with pytest.raises(bl.BayesLawError, match="no two of 20 runs agree in N, D"):
+        bl.replicates(runs)
+    twice = replace(runs, table=pd.concat([runs.table, runs.table], ignore_index=True))
+    with pytest.raises(bl.BayesLawError, match="and differ in loss"):
+        bl.replicates(twice)
+
+
+def test_clark_measured_the_noise_three_times(data_dir: Path) -> None:
+    dense = bl.read_runs(
+        data_dir / "clark2022_final.csv",
+        columns={
+            "N_a": "dense_parameter_count",
+            "E": "num_experts",
+            "loss": "loss_validation",
+        },
+        where="router_type == 'Dense'",
+    )
+    found = bl.replicates(dense, same=["N_a"])
+    assert found.runs == 3
+    assert found.low * found.loss < 0.0007 < found.high * found.loss
+    assert found.low * found.loss == pytest.approx(0.0004, abs=0.00005)
+    assert found.high * found.loss == pytest.approx(0.0028, abs=0.0003)
+
+
+def test_scatter_beyond_replicates_is_a_note() -> None:
+    options = {"method": "laplace", "hand_over": True, "seed": 1}
+    missed = bl.fit(table(0.001, 2, misfit=0.01), "chinchilla", **options)
+    (note,) = [note for note in missed.notes if note.code == "beyond_replicates"]
+    assert "times the noise of 60 replicates" in note.message
+    right = bl.fit(table(0.002, 2), "chinchilla", **options)
+    assert "beyond_replicates" not in [note.code for note in right.notes]
