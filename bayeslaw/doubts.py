@@ -84,9 +84,8 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
     columns = runs.columns(law.variables)
     size = next(iter(posterior.draws.values())).size
     some = np.linspace(0, size - 1, min(size, _DRAWS)).astype(int)
-    raw = {name: values[some] for name, values in posterior.coefficients().items()}
     with np.errstate(all="ignore"):
-        value = np.median(posterior.evaluate(columns, coefficients=raw), axis=0)
+        value = np.median(posterior.evaluate(posterior.columns(runs))[some], axis=0)
         left = np.log(runs.column(law.predicts) / value)
     middle = {
         name: float(np.median(posterior.draws[on_site(law.form, name)])) for name in law.parameters

@@ -15,6 +15,7 @@ from bayeslaw.discrepancy import Asked, Discrepancy, discrepancy as load_discrep
 from bayeslaw.law import Form, Law, Prior
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import Noise, noise as load_noise
+from bayeslaw.pool import Asked as Pooled, Pool, by_group, pooled as load_pool
 
 if TYPE_CHECKING:
     from bayeslaw.runs import Reference, Runs
@@ -36,6 +37,7 @@ SMALLEST_SHARE = 1e-3
         "inputs",
         "weights",
         "errors",
+        "places",
     ),
     meta_fields=("names", "variables", "sampled"),
 )
@@ -67,6 +69,8 @@ class Data:
         By which the precision of each run's noise is multiplied where misfit is integrated out.
     errors : ndarray of shape (runs,), optional
         Standard errors of ``observed``, where the table states them.
+    places : ndarray of int of shape (pooled, runs), optional
+        The group of each run, for each coefficient that varies by group.
     """
 
     table: Any
@@ -81,6 +85,7 @@ class Data:
     inputs: Any = None
     weights: Any = None
     errors: Any = None
+    places: Any = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -132,6 +137,8 @@ class Model:
         The observed quantity.
     discrepancy : Discrepancy or None
         What the law misses.
+    pool : tuple of Pool
+        Coefficients that vary by group.
     """
 
     form: Form
@@ -139,6 +146,7 @@ class Model:
     noise: Noise
     predicts: str
     discrepancy: Discrepancy | None = None
+    pool: tuple[Pool, ...] = ()
 
     @property
     def sampled(self) -> tuple[str, ...]:
@@ -179,7 +187,7 @@ class Model:
         for name, value in raw.items():
             if self.site(name) != name:
                 numpyro.deterministic(name, value)
-        centre = self.centre(raw, data)
+        centre = self.centre(self.of_runs(raw, values, data), data)
         if self.discrepancy is not None:
             centre, values = self._with_misfit(centre, values, data)
         scatter = self.noise.distribution(centre, values, data.errors).mask(data.counted)
@@ -247,6 +255,36 @@ class Model:
         on = {name: values[name] for name in self.form.parameters if name in values}
         return self.form.to_raw(on, data.at, data.scale, xp)
 
+    def of_runs(
+        self, raw: Mapping[str, Any], values: Mapping[str, Any], data: Data
+    ) -> Mapping[str, Any]:
+        """Raw coefficients of each run, from the common ones.
+
+        Parameters
+        ----------
+        raw : mapping
+            Raw coefficients.
+        values : mapping
+            What the priors are stated on, and the pools' own.
+        data : Data
+            The table.
+
+        Returns
+        -------
+        mapping
+            ``raw`` itself where nothing varies by group, else arrays of shape (runs,).
+        """
+        if not self.pool:
+            return raw
+        import jax.numpy as jnp
+
+        places = {one.parameter: data.places[i] for i, one in enumerate(self.pool)}
+        families, priors = dict(self.families), data.priors
+        apart = by_group(
+            self.pool, self.form, families, priors, values, places, data.at, data.scale, jnp
+        )
+        return {name: raw[name] + apart[name] for name in raw}
+
     def centre(self, raw: Mapping[str, Any], data: Data) -> Any:
         """Log of the law's value at the runs.
 
@@ -282,7 +320,12 @@ def _distribution(family: str, numbers: Any) -> Any:
     return dist.TransformedDistribution(dist.LogNormal(centre, scale), shift)
 
 
-def all_priors(law: Law, noise: Noise, discrepancy: Discrepancy | None = None) -> dict[str, Prior]:
+def all_priors(
+    law: Law,
+    noise: Noise,
+    discrepancy: Discrepancy | None = None,
+    pool: tuple[Pool, ...] = (),
+) -> dict[str, Prior]:
     """Priors of every parameter.
 
     Parameters
@@ -293,13 +336,19 @@ def all_priors(law: Law, noise: Noise, discrepancy: Discrepancy | None = None) -
         The observation model.
     discrepancy : Discrepancy, optional
         What the law misses.
+    pool : tuple of Pool
+        Coefficients that vary by group.
 
     Returns
     -------
     dict of str to Prior
-        The law's parameters in the card's order, then the noise's and the discrepancy's.
+        The law's parameters in the card's order, then the pools', the noise's and the
+        discrepancy's.
     """
-    found = {**{name: one.prior for name, one in law.parameters.items()}, **noise.priors}
+    found = {name: one.prior for name, one in law.parameters.items()}
+    for one in pool:
+        found |= one.priors
+    found |= noise.priors
     return found if discrepancy is None else {**found, **discrepancy.priors}
 
 
@@ -310,6 +359,7 @@ def build(
     noise: Noise,
     discrepancy: Discrepancy | None = None,
     *,
+    pool: tuple[Pool, ...] = (),
     rows: int | None = None,
 ) -> tuple[Model, Data]:
     """The model and what it is given.
@@ -326,6 +376,8 @@ def build(
         The observation model.
     discrepancy : Discrepancy, optional
         What the law misses.
+    pool : tuple of Pool
+        Coefficients that vary by group.
     rows : int, optional
         Fill shorter tables up to so many rows, which do not count: tables of one size share
         compiled code. Not beside a discrepancy.
@@ -342,7 +394,7 @@ def build(
     TableError
         If the table lacks a column.
     """
-    priors = all_priors(law, noise, discrepancy)
+    priors = all_priors(law, noise, discrepancy, pool)
     inputs = weights = None
     if discrepancy is not None:
         # Outliers are told by weights, from which its degrees of freedom follow.
@@ -350,7 +402,7 @@ def build(
         seen = runs.arrays(discrepancy.columns)
         inputs, weights = discrepancy.inputs(seen, seen), np.ones(len(runs))
     families = tuple((name, prior.family) for name, prior in priors.items())
-    model = Model(law.form, families, noise, law.predicts, discrepancy)
+    model = Model(law.form, families, noise, law.predicts, discrepancy, pool)
     columns = law.form.hoist(runs.columns(law.variables))
     # Copies of the first run: numbers at which the law can be evaluated.
     taken = np.arange(max(len(runs), rows or 0) if discrepancy is None else len(runs))
@@ -370,6 +422,9 @@ def build(
         inputs=inputs,
         weights=weights,
         errors=None if errors is None else errors[taken],
+        places=np.stack([one.numbers(runs.labels(one.column)) for one in pool])[:, taken]
+        if pool
+        else None,
     )
     return model, data
 
@@ -380,6 +435,7 @@ def numpyro_model(
     *,
     noise: str = "student_t",
     discrepancy: Asked = None,
+    pool: Pooled = (),
     reference: Reference | None = None,
 ) -> Callable[[], None]:
     """A NumPyro model without arguments: priors as in the card, log loss observed.
@@ -396,6 +452,8 @@ def numpyro_model(
         Observation model.
     discrepancy : {"gp", "group", "growth"}, kernel, a sequence of them or None
         What the law misses, as for ``fit``.
+    pool : sequence of str or mapping of str to str
+        Coefficients that vary by group, as for ``fit``.
     reference : Reference, optional
         The reference run; the table's own unless given.
 
@@ -418,5 +476,6 @@ def numpyro_model(
     reference = reference or _Reference.of(runs, one.variables, one.predicts)
     misses = load_discrepancy(discrepancy, one, runs, place="numpyro_model")
     observation = load_noise(noise, replicate=misses is not None)
-    model, data = build(one, runs, reference, observation, misses)
+    varying = load_pool(pool, one, runs, place="numpyro_model")
+    model, data = build(one, runs, reference, observation, misses, pool=varying)
     return partial(model, data)

@@ -14,13 +14,14 @@ from bayeslaw import storage
 from bayeslaw.diagnostics import Convergence, beyond
 from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.doubts import end_errors
-from bayeslaw.errors import RequestError, whole
+from bayeslaw.errors import RequestError, nearest, whole
 from bayeslaw.identifiability import Informed, informed
 from bayeslaw.intervals import INTERVAL, Interval, interval
 from bayeslaw.law import Law
 from bayeslaw.noise import Noise
 from bayeslaw.notes import Note, worst
-from bayeslaw.numpyro_model import all_priors
+from bayeslaw.numpyro_model import all_priors, on_site
+from bayeslaw.pool import Pool, by_group
 from bayeslaw.runs import Reference, Runs
 from bayeslaw.shares import spreads
 
@@ -70,6 +71,8 @@ class Posterior:
     weights : ndarray of shape (runs,), optional
         Beside a discrepancy, by which the precision of each run's noise is multiplied: small for an
         outlier.
+    pool : tuple of Pool
+        Coefficients that vary by group; draws of a coefficient are those of its common value.
     """
 
     law: Law
@@ -82,6 +85,7 @@ class Posterior:
     settings: dict[str, Any]
     discrepancy: Discrepancy | None = None
     weights: np.ndarray | None = None
+    pool: tuple[Pool, ...] = ()
 
     def __repr__(self) -> str:
         """Law, table and size, briefly."""
@@ -124,7 +128,7 @@ class Posterior:
     def prior(self) -> dict[str, np.ndarray]:
         """Draws from the prior, of the same quantities, each of shape (draws,)."""
         rng = np.random.default_rng(self.settings["seed"])
-        priors = all_priors(self.law, self.noise, self.discrepancy)
+        priors = all_priors(self.law, self.noise, self.discrepancy, self.pool)
         values = {name: prior.sample(rng, _PRIOR_DRAWS) for name, prior in priors.items()}
         form = self.law.form
         on = {name: values[name] for name in form.parameters}
@@ -155,7 +159,8 @@ class Posterior:
         published = self.law.published() if self.law.coefficients else {}
         rows = {}
         apart = {} if self.discrepancy is None else self.discrepancy.priors
-        for name in [*self.law.parameters, *self.noise.priors, *apart]:
+        spreads = [one.scale for one in self.pool]
+        for name in [*self.law.parameters, *spreads, *self.noise.priors, *apart]:
             ours = interval(self.draws[name].ravel(), interval_probability)
             before = interval(self.prior[name], interval_probability)
             rows[name] = {
@@ -206,7 +211,9 @@ class Posterior:
         Parameters
         ----------
         columns : mapping of str to ndarray of shape (configurations,)
-            Canonical variables.
+            As of ``columns``. Where coefficients vary by group, each configuration has those of its
+            own, a group that no run is of has some like the others', and without the columns that
+            tell groups all have the common ones.
         coefficients : mapping, optional
             Draws of raw coefficients to use instead of the posterior's, such as the prior's.
 
@@ -215,6 +222,9 @@ class Posterior:
         ndarray of shape (draws, configurations)
             In the unit of the law.
         """
+        told = all(one.column in columns for one in self.pool)
+        if coefficients is None and self.pool and told:
+            return self._by_group(columns)
         raw = self.coefficients() if coefficients is None else coefficients
         shaped = {name: np.asarray(raw[name])[:, None] for name in self.law.parameters}
         wide = {
@@ -226,6 +236,97 @@ class Posterior:
         size = max(values.shape[1] for values in wide.values())
         value = self.law.form.predict(wide, shaped)
         return np.asarray(np.broadcast_to(value, (draws, size)))
+
+    def _by_group(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """``evaluate`` with the coefficients of each configuration's own group."""
+        places = np.stack([one.numbers(columns[one.column]) for one in self.pool])
+        found = np.empty((self.draws["noise_scale"].size, places.shape[1]))
+        for these in np.unique(places, axis=1).T:
+            mine = (places == these[:, None]).all(axis=0)
+            block = {
+                name: np.broadcast_to(columns[name], len(mine))[mine] for name in self.law.variables
+            }
+            found[:, mine] = self.evaluate(block, coefficients=self._of_places(these))
+        return found
+
+    def _of_places(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        """Raw coefficients of one group, each of shape (draws,)."""
+        law, form = self.law, self.law.form
+        values = {name: self.draws[on_site(form, name)].ravel() for name in law.parameters}
+        where = {}
+        rng = np.random.default_rng(self.settings["seed"])
+        for one, place in zip(self.pool, places, strict=True):
+            values |= {name: self.draws[name].ravel() for name in one.priors}
+            where[one.parameter] = max(int(place), 0)
+            if place < 0:
+                values[one.sites[0]] = rng.standard_normal(values[one.scale].shape)
+        families = {name: entry.prior.family for name, entry in law.parameters.items()}
+        priors = {name: entry.prior.numbers for name, entry in law.parameters.items()}
+        at, scale = self.reference.at, self.reference.loss
+        apart = by_group(self.pool, form, families, priors, values, where, at, scale, np)
+        return {name: value + apart[name] for name, value in self.coefficients().items()}
+
+    def of_group(self, **labels: str) -> Posterior:
+        """The posterior of one group, where coefficients vary by group.
+
+        Parameters
+        ----------
+        **labels : str
+            The group in each column by which coefficients vary: ``of_group(family="new")``.
+
+        Returns
+        -------
+        Posterior
+            With the group's coefficients and runs, for everything that takes a posterior.
+
+        Raises
+        ------
+        RequestError
+            If nothing varies by group, or there is no such group.
+        """
+        if not self.pool:
+            raise RequestError(
+                "no coefficient varies by group",
+                place="of_group",
+                remedy='Fit with pool=, such as fit(runs, law, pool=["E"])',
+            )
+        wanted = {one.column for one in self.pool}
+        if set(labels) != wanted:
+            raise RequestError(
+                f"groups are told by {', '.join(sorted(wanted))}",
+                place="of_group",
+                remedy="Give each: of_group("
+                + ", ".join(f"{name}=..." for name in sorted(wanted))
+                + ")",
+            )
+        for one in self.pool:
+            if str(labels[one.column]) not in one.groups:
+                raise RequestError(
+                    f"no run has the {one.column} {labels[one.column]!r}",
+                    place="of_group",
+                    remedy=nearest(str(labels[one.column]), one.groups),
+                )
+        places = np.array([one.numbers([labels[one.column]])[0] for one in self.pool])
+        shape = self.draws["noise_scale"].shape
+        raw = {name: value.reshape(shape) for name, value in self._of_places(places).items()}
+        form, at, scale = self.law.form, self.reference.at, self.reference.loss
+        on = {on_site(form, name): value for name, value in form.to_on(raw, at, scale).items()}
+        own = {name for one in self.pool for name in one.priors}
+        draws = {name: value for name, value in self.draws.items() if name not in own}
+        draws |= {name: on[name] for name in draws if name in on} | raw
+        if "T" in draws:
+            draws["T"] = form.predict(at, raw)
+        mine = np.ones(len(self.runs), dtype=bool)
+        for name, label in labels.items():
+            mine &= self.runs.labels(name).astype(str).to_numpy() == str(label)
+        return replace(
+            self,
+            draws=draws,
+            runs=self.runs.select(mine),
+            weights=None if self.weights is None else self.weights[mine],
+            pool=(),
+            settings={**self.settings, "pool": (), "of_group": dict(labels)},
+        )
 
     def predict(
         self,
@@ -412,9 +513,8 @@ class Posterior:
             kept = everything[::step]
         distinct, which = np.unique(given[kept], axis=0, return_inverse=True)
         runs = self.columns(self.runs)
-        raw = {name: values[kept] for name, values in self.coefficients().items()}
         with np.errstate(invalid="ignore", divide="ignore"):
-            centre = np.log(self.evaluate(runs, coefficients=raw))
+            centre = np.log(self.evaluate(runs)[kept])
         # A draw that predicts nothing for some run says nothing of what the law misses there.
         left = np.where(np.isfinite(centre), self._observed - centre, 0.0)
         seen, new = process.inputs(runs, runs), process.inputs(runs, columns)
@@ -442,11 +542,12 @@ class Posterior:
         Returns
         -------
         dict of str to ndarray of shape (configurations,)
-            The law's variables, and the columns that group runs where the table has them.
+            The law's variables, and where the table has them the columns that group runs.
         """
         found = table.columns(self.law.variables)
         apart = () if self.discrepancy is None else self.discrepancy.columns
-        there = [name for name in apart if name in table.table.columns]
+        wanted = dict.fromkeys((*apart, *(one.column for one in self.pool)))
+        there = [name for name in wanted if name in table.table.columns]
         return {**found, **table.arrays(there)}
 
     @property
@@ -495,7 +596,7 @@ class Posterior:
                 place="log_likelihood",
                 remedy="Compare laws that are fitted without a discrepancy",
             )
-        value = self.evaluate(self.runs.columns(self.law.variables))
+        value = self.evaluate(self.columns(self.runs))
         with compiled():
             errors = self.runs.errors(self.law.predicts)
             scatter = self.noise.distribution(np.log(value), self.noise_draws(), errors)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.stats import chi2
 
 from bayeslaw.errors import RequestError
@@ -125,13 +126,9 @@ def within(
         the table twice is no replicate.
     """
     log_loss = np.log(runs.column(predicts))
-    _, which, counts = np.unique(
-        np.stack([runs.labels(name).astype(str).to_numpy() for name in names], axis=1),
-        axis=0,
-        return_inverse=True,
-        return_counts=True,
-    )
-    which = which.ravel()
+    labels = {f"{i}": runs.labels(name).astype(str) for i, name in enumerate(names)}
+    which = pd.DataFrame(labels).groupby([*labels], sort=False).ngroup().to_numpy()
+    counts = np.bincount(which)
     again = counts[which] > 1
     means = np.bincount(which, log_loss) / counts
     total = float(((log_loss - means[which])[again] ** 2).sum())

@@ -15,6 +15,7 @@ from bayeslaw.files import whole_file
 from bayeslaw.law import Law
 from bayeslaw.noise import noise as load_noise
 from bayeslaw.notes import Note
+from bayeslaw.pool import Pool
 from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
             "reference": posterior.reference.to_dict(),
             "noise": posterior.noise.name,
             "discrepancy": posterior.discrepancy and posterior.discrepancy.words(),
+            "pool": [[one.parameter, one.column, one.groups] for one in posterior.pool],
             "runs": {
                 "source": runs.source,
                 "variables": runs.variables,
@@ -205,6 +207,10 @@ def load(path: Path) -> dict[str, Any]:
             "discrepancy": Discrepancy.of_words(meta["discrepancy"])
             if meta.get("discrepancy")
             else None,
+            "pool": tuple(
+                Pool(parameter, column, tuple(groups))
+                for parameter, column, groups in meta.get("pool", ())
+            ),
             "weights": constant[_WEIGHTS].to_numpy() if _WEIGHTS in constant else None,
             "draws": _arrays(tree["posterior"].dataset),
             "stats": _arrays(tree["sample_stats"].dataset),

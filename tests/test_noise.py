@@ -123,9 +123,9 @@ def test_a_known_error_adds_to_heavy_tails(df: float, error: float) -> None:
     if error == 0:
         wanted = stats.t(df, scale=0.02).logpdf(at)
     else:
-        nodes, weights = np.polynomial.hermite_e.hermegauss(180)
-        inside = stats.t(df, scale=0.02).pdf(at[:, None] - error * nodes)
-        wanted = np.log(inside @ weights / weights.sum())
+        away = np.linspace(-9, 9, 40001) * error
+        inside = stats.t(df, scale=0.02).pdf(at[:, None] - away)
+        wanted = np.log(np.trapezoid(inside * stats.norm(scale=error).pdf(away), away, axis=1))
     np.testing.assert_allclose(found, wanted, atol=2e-3)
 
 

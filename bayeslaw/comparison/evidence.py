@@ -192,6 +192,12 @@ def _drawn(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]
         raise RequestError(
             f"the fit is by {method!r}, and has no chains", place=place, remedy='method="nuts"'
         )
+    if posterior.pool:
+        raise RequestError(
+            "no evidence of a fit whose coefficients vary by group",
+            place=posterior.law.name,
+            remedy="Fit without pool=",
+        )
     if posterior.discrepancy is not None:
         raise RequestError(
             "no evidence of a fit with a discrepancy: the weights of outliers depend on the fit",

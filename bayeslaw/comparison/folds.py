@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density
+from bayeslaw.errors import RequestError
 from bayeslaw.inference.many import fit_many
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
@@ -95,6 +96,12 @@ def refit(
     list of Posterior
         In the order of the tables.
     """
+    if posterior.pool:
+        raise RequestError(
+            "coefficients that vary by group, and a fit without some of the runs",
+            place=posterior.law.name,
+            remedy="Compare laws that are fitted without pool=",
+        )
     settings = posterior.settings
     shared: dict[str, Any] = {
         "noise": posterior.noise.name,

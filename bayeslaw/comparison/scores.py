@@ -209,7 +209,7 @@ def _measured(posterior: Posterior, runs: Runs) -> np.ndarray:
 
 
 def _centre(posterior: Posterior, runs: Runs) -> np.ndarray:
-    value = posterior.evaluate(runs.columns(posterior.law.variables))
+    value = posterior.evaluate(posterior.columns(runs))
     # A draw that predicts nothing positive predicts none of the runs.
     possible = value > 0
     return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)

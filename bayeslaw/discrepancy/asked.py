@@ -10,6 +10,7 @@ import numpy as np
 from bayeslaw.discrepancy.kernels import GaussianProcess, Growth, Kernel, Offsets
 from bayeslaw.discrepancy.total import Discrepancy
 from bayeslaw.errors import RequestError, nearest
+from bayeslaw.pool import groups
 
 if TYPE_CHECKING:
     from bayeslaw.law import Law
@@ -100,7 +101,7 @@ def _parts(asked: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
         )
     for part in found:
         if isinstance(part, Offsets):
-            _check_groups(part, runs, place)
+            groups(part.column, runs, place=place)
         else:
             _check_inputs(part, law, runs, varying, place)
     return found
@@ -124,33 +125,4 @@ def _check_inputs(
             "a Gaussian process without inputs",
             place=place,
             remedy=f"Name variables that vary in the table, or {_WITHOUT}",
-        )
-
-
-def _check_groups(part: Offsets, runs: Runs, place: str) -> None:
-    if part.column not in runs.table.columns:
-        raise RequestError(
-            f"the table has no column {part.column!r}",
-            place=place,
-            remedy=nearest(part.column, [str(name) for name in runs.table.columns]),
-        )
-    if part.column not in runs.groups:
-        raise RequestError(
-            f"{part.column!r} is no column that groups runs",
-            place=place,
-            remedy=f'Say so when reading: read_runs(..., group="{part.column}")',
-        )
-    levels = runs.labels(part.column).astype(str).nunique()
-    if levels == 1:
-        raise RequestError(
-            f"all {len(runs)} runs are of one {part.column}: it has nothing to differ from",
-            place=place,
-            remedy=f"Leave it out, or {_WITHOUT}",
-        )
-    if levels == len(runs):
-        raise RequestError(
-            f"each of the {len(runs)} runs has a {part.column} of its own: what a group shares "
-            "cannot be told from noise",
-            place=place,
-            remedy=f"Name a column with several runs a group, or {_WITHOUT}",
         )

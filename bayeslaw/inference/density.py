@@ -130,7 +130,7 @@ class Density:
         raw = model.raw(values, data, jnp)
         if floor is not None:
             raw[str(model.form.floor)] = floor
-        return away, change, model.centre(raw, data), values
+        return away, change, model.centre(model.of_runs(raw, values, data), data), values
 
     def constrain(self, z: Any, data: Data) -> dict[str, np.ndarray]:
         """Everything that is reported of a set of points.

@@ -34,6 +34,7 @@ from bayeslaw.law.priors import Prior
 from bayeslaw.noise import noise as load_noise
 from bayeslaw.notes import Note, worst
 from bayeslaw.numpyro_model import Data, all_priors, build
+from bayeslaw.pool import Asked as Pooled, pooled as load_pool
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -68,8 +69,8 @@ class Settings:
         As for ``fit``.
     hand_over : bool
         Whether NUTS takes over where the Laplace approximation fails.
-    discrepancy : as for ``fit``
-        What the law misses.
+    discrepancy, pool
+        As for ``fit``.
     """
 
     method: Method = "nuts"
@@ -80,6 +81,7 @@ class Settings:
     warmup: int = 400
     hand_over: bool = False
     discrepancy: Asked = None
+    pool: Pooled = ()
 
     def __post_init__(self) -> None:
         """Refuse what no fit can do."""
@@ -129,6 +131,7 @@ def fit(
     method: Method = "nuts",
     noise: str = "student_t",
     discrepancy: Asked = None,
+    pool: Pooled = (),
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 4,
@@ -159,6 +162,10 @@ def fit(
         ``bl.Offsets`` and ``bl.Growth`` name their inputs. It takes the place of the misfit in
         intervals on coefficients and optima, and in predictions of runs. Prefer
         ``method="laplace"`` with it: NUTS factors a matrix of runs by runs at every step.
+    pool : sequence of str or mapping of str to str
+        Coefficients that vary by group around a common value, partially pooled: ``("E",)`` by the
+        column that ``read_runs`` groups by, or ``{"E": "tokenizer"}``. What is stated of the law is
+        the common value; ``Posterior.of_group`` gives one group's.
     reference : Reference, optional
         Where priors are stated; the table's own typical run unless given.
     seed : int
@@ -185,7 +192,7 @@ def fit(
     TableError
         If the table lacks a column that the law needs.
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over, discrepancy)
+    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over, discrepancy, pool)
     if not isinstance(runs, Runs):
         raise RequestError(
             f"a {type(runs).__name__} where runs belong",
@@ -245,9 +252,10 @@ def fit_one(
         )
     misses = load_discrepancy(settings.discrepancy, law, runs)
     observation = load_noise(settings.noise, replicate=misses is not None)
-    model, numbers = build(law, runs, reference, observation, misses, rows=rows)
+    varying = load_pool(settings.pool, law, runs)
+    model, numbers = build(law, runs, reference, observation, misses, pool=varying, rows=rows)
     density, data = Density(model), jax.device_put(numbers)
-    priors = all_priors(law, observation, misses)
+    priors = all_priors(law, observation, misses, varying)
     squared = None
     if misses is None:
         mode = find_mode(density, data, priors, seed=settings.seed)
@@ -282,6 +290,7 @@ def fit_one(
         noise=observation,
         discrepancy=misses,
         weights=numbers.weights,
+        pool=varying,
         draws=sampled.draws,
         stats=sampled.stats,
         notes=(*runs.notes, *design_notes(runs, law, reference), *sampled.notes),
