@@ -160,7 +160,10 @@ class MeasuredT(Distribution):
         squared = ((value - self.loc) / self.scale) ** 2
         # Where the precision is before the run was seen, and after it if it had no error.
         before, wide = digamma(half) - jnp.log(half), jnp.sqrt(polygamma(1, half))
-        later, narrow = digamma(half + 0.5) - jnp.log(half + 0.5 * squared), polygamma(1, half + 0.5)
+        later, narrow = (
+            digamma(half + 0.5) - jnp.log(half + 0.5 * squared),
+            polygamma(1, half + 0.5),
+        )
         low = jnp.minimum(before - _BELOW * wide, later - _BELOW * jnp.sqrt(narrow))
         step = (before + _ABOVE * wide - low) / _NODES
         inside = []

@@ -71,8 +71,9 @@ def main() -> None:
             sys.stderr.write(f"{job[0]}, {job[1]}: {time.perf_counter() - start:.0f} s\n")
     found = pd.DataFrame(rows)
     text = heading("Larger real runs, held out", command)
+    cuts = ", ".join(f"{cut:.0%}" for cut in CUTS)
     text += (
-        f"89% intervals at level `observation` for the largest {', '.join(f'{c:.0%}' for c in CUTS)}"
+        f"89% intervals at level `observation` for the largest {cuts}"
         " of the levels of compute. Width is of log loss, CRPS in thousandths of it; a law that "
         "cannot be fitted to the smaller runs with an approximation that passes its check counts "
         "all the same, and is counted under `not trusted`.\n\n## Pooled\n\n"

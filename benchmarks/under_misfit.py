@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from misfit import distorted, field
@@ -39,7 +40,12 @@ FIELDS = {
     "rival law": None,
     "none": {"sd": 0.0},
 }
-ARMS = {"no discrepancy": None, "gp": "gp"}
+ARMS: dict[str, Any] = {
+    "no discrepancy": None,
+    "gp": "gp",
+    "growth": "growth",
+    "gp and growth": ("gp", "growth"),
+}
 #: Exponent of the active parameters' own term in the rival law, where zhao2025 has alpha = .24.
 RIVAL = 0.30
 _PIVOT = 3e8

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from arviz_stats.base import array_stats
 from numpyro.infer import MCMC, NUTS
@@ -228,7 +229,7 @@ def test_a_second_table_of_the_same_shape_compiles_nothing(fitted: bl.Posterior)
         ),
         (
             {"reference": bl.Reference(3.0, {"N": 1e9, "D": float("nan")})},
-            r"the posterior density is finite at none of 4 starting points\. Check units",
+            r"fit: the reference run has D = nan\. Reference\.of\(runs, \['N', 'D'\]\)",
         ),
     ],
 )
@@ -505,3 +506,58 @@ def test_a_fit_too_short_to_be_trusted_is_not_drawn_twice() -> None:
     posterior = bl.fit(runs, "chinchilla", draws=100, warmup=100, seed=1)
     assert posterior.settings["attempts"] == 1
     assert not posterior.convergence.trusted
+
+
+# --- what a fit cannot see ---------------------------------------------------------------------
+
+
+def test_a_second_mode_is_told() -> None:
+    # With D = 20 N two power laws that change places predict the same losses.
+    size = np.geomspace(1e8, 1e11, 60)
+    away = size / 3e9
+    clean = 1.7 + 0.5 * away**-0.15 + 0.2 * away**-0.6
+    loss = clean * np.exp(0.001 * np.random.default_rng(0).standard_normal(60))
+    runs = read_runs(pd.DataFrame({"N": size, "D": 20 * size, "loss": loss}))
+    for method in ("nuts", "laplace"):
+        found = short(runs, method=method)
+        told = {note.code: note for note in found.notes}["several_modes"]
+        assert told.severity == "error"
+        assert "0.0 nats below the best, that holds about 50% of the mass" in told.message
+        assert not found.trusted
+    # The same runs with sizes and tokens apart have one.
+    assert "several_modes" not in codes(short(bl.simulate("chinchilla", rows=60, seed=3)))
+
+
+def test_where_there_is_no_posterior_the_prior_is_drawn_and_an_error_noted(
+    table: bl.Runs,
+) -> None:
+    steep = {"family": "lognormal", "median": 1e5, "factor": 1.1}
+    law = bl.law("chinchilla").with_priors(alpha=steep)
+    for method in ("nuts", "laplace", "mode"):
+        found = bl.fit(table, law, method=method, seed=1)
+        told = {note.code: note for note in found.notes}["no_finite_start"]
+        assert told.severity == "error"
+        assert "finite at none of 60 starting points: these are draws of the prior" in told.message
+        assert not found.trusted
+        ours = np.log(found.draws["alpha"].ravel())
+        error = np.log(1.1) / np.sqrt(ours.size)
+        assert ours.mean() == pytest.approx(np.log(1e5), abs=4 * error)
+
+
+def test_a_chain_that_fails_is_told_and_the_others_are_kept(
+    table: bl.Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, calls = SAMPLER._begin, []
+
+    def failing(*args: Any, **options: Any) -> Any:
+        calls.append(0)
+        if len(calls) == 2:
+            raise FloatingPointError("out of range")
+        return begin(*args, **options)
+
+    monkeypatch.setattr(SAMPLER, "_begin", failing)
+    found = short(table, chains=4)
+    told = {note.code: note for note in found.notes}["failed_chain"]
+    assert told.severity == "error"
+    assert told.message.startswith("1 of 4 chains failed (FloatingPointError: out of range)")
+    assert found.draws["E"].shape == (3, 100)

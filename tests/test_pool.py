@@ -155,5 +155,5 @@ def test_groups_have_to_be_told(runs: bl.Runs, fitted: bl.Posterior) -> None:
         fitted.of_group()
     with pytest.raises(RequestError, match="no run has the family 'z'"):
         fitted.of_group(family="z")
-    with pytest.raises(RequestError, match="fitted without pool="):
+    with pytest.raises(RequestError, match="Fit without pool="):
         bl.evidence(fitted)

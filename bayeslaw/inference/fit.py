@@ -23,7 +23,7 @@ from bayeslaw.inference.laplace import (
     laplace,
     laplace_with_misfit,
 )
-from bayeslaw.inference.mode import Mode, find_mode, located, moved_mode
+from bayeslaw.inference.mode import Mode, NoFiniteStart, find_mode, located, moved_mode
 from bayeslaw.inference.nuts import CHUNK, nuts
 from bayeslaw.inference.progress import bar
 from bayeslaw.inference.robust import draw_degrees, noise_parts, precisions
@@ -32,7 +32,7 @@ from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.law.priors import Prior
 from bayeslaw.noise import noise as load_noise
-from bayeslaw.notes import Note, worst
+from bayeslaw.notes import Note, Severity, worst
 from bayeslaw.numpyro_model import Data, all_priors, build
 from bayeslaw.pool import Asked as Pooled, pooled as load_pool
 from bayeslaw.posterior import Posterior
@@ -49,6 +49,10 @@ RETRY_THIN = 4
 # The mode and the weights of outliers are found in turn: at most so often, and until no weight
 # changes by more.
 _TURNS, _CLOSE = 50, 0.02
+#: Another mode that holds more of the mass is told, and one that holds more than what 89% intervals
+#: leave out makes them wrong.
+SMALLEST_SHARE_OF_MODE, LARGEST_SHARE_OF_MODE = 0.01, 0.11
+
 # A run of less weight makes it worth while to search everywhere again.
 _OUTLIER = 0.3
 
@@ -243,6 +247,15 @@ def fit_one(
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     if reference is None:
         reference = Reference.of(runs, law.variables, law.predicts)
+    numberless = [name for name in law.variables if not np.isfinite(reference.at.get(name, 0.0))]
+    if numberless or not 0 < reference.loss < np.inf:
+        name = numberless[0] if numberless else law.predicts
+        value = reference.at[name] if numberless else reference.loss
+        raise RequestError(
+            f"the reference run has {name} = {value}",
+            place="fit",
+            remedy=f"Reference.of(runs, {list(law.variables)!r})",
+        )
     missing = [name for name in law.variables if name not in reference.at]
     if missing:
         raise RequestError(
@@ -257,24 +270,23 @@ def fit_one(
     density, data = Density(model), jax.device_put(numbers)
     priors = all_priors(law, observation, misses, varying)
     squared = None
-    if misses is None:
-        mode = find_mode(density, data, priors, seed=settings.seed)
-    else:
-        points = located(density, numbers, _rough_and_smooth(priors, misses))
-        if "noise_df" in priors:
-            numbers, mode, squared = _robust(density, numbers, priors, points)
-            data = jax.device_put(numbers)
+    starts: dict[str, list[int]] = {}
+    try:
+        if misses is None:
+            mode = find_mode(density, data, priors, seed=settings.seed)
         else:
-            mode = find_mode(density, data, priors, seed=settings.seed, points=points)
-    sampled = None
-    if settings.method == "mode":
-        sampled = _point(density, numbers, mode)
-    elif settings.method == "laplace":
-        sampled = _laplace(density, data, numbers, mode, settings)
-        if settings.hand_over and worst(sampled.notes) == "error":
-            sampled = None
-    if sampled is None:
-        sampled = _nuts(density, data, numbers, mode, settings, report, threads)
+            points = located(density, numbers, _rough_and_smooth(priors, misses))
+            if "noise_df" in priors:
+                numbers, mode, squared = _robust(density, numbers, priors, points)
+                data = jax.device_put(numbers)
+            else:
+                mode = find_mode(density, data, priors, seed=settings.seed, points=points)
+    except NoFiniteStart as error:
+        # One table among hundreds, or one law among several, does not take the others with it.
+        sampled = _prior_alone(density, numbers, priors, settings, error)
+    else:
+        starts = {"starts_at_mode": [mode.found, mode.starts]}
+        sampled = _sampled(density, data, numbers, mode, settings, report, threads)
     if squared is not None:
         shape, rng = sampled.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
         prior = observation.priors["noise_df"]
@@ -297,11 +309,79 @@ def fit_one(
         settings={
             **asdict(settings),
             **sampled.settings,
-            "starts_at_mode": [mode.found, mode.starts],
+            **starts,
             "versions": {"bayeslaw": __version__, **versions},
         },
     )
-    return posterior.with_notes(*doubts(posterior))
+    return posterior.with_notes(*doubts(posterior)) if starts else posterior
+
+
+def _sampled(
+    density: Density,
+    data: Data,
+    numbers: Data,
+    mode: Mode,
+    settings: Settings,
+    report: Report,
+    threads: int,
+) -> Sampled:
+    """Draws by the algorithm that was asked for, with notes on other modes."""
+    sampled = None
+    if settings.method == "mode":
+        sampled = _point(density, numbers, mode)
+    elif settings.method == "laplace":
+        sampled = _laplace(density, data, numbers, mode, settings)
+        if settings.hand_over and worst(sampled.notes) == "error":
+            sampled = None
+    if sampled is None:
+        sampled = _nuts(density, data, numbers, mode, settings, report, threads)
+    return replace(sampled, notes=(*sampled.notes, *_several_modes(density, numbers, mode)))
+
+
+def _several_modes(density: Density, numbers: Data, mode: Mode) -> tuple[Note, ...]:
+    """On modes that no chain and no approximation around the best one would find."""
+    held = [one for one in mode.others if one.share > SMALLEST_SHARE_OF_MODE]
+    if not held:
+        return ()
+    top = max(held, key=lambda one: one.share)
+    two = density.constrain(np.stack([mode.z, top.z]), numbers)
+    here, there = (
+        ", ".join(f"{name} = {two[name][i]:.3g}" for name in density.model.form.parameters)
+        for i in (0, 1)
+    )
+    said = "a second mode" if len(held) == 1 else f"{len(held)} other modes, the largest of which"
+    text = (
+        f"the posterior has {said}, {top.potential - mode.potential:.1f} nats below the best, "
+        f"that holds about {100 * top.share:.0f}% of the mass: {there}. These draws are around "
+        f"{here}"
+    )
+    remedy = "State in with_priors(...) which is meant, or add runs that tell them apart"
+    level: Severity = "error" if top.share > LARGEST_SHARE_OF_MODE else "warning"
+    return (Note("several_modes", level, text, remedy),)
+
+
+def _prior_alone(
+    density: Density,
+    numbers: Data,
+    priors: dict[str, Prior],
+    settings: Settings,
+    error: NoFiniteStart,
+) -> Sampled:
+    """Draws of the prior, where there is no posterior to draw from."""
+    shape, rng = (settings.chains, settings.draws), np.random.default_rng(settings.seed)
+    model = density.model
+    values = {
+        name: priors[name].sample(rng, int(np.prod(shape))).reshape(shape) for name in model.sampled
+    }
+    with np.errstate(all="ignore"):
+        raw = model.raw(values, numbers, np)
+        draws = {model.site(name): value for name, value in values.items()} | raw
+        if model.form.floor is not None:
+            draws["T"] = np.asarray(model.form.predict(numbers.at, raw))
+    stats = {"diverging": np.zeros(shape, dtype=bool), "lp": np.full(shape, -np.inf)}
+    found = {"method": "prior"}
+    text = f"{error.problem}: these are draws of the prior, and the runs had no say in them"
+    return Sampled(draws, stats, (Note("no_finite_start", "error", text, error.remedy),), found)
 
 
 def _rough_and_smooth(priors: dict[str, Prior], misses: Discrepancy) -> list[dict[str, float]]:
@@ -371,7 +451,10 @@ def _nuts(
         # Where the curvature at the mode says little of the whole, the first draws say more.
         whitening = Whitening.of_draws(chains.z)
     notes = convergence.notes()
-    if attempts > 1 and convergence.trusted:
+    if chains.failed:
+        text = f"{len(chains.failed)} of {settings.chains} chains failed ({chains.failed[0]})"
+        notes = (*notes, Note("failed_chain", "error", f"{text}; the others are shown"))
+    elif attempts > 1 and convergence.trusted:
         text = (
             f"the first draws did not pass; these, at target acceptance {TARGET_ACCEPT_RETRY}, in "
             f"coordinates whitened by the first, and one in {RETRY_THIN} kept, do"

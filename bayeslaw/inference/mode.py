@@ -17,6 +17,14 @@ from bayeslaw.law.priors import Prior
 from bayeslaw.numpyro_model import Data
 
 _PLATEAU = 1e15
+# Where the prior is so wide that few of its draws have a density at all, more are tried.
+_MORE_STARTS = 60
+# A second mode so far below the first in nats cannot hold much.
+_BELOW = 12.0
+# As high as the best and nearer than this, in standard deviations there, it is the best.
+_NEAR = 2.0
+# Between two modes the density falls by at least this much below the lower one, in nats.
+_BARRIER = 2.0
 
 _Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -42,6 +50,29 @@ def value_and_gradient(density: Density, z: Any, data: Data) -> Any:
     return jax.value_and_grad(density.potential)(z, data)
 
 
+class NoFiniteStart(RequestError):
+    """The density has no value where a search could begin."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Another mode, with the posterior next to nothing between it and the best one.
+
+    Attributes
+    ----------
+    z : ndarray of shape (parameters,)
+        Sampling coordinates.
+    potential : float
+        Minus the log density there.
+    share : float
+        Of the mass of both, by the normal approximation at each.
+    """
+
+    z: np.ndarray
+    potential: float
+    share: float
+
+
 @dataclass(frozen=True)
 class Mode:
     """Where the density is highest.
@@ -58,6 +89,8 @@ class Mode:
         How many starts ended there.
     starts : int
         How many there were.
+    others : tuple of Apart
+        Other modes that searches ended at.
     """
 
     z: np.ndarray
@@ -65,6 +98,7 @@ class Mode:
     whitening: Whitening
     found: int
     starts: int
+    others: tuple[Apart, ...] = ()
 
 
 def find_mode(
@@ -101,31 +135,35 @@ def find_mode(
 
     Raises
     ------
-    RequestError
-        If the density is finite at none of the starts.
+    NoFiniteStart
+        If the density is finite at none of the starts, nor at many more draws of the prior.
     """
     from scipy.optimize import minimize
 
     objective = _objective(density, data)
     begun = _starts(density, data, priors, seed, starts) if points is None else list(points)
-    ends = []
-    for start in begun:
-        if objective(start)[0] < _PLATEAU:
-            end = minimize(
-                objective, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 2000}
-            )
-            ends.append(end)
-    if not ends:
-        raise RequestError(
+    usable = [start for start in begun if objective(start)[0] < _PLATEAU]
+    count = len(begun)
+    if not usable and points is None:
+        begun = _starts(density, data, priors, seed + 1, _MORE_STARTS)
+        usable = [start for start in begun if objective(start)[0] < _PLATEAU][:starts]
+        count = len(usable)
+    if not usable:
+        raise NoFiniteStart(
             f"the posterior density is finite at none of {len(begun)} starting points",
             remedy="Check units of the table, the reference run and the priors",
         )
+    options = {"gtol": 1e-3, "maxiter": 2000}
+    ends = [
+        minimize(objective, start, jac=True, method="BFGS", options=options) for start in usable
+    ]
     best = min(ends, key=lambda end: end.fun)
     # Twice this difference is far below what could change an interval.
     found = sum(end.fun < best.fun + 1e-2 for end in ends)
     spread = np.sqrt(np.maximum(np.diag(best.hess_inv), 1e-16))
     whitening = _whitening(objective, best.x, spread)
-    return Mode(best.x, float(best.fun), whitening, found, len(begun))
+    others = _others(objective, best.x, float(best.fun), whitening, ends)
+    return Mode(best.x, float(best.fun), whitening, found, count, others)
 
 
 def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) -> Mode:
@@ -161,7 +199,47 @@ def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) 
     whitening = mode.whitening
     if final:
         whitening = _whitening(objective, z, np.sqrt((matrix**2).sum(axis=1)))
-    return Mode(z, float(end.fun), whitening, mode.found, mode.starts)
+    return Mode(z, float(end.fun), whitening, mode.found, mode.starts, mode.others)
+
+
+def _others(
+    objective: _Objective, z: np.ndarray, least: float, whitening: Whitening, ends: Sequence[Any]
+) -> tuple[Apart, ...]:
+    """Ends of searches that are modes of their own, and not merely searches that got stuck."""
+    from scipy.optimize import minimize
+
+    found: list[Apart] = []
+    for end in ends:
+        away = np.linalg.solve(whitening.matrix, end.x - z)
+        same = end.fun - least < 1e-2 and float(np.linalg.norm(away)) < _NEAR
+        if same or end.fun - least > _BELOW:
+            continue
+        # A search that stopped on the way goes on in better coordinates.
+        spread = np.sqrt(np.maximum(np.diag(end.hess_inv), 1e-16))
+        there, centre = _whitening(objective, end.x, spread), end.x
+
+        def moved(
+            x: np.ndarray, centre: np.ndarray = centre, matrix: np.ndarray = there.matrix
+        ) -> tuple[float, np.ndarray]:
+            value, gradient = objective(centre + matrix @ x)
+            return value, matrix.T @ gradient
+
+        again = minimize(moved, np.zeros_like(z), jac=True, method="BFGS", options={"gtol": 1e-3})
+        point, value = centre + there.matrix @ again.x, float(again.fun)
+        known = [(z, least), *((one.z, one.potential) for one in found)]
+        if any(not _barrier(objective, point, value, *one) for one in known):
+            continue
+        there = _whitening(objective, point, np.sqrt((there.matrix**2).sum(axis=1)))
+        volume = np.linalg.slogdet(there.matrix)[1] - np.linalg.slogdet(whitening.matrix)[1]
+        odds = np.exp(min(least - value + volume, 50.0))
+        found.append(Apart(point, value, float(odds / (1.0 + odds))))
+    return tuple(found)
+
+
+def _barrier(objective: _Objective, a: np.ndarray, at_a: float, b: np.ndarray, at_b: float) -> bool:
+    """Whether the density falls between two points to well below the lower of them."""
+    between = max(objective(a + part * (b - a))[0] for part in np.linspace(0.0, 1.0, 21)[1:-1])
+    return between > max(at_a, at_b) + _BARRIER
 
 
 def _objective(density: Density, data: Data) -> _Objective:
@@ -219,7 +297,9 @@ def located(
     """
     # Taken apart as NumPy's: every slice of a JAX array is a call of its own.
     data = jax.device_get(data)
-    found = [density.locate(point, data) for point in points]
+    with np.errstate(all="ignore"):
+        # Where a draw of the prior overflows, no search begins.
+        found = [density.locate(point, data) for point in points]
     floor = density.model.form.floor
     if floor is not None:
         where = density.model.sampled.index(floor)

@@ -36,11 +36,14 @@ class Chains:
         ArviZ's names: diverging, energy, lp, n_steps, acceptance_rate, step_size.
     bfmi : float
         Smallest E-BFMI over the chains, from all iterations: thinning would hide a low one.
+    failed : tuple of str
+        What ended chains that are not among the draws.
     """
 
     z: np.ndarray
     stats: dict[str, np.ndarray]
     bfmi: float
+    failed: tuple[str, ...] = ()
 
 
 def _kernel(
@@ -168,6 +171,10 @@ def nuts(
         with jax.enable_x64(True):
             x = starts[chain]
             value, gradient = value_and_gradient(density, centre + matrix @ x, data)
+            while not np.isfinite(value) and np.abs(x).max() > 1e-3:
+                # Towards the centre, where there is a density.
+                x = x / 2
+                value, gradient = value_and_gradient(density, centre + matrix @ x, data)
             start = (x, value, matrix.T @ np.asarray(gradient), chain_keys[chain])
             shared = (density, data, centre, matrix, start, target_accept)
             state = _begin(*shared, warmup=warmup)
@@ -191,8 +198,13 @@ def nuts(
         finally:
             # An interrupt ends the chains at their next chunk instead of at their end.
             stop.set()
-        x, *stats = (np.stack(parts) for parts in zip(*(f.result() for f in futures), strict=True))
+    ended = [future.exception() for future in futures]
+    good = [i for i, error in enumerate(ended) if error is None]
+    if not good:
+        futures[0].result()
+    x, *stats = (np.stack(p) for p in zip(*(futures[i].result() for i in good), strict=True))
     report(sum(done))
     named = dict(zip(_STATS, stats, strict=True))
-    bfmi = smallest_bfmi(np.stack([np.concatenate(parts) for parts in energies]))
-    return Chains(centre + x @ matrix.T, named, bfmi)
+    bfmi = smallest_bfmi(np.stack([np.concatenate(energies[i]) for i in good]))
+    failed = tuple(f"{type(one).__name__}: {one}" for one in ended if one is not None)
+    return Chains(centre + x @ matrix.T, named, bfmi, failed)
