@@ -16,12 +16,14 @@ from bayeslaw.comparison import (
     Evidence,
     Nested,
     PredictiveCheck,
+    RollingOrigin,
     SavageDickey,
     check,
     compare,
     evidence,
     nested,
     predictive_check,
+    rolling_origin,
     savage_dickey,
 )
 from bayeslaw.compilation import clear_cache
@@ -76,6 +78,7 @@ __all__ = [
     "Reference",
     "Replicates",
     "Report",
+    "RollingOrigin",
     "Rules",
     "Runs",
     "SavageDickey",
@@ -106,6 +109,7 @@ __all__ = [
     "read_runs",
     "replicates",
     "report",
+    "rolling_origin",
     "savage_dickey",
     "simulate",
 ]

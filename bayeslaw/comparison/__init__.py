@@ -6,6 +6,7 @@ from bayeslaw.comparison.evidence import Evidence, SavageDickey, evidence, savag
 from bayeslaw.comparison.nested import Nested, nested
 from bayeslaw.comparison.predictive import PredictiveCheck, predictive_check
 from bayeslaw.comparison.result import Comparison
+from bayeslaw.comparison.rolling import RollingOrigin, rolling_origin
 
 __all__ = [
     "Check",
@@ -13,11 +14,13 @@ __all__ = [
     "Evidence",
     "Nested",
     "PredictiveCheck",
+    "RollingOrigin",
     "SavageDickey",
     "check",
     "compare",
     "evidence",
     "nested",
     "predictive_check",
+    "rolling_origin",
     "savage_dickey",
 ]

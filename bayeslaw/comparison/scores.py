@@ -90,7 +90,12 @@ def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
 
 
 def score(
-    posterior: Posterior, runs: Runs, *, probability: float = INTERVAL, seed: int = 0
+    posterior: Posterior,
+    runs: Runs,
+    *,
+    probability: float = INTERVAL,
+    widened: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Scores:
     """Score runs under a posterior's predictive distribution at level ``observation``.
 
@@ -102,6 +107,8 @@ def score(
         With the law's variables and what it predicts.
     probability : float
         Probability of the intervals.
+    widened : ndarray of shape (runs,), optional
+        Factors by which each predictive distribution of log loss is widened around its median.
     seed : int
         For the scatter of observations.
 
@@ -125,18 +132,24 @@ def score(
         wanted[first : first + step] = True
         block = runs.select(wanted)
         centre, measured = _centre(posterior, block), _measured(posterior, block)
+        factor = np.ones(len(measured)) if widened is None else widened[wanted]
         kept, mean, sd = posterior.misfit(posterior.columns(block))
         noise, errors = posterior.noise_draws(kept), block.errors(posterior.law.predicts)
         centre = centre[kept] + mean
+        draws = centre + sd * rng.standard_normal(sd.shape)
+        draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
+        middle = np.median(draws, axis=0)
+        with np.errstate(invalid="ignore"):
+            draws = np.where(factor == 1, draws, middle + factor * (draws - middle))
+        # Where the distribution was before it was widened.
+        at = np.where(factor == 1, measured, middle + (measured - middle) / factor)
         if posterior.discrepancy is None:
-            density = _log_likelihood(posterior, centre, measured, errors)
+            density = _log_likelihood(posterior, centre, at, errors) - np.log(factor)
         else:
             # The tails of the noise are lost in the misfit's spread where runs are new.
             wide = np.hypot(sd, noise["noise_scale"])
             wide = wide if errors is None else np.hypot(wide, errors)
-            density = norm.logpdf(measured, centre, wide)
-        draws = centre + sd * rng.standard_normal(sd.shape)
-        draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
+            density = norm.logpdf(at, centre, wide) - np.log(factor)
         low, median, high = interval(draws, probability)
         inside = inside + ((low <= draws) & (draws <= high)).sum(axis=1)
         above = above + (draws > median).sum(axis=1)
