@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import beta, norm, rankdata
+from scipy.stats import beta, kstest, norm, rankdata
 
+from bayeslaw.compilation import compiled
 from bayeslaw.geometry import standardised
 from bayeslaw.identifiability import effects
 from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.noise import NOISES
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import on_site
 from bayeslaw.replicates import within
@@ -27,6 +29,7 @@ _REACH = 1.0
 _RARE = 0.005
 _ORDERS, _ROWS, _DRAWS = 400, 500, 200
 _FEWEST = 8
+_PIT_DRAWS = 500
 # Outer share of the prior, over all parameters together.
 _OUTER = 0.01
 _REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare what other laws say'
@@ -49,8 +52,46 @@ def doubts(posterior: Posterior) -> tuple[Note, ...]:
     return (
         *_beyond_replicates(posterior),
         *_shared_misfit(posterior),
+        *_ill_scattered(posterior),
         *_at_the_edge(posterior),
     )
+
+
+def left_out_pit(posterior: Posterior) -> np.ndarray | None:
+    """Where each run lies in what all others predict of it: uniform where scatter is as modelled.
+
+    By importance sampling from the fit to all runs, the weights cut where the mean weight times the
+    root of the number of draws is (Ionides 2008), from some hundreds of draws: enough to tell a
+    shape by.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The fit.
+
+    Returns
+    -------
+    ndarray of shape (runs,)
+        Probabilities that the predictions give to less than was measured; None beside a
+        discrepancy, and where a draw predicts nothing positive for a run.
+    """
+    if posterior.discrepancy is not None:
+        return None
+    runs, law = posterior.runs, posterior.law
+    size = next(iter(posterior.draws.values())).size
+    some = np.linspace(0, size - 1, min(size, _PIT_DRAWS)).astype(int)
+    with np.errstate(all="ignore"):
+        centre = np.log(posterior.evaluate(posterior.columns(runs))[some])
+    if not np.isfinite(centre).all():
+        return None
+    measured, errors = np.log(runs.column(law.predicts)), runs.errors(law.predicts)
+    noise, rng = posterior.noise_draws(some), np.random.default_rng(0)
+    with compiled():
+        density = np.asarray(posterior.noise.distribution(centre, noise, errors).log_prob(measured))
+    below = centre + posterior.noise.draw(rng, noise, centre.shape, errors) < measured
+    weight = np.exp(density.min(axis=0) - density)
+    weight = np.minimum(weight, weight.mean(axis=0) * np.sqrt(len(some)))
+    return np.asarray((weight * below).sum(axis=0) / weight.sum(axis=0))
 
 
 def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
@@ -147,6 +188,23 @@ def _shared_misfit(posterior: Posterior) -> tuple[Note, ...]:
         "cover far less than they say"
     )
     return (Note("shared_misfit", "warning", text, _REMEDY),)
+
+
+def _ill_scattered(posterior: Posterior) -> tuple[Note, ...]:
+    """Scatter of another shape than the noise model's, whether or not neighbours share it."""
+    if posterior.settings["method"] == "mode" or len(posterior.runs) < _FEWEST:
+        return ()
+    found = left_out_pit(posterior)
+    if found is None or (rare := float(kstest(found, "uniform").pvalue)) > _RARE:
+        return ()
+    below, middle = float((found < 0.5).mean()), float((np.abs(found - 0.5) < 0.25).mean())
+    text = (
+        f"runs do not scatter around what the others predict as {posterior.noise.name} noise does "
+        f"(leave-one-out probabilities are not uniform, p = {rare:.2g}): {100 * below:.0f}% lie "
+        f"below the median and {100 * middle:.0f}% within the central half"
+    )
+    remedy = f"See posterior predictive checks; compare other noise ({', '.join(NOISES)})"
+    return (Note("loo_pit", "warning", text, remedy),)
 
 
 def _in_prior_sds(posterior: Posterior, on: Mapping[str, float]) -> np.ndarray:

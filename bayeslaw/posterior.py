@@ -22,6 +22,7 @@ from bayeslaw.noise import Noise
 from bayeslaw.notes import Note, worst
 from bayeslaw.numpyro_model import all_priors, on_site
 from bayeslaw.pool import Pool, by_group
+from bayeslaw.replicates import within
 from bayeslaw.runs import Reference, Runs
 from bayeslaw.shares import spreads
 
@@ -325,7 +326,7 @@ class Posterior:
             runs=self.runs.select(mine),
             weights=None if self.weights is None else self.weights[mine],
             pool=(),
-            settings={**self.settings, "pool": (), "of_group": dict(labels)},
+            settings={**self.settings, "pool": None, "of_group": dict(labels)},
         )
 
     def predict(
@@ -344,7 +345,8 @@ class Posterior:
             Canonical variables of the law; other columns are ignored.
         level : {"law", "run", "observation"}
             ``law``: the law's value. ``run``: the next run's true value, misfit included; without a
-            discrepancy that tells misfit from noise, all scatter counts as misfit.
+            discrepancy that tells misfit from noise, scatter beyond that of replicates counts as
+            misfit, and all of it where the table has none.
             ``observation``: what would be measured.
         interval_probability : float
             Probability of the equal-tailed intervals.
@@ -417,7 +419,12 @@ class Posterior:
             kept, mean, sd = self.misfit(block)
             shift = mean + sd * rng.standard_normal(mean.shape)
             if level == "observation" or self.discrepancy is None:
-                shift = shift + self.noise.draw(rng, self.noise_draws(kept), shift.shape)
+                noise = self.noise_draws(kept)
+                scatter = self.noise.draw(rng, noise, shift.shape)
+                if level == "run":
+                    alike = self._of_replicates / noise["noise_scale"]
+                    scatter = scatter * np.sqrt(np.maximum(1.0 - alike**2, 0.0))
+                shift = shift + scatter
             yield value[kept] * np.exp(shift)
 
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -549,6 +556,13 @@ class Posterior:
         wanted = dict.fromkeys((*apart, *(one.column for one in self.pool)))
         there = [name for name in wanted if name in table.table.columns]
         return {**found, **table.arrays(there)}
+
+    @cached_property
+    def _of_replicates(self) -> float:
+        """Standard deviation of log loss between runs of one configuration; zero without any."""
+        same = [*self.law.variables, *self.runs.groups]
+        found = within(self.runs, same, self.law.predicts)
+        return 0.0 if found is None else found.sd
 
     @property
     def _observed(self) -> np.ndarray:

@@ -360,19 +360,24 @@ def test_groups_that_nobody_named_are_refused(waved: bl.Runs) -> None:
         bl.fit(waved, "chinchilla", discrepancy=[])
 
 
-def test_growth_is_wide_far_out_and_little_within(waved: bl.Runs) -> None:
+def test_growth_is_wide_far_out_where_the_law_bends_away() -> None:
+    clean = bl.simulate("chinchilla", rows=60, noise=0.0005, seed=3)
+    away = np.log(clean.column("N"))
+    away = (away - away.mean()) / away.std()
+    loss = clean.column("loss") * np.exp(0.004 * np.maximum(away, 0) ** 1.5)
+    runs = replace(clean, table=clean.table.assign(loss=loss))
     options = {"method": "laplace", "hand_over": True, "seed": 1}
-    near = bl.fit(waved, "chinchilla", discrepancy="gp", **options)
-    both = bl.fit(waved, "chinchilla", discrepancy=["gp", "growth"], **options)
+    plain = bl.fit(runs, "chinchilla", **options)
+    grown = bl.fit(runs, "chinchilla", discrepancy="growth", **options)
     inside = {"N": np.array([1e9]), "D": np.array([2.5e10])}
     outside = {"N": np.array([1e12]), "D": np.array([2.5e13])}
 
     def width(posterior: bl.Posterior, at: dict[str, np.ndarray]) -> float:
-        row = posterior.predict(at, level="run").iloc[0]
+        row = posterior.predict(at, level="observation").iloc[0]
         return float(np.log(row["high"] / row["low"]))
 
-    assert width(both, inside) == pytest.approx(width(near, inside), rel=0.5)
-    assert width(both, outside) > 1.5 * width(near, outside)
+    assert width(grown, inside) < 1.5 * width(plain, inside)
+    assert width(grown, outside) > 2 * width(plain, outside)
 
 
 def test_sums_are_saved(tmp_path: Path) -> None:

@@ -8,11 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import kstest, norm
 
 import bayeslaw as bl
+from bayeslaw.comparison.scores import score
 from bayeslaw.diagnostics import design_notes
-from bayeslaw.doubts import LARGEST_ERROR, doubts, end_errors, neighbours_agree, rough_ends
+from bayeslaw.doubts import (
+    LARGEST_ERROR,
+    doubts,
+    end_errors,
+    left_out_pit,
+    neighbours_agree,
+    rough_ends,
+)
 from bayeslaw.geometry import collinear, distance
 from bayeslaw.runs import Reference
 
@@ -183,3 +191,38 @@ def test_a_combination_that_no_run_comes_near_is_far_though_each_variable_is_not
     assert "far_from_runs" not in near
     far = bl.optimum(posterior, budget=bl.Budget(train_flops=6 * 3e8 * 1.5e11, max_params=3e8))
     assert "far_from_runs" in {note.code for note in far.notes}
+
+
+# --- runs left out ----------------------------------------------------------------------------
+
+
+def test_probabilities_of_runs_left_out_are_those_of_fits_without_them() -> None:
+    runs = bl.simulate("chinchilla", rows=20, noise=0.01, seed=3)
+    options = {"method": "laplace", "hand_over": True, "seed": 1}
+    posterior = bl.fit(runs, "chinchilla", **options)
+    found = left_out_pit(posterior)
+    assert found is not None
+    exact = []
+    for i in range(20):
+        out = np.arange(20) == i
+        fitted = bl.fit(runs.select(~out), "chinchilla", reference=posterior.reference, **options)
+        exact.append(score(fitted, runs.select(out)).pit[0])
+    # Shares of 500 draws, weighted, against 4,000: four standard errors.
+    np.testing.assert_allclose(found, exact, atol=4 * 0.5 / np.sqrt(500))
+
+
+def test_scatter_of_another_shape_is_told_by_runs_left_out() -> None:
+    runs = bl.simulate("chinchilla", rows=100, noise=0.003, seed=39)
+    late = 0.02 * np.random.default_rng(1).standard_exponential(100)
+    above = replace(runs, table=runs.table.assign(loss=runs.column("loss") * np.exp(late)))
+    options = {"method": "laplace", "hand_over": True, "seed": 1}
+    told = bl.fit(above, "chinchilla", noise="normal", **options)
+    note = next(note for note in told.notes if note.code == "loo_pit")
+    assert "do not scatter around what the others predict as normal noise does" in note.message
+    assert "loo_pit" not in codes(bl.fit(above, "chinchilla", noise="undertuned", **options))
+    # At the limit of .005, hardly any of twenty tables whose noise is as modelled is told.
+    for seed in range(20):
+        fine = bl.simulate("chinchilla", rows=60, noise=0.003, seed=seed)
+        pit = left_out_pit(bl.fit(fine, "chinchilla", method="laplace", seed=1))
+        assert pit is not None
+        assert kstest(pit, "uniform").pvalue > 1e-3

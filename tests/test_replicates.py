@@ -65,3 +65,30 @@ def test_scatter_beyond_replicates_is_a_note() -> None:
     assert "times the noise of 60 replicates" in note.message
     right = bl.fit(table(0.002, 2), "chinchilla", **options)
     assert "beyond_replicates" not in [note.code for note in right.notes]
+
+
+def test_what_replicates_differ_by_is_no_part_of_the_next_runs_true_loss() -> None:
+    base = bl.simulate("chinchilla", rows=40, noise=0.01, seed=3)
+    at = {"N": np.array([1e9]), "D": np.array([2e10])}
+
+    def widths(runs: bl.Runs) -> dict[str, float]:
+        fitted = bl.fit(runs, "chinchilla", noise="normal", method="laplace", seed=1)
+        found = {}
+        for level in ("law", "run", "observation"):
+            row = fitted.predict(at, level=level).iloc[0]
+            found[level] = float(np.log(row["high"] / row["low"]))
+        return found
+
+    # Without replicates all scatter counts as misfit.
+    alone = widths(base)
+    assert alone["run"] == pytest.approx(alone["observation"], rel=1e-9)
+    # With every run twice and .008 apart (a standard deviation of .0057), the rest does.
+    twice = pd.concat([base.table, base.table], ignore_index=True)
+    away = np.repeat([1.0, -1.0], 40) * 0.004
+    runs = replace(base, table=twice.assign(loss=twice["loss"] * np.exp(away)))
+    both = widths(runs)
+    assert both["law"] < both["run"] < both["observation"]
+    pure = bl.replicates(runs).sd
+    assert pure == pytest.approx(0.008 / np.sqrt(2), rel=1e-6)
+    wanted = np.sqrt(both["observation"] ** 2 - (2 * 1.598 * pure) ** 2)
+    assert both["run"] == pytest.approx(wanted, rel=0.05)

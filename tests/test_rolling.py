@@ -1,4 +1,4 @@
-"""The rolling origin: what intervals on larger runs would have held, and how much wider they must be."""
+"""The rolling origin: how intervals on larger runs fared, and how much wider they must be."""
 
 from __future__ import annotations
 

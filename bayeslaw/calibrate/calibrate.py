@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -170,7 +170,7 @@ def calibrate(
     about = {
         "card": one.card,
         "reference": reference.to_dict(),
-        "fit": asdict(settings),
+        "fit": settings.to_dict(),
         "truth": words,
         "at": dict(at or {}),
         "budget": (budget or Budget()).to_dict(),
@@ -216,7 +216,7 @@ def _round(
     executor: Executor | None,
 ) -> Outcomes:
     sane = [i for i, one in enumerate(simulated) if truths.sane(one.runs)]
-    options = {k: v for k, v in asdict(settings).items() if k != "seed"}
+    options = {k: v for k, v in settings.to_dict().items() if k not in ("seed", "pool")}
     more = {**options, "reference": truths.reference, "progress": False}
 
     def fitted(which: list[int], **others: Any) -> list[Posterior | str]:

@@ -25,6 +25,7 @@ from bayeslaw.comparison.extrapolation import (
 from bayeslaw.comparison.folds import refit, reliable
 from bayeslaw.comparison.scores import score
 from bayeslaw.errors import RequestError, whole
+from bayeslaw.formula import parse_expression
 from bayeslaw.intervals import INTERVAL
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Runs

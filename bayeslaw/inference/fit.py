@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from typing import Any, Literal
 
@@ -101,6 +101,25 @@ class Settings:
             if value < CHUNK or value % CHUNK:
                 remedy = f"Give a multiple of {CHUNK}"
                 raise RequestError(f"{name} = {value}", place="fit", remedy=remedy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain data, the same after they were saved and read again.
+
+        Returns
+        -------
+        dict
+            Discrepancies and pools in words.
+        """
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        missed = self.discrepancy
+        if isinstance(missed, Sequence) and not isinstance(missed, str):
+            missed = [one if isinstance(one, str) else repr(one) for one in missed]
+        elif missed is not None and not isinstance(missed, str):
+            missed = [repr(missed)]
+        pool: Any = [self.pool] if isinstance(self.pool, str) else [*self.pool]
+        if isinstance(self.pool, Mapping):
+            pool = dict(self.pool)
+        return {**found, "discrepancy": missed, "pool": pool or None}
 
     @property
     def iterations(self) -> int:
@@ -307,7 +326,7 @@ def fit_one(
         stats=sampled.stats,
         notes=(*runs.notes, *design_notes(runs, law, reference), *sampled.notes),
         settings={
-            **asdict(settings),
+            **settings.to_dict(),
             **sampled.settings,
             **starts,
             "versions": {"bayeslaw": __version__, **versions},

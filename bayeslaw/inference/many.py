@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -179,7 +179,7 @@ class _Job:
             "version": __version__,
             "card": self.card,
             "reference": self.reference.to_dict(),
-            "settings": asdict(self.settings),
+            "settings": self.settings.to_dict(),
             "rows": self.rows,
             "tables": [table.fingerprint for table in self.tables],
         }
