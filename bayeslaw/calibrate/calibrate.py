@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bayeslaw.calibrate.given import (
     PLACE,
+    as_runs,
     check_posterior,
     check_settings,
     designs,
@@ -24,6 +25,7 @@ from bayeslaw.calibrate.quantities import Quantities
 from bayeslaw.calibrate.result import Calibration
 from bayeslaw.calibrate.truths import Simulated, Truths, moved_priors
 from bayeslaw.diagnostics import design_notes
+from bayeslaw.discrepancy import Asked, discrepancy as load_discrepancy
 from bayeslaw.errors import RequestError, real
 from bayeslaw.inference.fit import Settings
 from bayeslaw.inference.many import fit_many
@@ -57,6 +59,7 @@ def calibrate(
     quantities: Mapping[str, str] | None = None,
     method: Literal["nuts", "laplace"] = "nuts",
     noise: str = "student_t",
+    discrepancy: Asked = None,
     scatter: float = 0.003,
     moved: float = 0.0,
     reference: Reference | None = None,
@@ -101,8 +104,10 @@ def calibrate(
     quantities : mapping of str to str, optional
         Further expressions by name, over the card's parameters, helper lines, and letters at the
         reference run: such as an optimum in closed form, without its bounds.
-    method, noise, chains, draws, warmup, hand_over
-        As for ``fit``; ``mode`` has no intervals.
+    method, noise, discrepancy, chains, draws, warmup, hand_over
+        As for ``fit``; ``mode`` has no intervals. Truths from the prior then miss what the
+        discrepancy says; at given coefficients the law misses nothing, and a wide interval is what
+        caution costs. Truths of a posterior with a discrepancy are not simulated.
     scatter : float
         Standard deviation of log loss where coefficients are given; else the truth has its own.
     moved : float
@@ -144,7 +149,7 @@ def calibrate(
     >>> runs = bl.read_runs("planned.csv")  # doctest: +SKIP
     >>> bl.calibrate("zhao2025", runs, at={"N": 30e9}).statement  # doctest: +SKIP
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over)
+    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over, discrepancy)
     check_settings(settings, tables, batch)
     one = load_law(law)
     old = design if isinstance(design, Posterior) else None
@@ -163,7 +168,9 @@ def calibrate(
     source, words = source_of(one, truth)
     if not 0 < real(scatter, "scatter", place=PLACE) < 1:
         raise RequestError(f"scatter = {scatter}", place=PLACE, remedy="Between 0 and 1")
-    truths = Truths(one, load_noise(noise), reference, source, scatter)
+    misses = load_discrepancy(discrepancy, one, as_runs(first), place=PLACE)
+    observation = load_noise(noise, replicate=misses is not None)
+    truths = Truths(one, observation, reference, source, scatter, misses)
     asked = quantities_of(one, reference, first, at, budget, free, times, quantities)
     if moved:
         words += f", every prior median moved up {moved:g} times"
@@ -217,25 +224,17 @@ def _round(
 ) -> Outcomes:
     sane = [i for i, one in enumerate(simulated) if truths.sane(one.runs)]
     options = {k: v for k, v in settings.to_dict().items() if k not in ("seed", "pool")}
+    options["discrepancy"] = truths.discrepancy
     more = {**options, "reference": truths.reference, "progress": False}
 
-    def fitted(which: list[int], **others: Any) -> list[Posterior | str]:
-        if not which:
-            return []
-        tables = [simulated[i].runs for i in which]
-        seed = settings.seed + start + which[0]
-        return [*fit_many(tables, truths.law, seed=seed, **more, **others)]
-
-    try:
-        found = fitted(sane, batch=batch, executor=executor)
-    except RequestError:
-        # One table without a finite start would take the others with it.
-        found = []
-        for i in sane:
-            try:
-                found += fitted([i])
-            except RequestError:
-                found.append("no finite start")
+    found = fit_many(
+        [simulated[i].runs for i in sane],
+        truths.law,
+        seed=settings.seed + start + (sane[0] if sane else 0),
+        batch=batch,
+        executor=executor,
+        **more,
+    )
     posteriors: list[Posterior | str] = ["losses"] * len(simulated)
     for i, one in zip(sane, found, strict=True):
         posteriors[i] = one

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslaw.calibrate.quantities import Quantities, larger
 from bayeslaw.diagnostics import SMALLEST_ESS
@@ -25,6 +26,22 @@ from bayeslaw.simulate import DESIGNS, design as draw_design
 PLACE = "calibrate"
 # A loss in nats where neither table nor card states a scale.
 _TYPICAL_LOSS = 3.0
+
+
+def as_runs(design: Mapping[str, np.ndarray]) -> Runs:
+    """Configurations as a table without losses.
+
+    Parameters
+    ----------
+    design : mapping of str to ndarray of shape (runs,)
+        Configurations.
+
+    Returns
+    -------
+    Runs
+        The table.
+    """
+    return Runs(table=pd.DataFrame(dict(design)), source="the design", variables=tuple(design))
 
 
 def check_settings(settings: Settings, tables: int, batch: int) -> None:
@@ -77,6 +94,12 @@ def check_posterior(old: Posterior, law: Law, noise: str, moved: float) -> None:
         If law, noise or priors differ.
     """
     wrong = ""
+    if old.discrepancy is not None:
+        raise RequestError(
+            "truths of a posterior with a discrepancy",
+            place=PLACE,
+            remedy="Fit without one, or take truths from the prior",
+        )
     if old.law.card != law.card:
         wrong = f"a posterior of {old.law.name}, and the law {law.name}"
         if old.law.name == law.name:

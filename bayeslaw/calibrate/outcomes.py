@@ -189,7 +189,7 @@ def outcomes(
         size = len(next(iter(draws.values())))
         asked = {name: values[after : after + size] for name, values in together.items()}
         after += size
-        if set(one.noise.priors) <= set(truth):
+        if set(one.noise.priors) <= set(truth) and one.discrepancy is None:
             true[LIKELIHOOD], *rest = _likelihood(one, truth, draws)
             asked[LIKELIHOOD] = np.array(rest)
         for j, name in enumerate(names):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.law import Law
 from bayeslaw.noise import Noise
 from bayeslaw.numpyro_model import SMALLEST_SHARE, all_priors, on_site
@@ -55,6 +56,8 @@ class Truths:
         Whose draws they are; raw coefficients, the same for every table; None for the prior.
     scatter : float
         Standard deviation of log loss where the coefficients are given, and the noise is not.
+    discrepancy : Discrepancy, optional
+        What tables of truths from the prior miss beside.
     """
 
     law: Law
@@ -62,6 +65,7 @@ class Truths:
     reference: Reference
     source: Posterior | Mapping[str, float] | None
     scatter: float
+    discrepancy: Discrepancy | None = None
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         """One truth.
@@ -84,10 +88,10 @@ class Truths:
         form, at, scale = self.law.form, self.reference.at, self.reference.loss
         noise: dict[str, float] = {}
         if self.source is None:
-            priors = all_priors(self.law, self.noise)
+            priors = all_priors(self.law, self.noise, self.discrepancy)
             values = {name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()}
             on = {name: values[name] for name in form.parameters}
-            noise = {name: values[name] for name in self.noise.priors}
+            noise = {name: values[name] for name in values if name not in form.parameters}
             raw = form.to_raw(on, at, scale)
         else:
             raw = {name: self.source[name] for name in form.parameters}
@@ -123,6 +127,8 @@ class Truths:
                 away = self.noise.draw(rng, truth, centre.shape)
             else:
                 away = self.scatter * rng.standard_normal(centre.shape)
+            if self.discrepancy is not None and self.discrepancy.priors.keys() <= truth.keys():
+                away = away + self.discrepancy.draw(rng, truth, design)
             loss = np.exp(centre + away)
         names = [*law.variables, law.predicts]
         table = pd.DataFrame({**design, law.predicts: loss}, dtype=float)[names]

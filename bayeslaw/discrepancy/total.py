@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayeslaw.compilation import compiled
 from bayeslaw.discrepancy.kernels import GaussianProcess, Growth, Kernel, Offsets
 from bayeslaw.law.priors import Prior
 
@@ -99,6 +100,35 @@ class Discrepancy:
         return sum(
             part.variance(values, a) for part, a in zip(self.parts, self._split(x), strict=True)
         )
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        values: Mapping[str, float],
+        columns: Mapping[str, np.ndarray],
+    ) -> np.ndarray:
+        """Draw the misfit of a table.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        values : mapping
+            By parameter.
+        columns : mapping of str to ndarray of shape (runs,)
+            The table, whose spread is the unit of the inputs.
+
+        Returns
+        -------
+        ndarray of shape (runs,)
+            Of log loss.
+        """
+        x = self.inputs(columns, columns)
+        with compiled():
+            covariance = np.asarray(self.covariance(values, x, x))
+        size, vectors = np.linalg.eigh(covariance)
+        root = vectors * np.sqrt(np.maximum(size, 0.0))
+        return np.asarray(root @ rng.standard_normal(len(root)))
 
     def of_runs(self, values: Mapping[str, Any], x: Any, weights: Any, errors: Any = None) -> Any:
         """Covariance of log losses around the law.
