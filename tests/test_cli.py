@@ -416,6 +416,36 @@ def test_check_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
     assert "pit" in shown.out
 
 
+def test_the_rolling_origin_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
+    out, picture = tmp_path / "rows.csv", tmp_path / "rolling.png"
+    command = ("rolling", folder / "fit.nc", "--origins", 2)
+    result = bayeslaw(*command, "--out", out, "--picture", picture, "--json")
+    assert result.code == 0, result.err
+    answer = bl.rolling_origin(bl.Posterior.load(folder / "fit.nc"), origins=2)
+    assert result.json["growth"] == answer.growth
+    assert result.json["statement"] == answer.statement
+    assert len(pd.read_csv(out)) == len(answer.rows)
+    assert picture.stat().st_size > 0
+    shown = bayeslaw(*command)
+    assert answer.statement in " ".join(shown.out.split())
+    assert "times beyond" in shown.out
+
+
+def test_coefficients_that_vary_by_group_are_asked_for(tmp_path: Path) -> None:
+    runs, out = tmp_path / "runs.csv", tmp_path / "fit.nc"
+    table = bl.simulate("chinchilla", rows=30, noise=0.01, seed=3).table
+    table.assign(family=["a", "b", "c"] * 10).to_csv(runs, index=False)
+    quick = ("--draws", 100, "--chains", 2, "--method", "laplace", "--out", out)
+    command = ("fit", runs, "--law", "chinchilla", "--group", "family")
+    for asked in ("E", "E=family"):
+        result = bayeslaw(*command, "--pool", asked, *quick)
+        assert result.code == 0, result.err
+        saved = bl.Posterior.load(out)
+        assert [(one.parameter, one.column) for one in saved.pool] == [("E", "family")]
+    refused(bayeslaw(*command, "--pool", "E=family", "--pool", "alpha", *quick), "--pool", "each")
+    refused(bayeslaw(*command, "--pool", "gamma", *quick), "no parameter 'gamma'")
+
+
 def test_a_check_against_the_fitted_runs_is_told(folder: Path) -> None:
     result = bayeslaw("check", folder / "fit.nc", folder / "runs.csv")
     assert "40 of the 40 runs are among those fitted to" in " ".join(result.err.split())

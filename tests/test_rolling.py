@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ import bayeslaw as bl
 from bayeslaw.comparison.rolling import stretched
 from bayeslaw.comparison.scores import score
 
+mpl.use("Agg")
 OPTIONS = {"method": "laplace", "hand_over": True, "seed": 1}
 
 
@@ -110,3 +113,24 @@ def test_what_cannot_be_rolled_is_refused(clean: bl.Runs) -> None:
         bl.rolling_origin(alike)
     with pytest.raises(bl.BayesLawError, match=r"origins = 0\. Give a whole number from 1 on"):
         bl.rolling_origin(few, origins=0)
+
+
+def test_the_picture_shows_every_prediction_in_half_intervals(
+    rolled_bent: bl.RollingOrigin,
+) -> None:
+    figure, own = plt.subplots()
+    assert bl.plots.rolling(rolled_bent, ax=own) is figure
+    dots = [one for one in own.lines if one.get_marker() == "o"]
+    drawn = np.concatenate([one.get_ydata() for one in dots])
+    assert len(drawn) == len(rolled_bent.rows)
+    np.testing.assert_allclose(np.sort(np.abs(drawn)), np.sort(rolled_bent.rows["ratio"]))
+    # Inside the band is what its interval held.
+    outside = next(one for one in dots if str(one.get_label()).startswith("outside"))
+    assert (np.abs(outside.get_ydata()) > 1).all()
+    assert len(outside.get_ydata()) == (~rolled_bent.rows["inside"]).sum()
+    dashed = [one for one in own.lines if one.get_linestyle() == "--"]
+    upper = max(dashed, key=lambda one: float(one.get_ydata()[-1]))
+    assert upper.get_ydata()[-1] == pytest.approx(
+        1 + rolled_bent.growth * np.log2(rolled_bent.rows["beyond"].max())
+    )
+    plt.close(figure)

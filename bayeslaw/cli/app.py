@@ -14,6 +14,7 @@ from bayeslaw.cli import comparing, decisions, reports, show
 from bayeslaw.cli.calibrate import calibrate
 from bayeslaw.cli.given import (
     Column,
+    Discrepancy,
     Drop,
     Fit,
     Interval,
@@ -26,6 +27,7 @@ from bayeslaw.cli.given import (
     configurations,
     numbers,
     pairs,
+    pools,
     writable,
 )
 from bayeslaw.cli.laws import laws_app
@@ -51,14 +53,6 @@ class Design(StrEnum):
 
     independent = "independent"
     one_at_a_time = "one_at_a_time"
-
-
-class Discrepancy(StrEnum):
-    """What a law may miss."""
-
-    gp = "gp"
-    group = "group"
-    growth = "growth"
 
 
 class Method(StrEnum):
@@ -142,6 +136,12 @@ def fit(
         list[Discrepancy] | None,
         typer.Option(help="What the law misses, several added up; best with --method laplace."),
     ] = None,
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=COLUMN]", help="Coefficient that varies by group around a common value."
+        ),
+    ] = None,
     seed: Seed = 0,
     chains: Annotated[int, typer.Option(help="Number of chains.")] = 4,
     draws: Annotated[int, typer.Option(help="Kept draws a chain, a multiple of 100.")] = 1000,
@@ -170,6 +170,7 @@ def fit(
         method=method.value,
         noise=noise.value,
         discrepancy=[one.value for one in discrepancy] if discrepancy else None,
+        pool=pools(pool),
         seed=seed,
         chains=chains,
         draws=draws,

@@ -13,6 +13,7 @@ from bayeslaw.cli import show
 from bayeslaw.cli.given import (
     At,
     Column,
+    Discrepancy,
     Json,
     Mapping,
     Picture,
@@ -61,6 +62,9 @@ def calibrate(
     ] = None,
     method: Annotated[Method, typer.Option(help="Algorithm.")] = Method.nuts,
     noise: Annotated[str, typer.Option(help="Scatter around the law.")] = "student_t",
+    discrepancy: Annotated[
+        list[Discrepancy] | None, typer.Option(help="What the law misses, in truths and fits.")
+    ] = None,
     scatter: Annotated[
         float, typer.Option(help="Its standard deviation of log loss, for a published truth.")
     ] = 0.003,
@@ -107,6 +111,7 @@ def calibrate(
         quantities=dict(pairs(quantity, "--quantity")),
         method=method.value,
         noise=noise if old is None else old.noise.name,
+        discrepancy=[one.value for one in discrepancy] if discrepancy else None,
         scatter=scatter,
         moved=moved,
         seed=seed,

@@ -20,6 +20,14 @@ class Noise(StrEnum):
     undertuned = "undertuned"
 
 
+class Discrepancy(StrEnum):
+    """What a law may miss."""
+
+    gp = "gp"
+    group = "group"
+    growth = "growth"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Fit = Annotated[Path, typer.Argument(help="A posterior that 'bayeslaw fit' wrote.")]
 Column = Annotated[
@@ -188,6 +196,34 @@ def numbers(given: list[str] | None, option: str) -> list[tuple[str, float]]:
                 f"{value!r} is not a number", place=f"{option} {name}", remedy="Such as 30e9"
             ) from None
     return list(found.items())
+
+
+def pools(given: list[str] | None) -> list[str] | dict[str, str]:
+    """Read coefficients that vary by group.
+
+    Parameters
+    ----------
+    given : list of str or None
+        Names, or NAME=COLUMN.
+
+    Returns
+    -------
+    list of str or dict of str to str
+        As ``fit`` takes them.
+
+    Raises
+    ------
+    RequestError
+        If only some of several name their column.
+    """
+    named = [text for text in given or [] if "=" in text]
+    if not named:
+        return list(given or [])
+    if len(named) < len(given or []):
+        raise RequestError(
+            f"{', '.join(given or [])}", place="--pool", remedy="Write NAME=COLUMN for each"
+        )
+    return dict(pairs(given, "--pool"))
 
 
 def writable(path: Path, *inputs: Path) -> None:

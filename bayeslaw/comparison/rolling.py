@@ -27,6 +27,7 @@ from bayeslaw.comparison.scores import score
 from bayeslaw.errors import RequestError, whole
 from bayeslaw.formula import parse_expression
 from bayeslaw.intervals import INTERVAL
+from bayeslaw.notes import Note
 from bayeslaw.posterior import Posterior
 from bayeslaw.runs import Runs
 
@@ -100,6 +101,19 @@ class RollingOrigin:
                 "width": rows["width"].median(),
             }
         ).rename_axis("times beyond")
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """On what these figures cannot be relied on for."""
+        found = []
+        if not self.trusted:
+            text = "the fit to some of the smaller runs cannot be trusted"
+            found.append(Note("untrusted_origin", "warning", text, "Start later (origins=3)"))
+        if self.growth > 0:
+            text = f"{self.statement}. Beyond the runs, intervals of this fit are too narrow"
+            remedy = "Predict with rolling_origin(...).predict, which widens them"
+            found.append(Note("rolling_origin", "warning", text, remedy))
+        return tuple(found)
 
     @property
     def coverage(self) -> float:
@@ -177,6 +191,7 @@ class RollingOrigin:
             .to_dict("records"),
             "rows": self.rows.to_dict("records"),
             "statement": self.statement,
+            "notes": [note.to_dict() for note in self.notes],
         }
 
 

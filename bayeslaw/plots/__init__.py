@@ -17,6 +17,7 @@ from bayeslaw.plots.real_models import REAL_MODELS, RealModel
 from bayeslaw.plots.regret import regret
 from bayeslaw.plots.regret_map import regret_map
 from bayeslaw.plots.residuals import residuals
+from bayeslaw.plots.rolling import rolling
 from bayeslaw.plots.target import target
 from bayeslaw.plots.variance_shares import variance_shares
 
@@ -39,6 +40,7 @@ __all__ = [
     "regret",
     "regret_map",
     "residuals",
+    "rolling",
     "target",
     "variance_shares",
 ]
