@@ -202,9 +202,10 @@ def _pooled(found: pd.DataFrame) -> tuple[list[str], list[list[object]]]:
     for arm in dict.fromkeys(good["arm"]):
         ours = good[good["arm"] == arm].set_index(by)
         both = ours.join(base, rsuffix="_0", how="inner")
-        mean = both[["coverage", "coverage_0", "crps", "crps_0"]].groupby("table").mean()
+        mean = both[["coverage", "coverage_0"]].groupby("table").mean()
         ratio = np.log(both["width"] / both["width_0"]).groupby("table").mean()
-        gain = (mean["crps"] / mean["crps_0"]).map(np.log)
+        # Of logarithms, so that one fit that failed does not stand for all others.
+        gain = np.log(both["crps"] / both["crps_0"]).groupby("table").mean()
         rows.append(
             [
                 arm,
