@@ -53,6 +53,7 @@ from bayeslaw.posterior import Posterior
 from bayeslaw.replicates import Replicates, replicates
 from bayeslaw.report import Report, report
 from bayeslaw.runs import Reference, Runs, read_runs
+from bayeslaw.sensitivity import Identified, identify
 from bayeslaw.simulate import design, simulate
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Frontier",
     "GaussianProcess",
     "Growth",
+    "Identified",
     "Law",
     "Mixture",
     "Nested",
@@ -97,6 +99,7 @@ __all__ = [
     "fit_each",
     "fit_many",
     "frontier",
+    "identify",
     "lattice",
     "law",
     "laws",

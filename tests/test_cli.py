@@ -431,6 +431,21 @@ def test_the_rolling_origin_is_the_one_in_python(folder: Path, tmp_path: Path) -
     assert "times beyond" in shown.out
 
 
+def test_identify_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "identified.csv"
+    command = ("identify", folder / "fit.nc", "--train-flops", "1e22")
+    result = bayeslaw(*command, "--out", out, "--json")
+    assert result.code == 0, result.err
+    posterior = bl.Posterior.load(folder / "fit.nc")
+    best = bl.optimum(posterior, budget=bl.Budget(train_flops=1e22))
+    answer = bl.identify(posterior, best)
+    assert result.json["statement"] == answer.statement
+    assert [row["quantity"] for row in result.json["quantities"]] == [*answer.table.index]
+    assert pd.read_csv(out)["learned"].tolist() == pytest.approx(answer.table["learned"].tolist())
+    shown = bayeslaw(*command)
+    assert "softest directions" in shown.out
+
+
 def test_coefficients_that_vary_by_group_are_asked_for(tmp_path: Path) -> None:
     runs, out = tmp_path / "runs.csv", tmp_path / "fit.nc"
     table = bl.simulate("chinchilla", rows=30, noise=0.01, seed=3).table

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import comparing, decisions, reports, show
+from bayeslaw.cli import comparing, decisions, reports, show, trust
 from bayeslaw.cli.calibrate import calibrate
 from bayeslaw.cli.given import (
     Column,
@@ -233,6 +233,7 @@ def _summary(
 
 decisions.add(app)
 comparing.add(app)
+trust.add(app)
 reports.add(app)
 app.command(
     epilog="Examples: bayeslaw calibrate planned.csv --law zhao2025 --at N=30e9 --tables 200 "

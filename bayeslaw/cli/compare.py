@@ -128,20 +128,6 @@ def show_check(answer: bl.Check) -> None:
     sys.stdout.write(f"{answer.statement}\n")
 
 
-def show_rolling(answer: bl.RollingOrigin) -> None:
-    """Print how larger runs were predicted inside a table.
-
-    Parameters
-    ----------
-    answer : RollingOrigin
-        The rolling origin.
-    """
-    show.notes(answer.notes)
-    title = f"{100 * answer.probability:g}% intervals on runs beyond those fitted to"
-    show.frame(title, answer.table.round(4))
-    sys.stdout.write(f"{answer.statement}\n")
-
-
 def _show_evidence(answer: bl.Comparison) -> None:
     rows: list[list[str]] = []
     for law, row in answer.table.sort_values("log_evidence", ascending=False).iterrows():

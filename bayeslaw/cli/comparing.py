@@ -11,7 +11,7 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.compare import show_check, show_comparison, show_nested, show_rolling
+from bayeslaw.cli.compare import show_check, show_comparison, show_nested
 from bayeslaw.cli.given import (
     Column,
     Drop,
@@ -87,9 +87,6 @@ def add(app: typer.Typer) -> None:
     )(nested)
     app.command(epilog="Example: bayeslaw check fit.nc new.csv --column N=N_total --unit N=1e9")(
         check
-    )
-    app.command(epilog="Example: bayeslaw rolling fit.nc --origins 5 --picture rolling.png")(
-        rolling
     )
 
 
@@ -269,32 +266,6 @@ def check(
         show.as_json(answer.to_dict())
         return
     show_check(answer)
-
-
-def rolling(
-    fit: Fit,
-    over: Over = None,
-    origins: Annotated[int, typer.Option(help="From how many levels of size to predict.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="Table of all predictions to write.")] = None,
-    picture: Picture = None,
-    interval: Interval = 0.89,
-    json: Json = False,
-) -> None:
-    """Fit to the smaller runs of a table and see how its larger ones were predicted."""
-    for path in (out, picture):
-        if path is not None:
-            writable(path, fit)
-    answer = bl.rolling_origin(
-        bl.Posterior.load(fit), over=over, origins=origins, interval_probability=interval
-    )
-    if out is not None:
-        write_table(answer.rows, out)
-    if picture is not None:
-        bl.plots.rolling(answer).savefig(picture, dpi=150)
-    if json:
-        show.as_json(answer.to_dict())
-        return
-    show_rolling(answer)
 
 
 def _shares(cuts: str | None, extrapolation: bool) -> Sequence[float]:
