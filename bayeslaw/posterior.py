@@ -14,14 +14,16 @@ from bayeslaw import storage
 from bayeslaw.diagnostics import Convergence, beyond
 from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.doubts import end_errors
-from bayeslaw.errors import RequestError, nearest, whole
+from bayeslaw.errors import RequestError, whole
+from bayeslaw.grouped import evaluated_by_group, of_group
 from bayeslaw.identifiability import Informed, informed
 from bayeslaw.intervals import INTERVAL, Interval, interval
 from bayeslaw.law import Law
+from bayeslaw.misfit import misfit
 from bayeslaw.noise import Noise
 from bayeslaw.notes import Note, worst
-from bayeslaw.numpyro_model import all_priors, on_site
-from bayeslaw.pool import Pool, by_group
+from bayeslaw.numpyro_model import all_priors
+from bayeslaw.pool import Pool
 from bayeslaw.replicates import within
 from bayeslaw.runs import Reference, Runs
 from bayeslaw.shares import spreads
@@ -35,13 +37,6 @@ LEVELS: tuple[Level, ...] = ("law", "run", "observation")
 
 _PRIOR_DRAWS = 4000
 _CELLS = 2_000_000
-# Covariances of a discrepancy that are factored for a prediction.
-_COVARIANCES = 400
-
-
-def _together(count: int) -> int:
-    """The next power of two."""
-    return 1 << (int(count) - 1).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +220,7 @@ class Posterior:
         """
         told = all(one.column in columns for one in self.pool)
         if coefficients is None and self.pool and told:
-            return self._by_group(columns)
+            return evaluated_by_group(self, columns)
         raw = self.coefficients() if coefficients is None else coefficients
         shaped = {name: np.asarray(raw[name])[:, None] for name in self.law.parameters}
         wide = {
@@ -237,35 +232,6 @@ class Posterior:
         size = max(values.shape[1] for values in wide.values())
         value = self.law.form.predict(wide, shaped)
         return np.asarray(np.broadcast_to(value, (draws, size)))
-
-    def _by_group(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """``evaluate`` with the coefficients of each configuration's own group."""
-        places = np.stack([one.numbers(columns[one.column]) for one in self.pool])
-        found = np.empty((self.draws["noise_scale"].size, places.shape[1]))
-        for these in np.unique(places, axis=1).T:
-            mine = (places == these[:, None]).all(axis=0)
-            block = {
-                name: np.broadcast_to(columns[name], len(mine))[mine] for name in self.law.variables
-            }
-            found[:, mine] = self.evaluate(block, coefficients=self._of_places(these))
-        return found
-
-    def _of_places(self, places: np.ndarray) -> dict[str, np.ndarray]:
-        """Raw coefficients of one group, each of shape (draws,)."""
-        law, form = self.law, self.law.form
-        values = {name: self.draws[on_site(form, name)].ravel() for name in law.parameters}
-        where = {}
-        rng = np.random.default_rng(self.settings["seed"])
-        for one, place in zip(self.pool, places, strict=True):
-            values |= {name: self.draws[name].ravel() for name in one.priors}
-            where[one.parameter] = max(int(place), 0)
-            if place < 0:
-                values[one.sites[0]] = rng.standard_normal(values[one.scale].shape)
-        families = {name: entry.prior.family for name, entry in law.parameters.items()}
-        priors = {name: entry.prior.numbers for name, entry in law.parameters.items()}
-        at, scale = self.reference.at, self.reference.loss
-        apart = by_group(self.pool, form, families, priors, values, where, at, scale, np)
-        return {name: value + apart[name] for name, value in self.coefficients().items()}
 
     def of_group(self, **labels: str) -> Posterior:
         """The posterior of one group, where coefficients vary by group.
@@ -285,49 +251,7 @@ class Posterior:
         RequestError
             If nothing varies by group, or there is no such group.
         """
-        if not self.pool:
-            raise RequestError(
-                "no coefficient varies by group",
-                place="of_group",
-                remedy='Fit with pool=, such as fit(runs, law, pool=["E"])',
-            )
-        wanted = {one.column for one in self.pool}
-        if set(labels) != wanted:
-            raise RequestError(
-                f"groups are told by {', '.join(sorted(wanted))}",
-                place="of_group",
-                remedy="Give each: of_group("
-                + ", ".join(f"{name}=..." for name in sorted(wanted))
-                + ")",
-            )
-        for one in self.pool:
-            if str(labels[one.column]) not in one.groups:
-                raise RequestError(
-                    f"no run has the {one.column} {labels[one.column]!r}",
-                    place="of_group",
-                    remedy=nearest(str(labels[one.column]), one.groups),
-                )
-        places = np.array([one.numbers([labels[one.column]])[0] for one in self.pool])
-        shape = self.draws["noise_scale"].shape
-        raw = {name: value.reshape(shape) for name, value in self._of_places(places).items()}
-        form, at, scale = self.law.form, self.reference.at, self.reference.loss
-        on = {on_site(form, name): value for name, value in form.to_on(raw, at, scale).items()}
-        own = {name for one in self.pool for name in one.priors}
-        draws = {name: value for name, value in self.draws.items() if name not in own}
-        draws |= {name: on[name] for name in draws if name in on} | raw
-        if "T" in draws:
-            draws["T"] = form.predict(at, raw)
-        mine = np.ones(len(self.runs), dtype=bool)
-        for name, label in labels.items():
-            mine &= self.runs.labels(name).astype(str).to_numpy() == str(label)
-        return replace(
-            self,
-            draws=draws,
-            runs=self.runs.select(mine),
-            weights=None if self.weights is None else self.weights[mine],
-            pool=(),
-            settings={**self.settings, "pool": None, "of_group": dict(labels)},
-        )
+        return of_group(self, labels)
 
     def predict(
         self,
@@ -503,40 +427,7 @@ class Posterior:
         sd : ndarray of shape (kept, configurations)
             Its standard deviation, for each configuration by itself.
         """
-        everything = np.arange(self.draws["noise_scale"].size)
-        size = len(next(iter(columns.values())))
-        if self.discrepancy is None:
-            nothing = np.zeros((len(everything), size))
-            return everything, nothing, nothing
-        from bayeslaw.compilation import compiled
-        from bayeslaw.discrepancy import conditional
-
-        process = self.discrepancy
-        names = (*process.priors, "noise_scale")
-        given = np.stack([self.draws[name].ravel() for name in names], axis=1)
-        kept = everything
-        if len(np.unique(given, axis=0)) > _COVARIANCES:
-            step = -(-len(everything) // _COVARIANCES)
-            kept = everything[::step]
-        distinct, which = np.unique(given[kept], axis=0, return_inverse=True)
-        runs = self.columns(self.runs)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centre = np.log(self.evaluate(runs)[kept])
-        # A draw that predicts nothing for some run says nothing of what the law misses there.
-        left = np.where(np.isfinite(centre), self._observed - centre, 0.0)
-        seen, new = process.inputs(runs, runs), process.inputs(runs, columns)
-        errors = self.runs.errors(self.law.predicts)
-        mean, sd = np.empty((2, len(kept), size))
-        with compiled():
-            for i, values in enumerate(distinct):
-                at = dict(zip(names, values, strict=True))
-                mine = which.ravel() == i
-                # One shape for all, so that one compilation serves.
-                block = np.zeros((_together(int(np.bincount(which.ravel()).max())), left.shape[1]))
-                block[: mine.sum()] = left[mine]
-                found = conditional(process, at, block, seen, new, self.weights, errors)
-                mean[mine], sd[mine] = np.asarray(found[0])[: mine.sum()], np.asarray(found[1])
-        return kept, mean, sd
+        return misfit(self, columns)
 
     def columns(self, table: Runs) -> dict[str, np.ndarray]:
         """What the law and its discrepancy read of a table.

@@ -29,6 +29,7 @@ from bayeslaw.runs import read_runs
 
 # `bayeslaw.inference.fit` is the function: the modules behind it go by their full names.
 FIT: Any = importlib.import_module("bayeslaw.inference.fit")
+DRAWN: Any = importlib.import_module("bayeslaw.inference.sampled")
 SAMPLER: Any = importlib.import_module("bayeslaw.inference.nuts")
 AXES = {"chain_axis": 0, "draw_axis": 1}
 
@@ -325,7 +326,7 @@ def test_an_interrupt_ends_the_chains_and_leaves_nothing(
 
 def diverging(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[float]:
     """Have the first attempts report a divergence each."""
-    real, targets = FIT.nuts, list[float]()
+    real, targets = DRAWN.nuts, list[float]()
 
     def sample(*args: Any, target_accept: float, **options: Any) -> Any:
         found = real(*args, target_accept=target_accept, **options)
@@ -334,7 +335,7 @@ def diverging(monkeypatch: pytest.MonkeyPatch, attempts: int) -> list[float]:
         found.stats["diverging"][0, 0] = len(targets) <= attempts
         return found
 
-    monkeypatch.setattr(FIT, "nuts", sample)
+    monkeypatch.setattr(DRAWN, "nuts", sample)
     return targets
 
 

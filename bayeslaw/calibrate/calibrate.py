@@ -27,9 +27,9 @@ from bayeslaw.calibrate.truths import Simulated, Truths, moved_priors
 from bayeslaw.diagnostics import design_notes
 from bayeslaw.discrepancy import Asked, discrepancy as load_discrepancy
 from bayeslaw.errors import RequestError, real
-from bayeslaw.inference.fit import Settings
 from bayeslaw.inference.many import fit_many
 from bayeslaw.inference.progress import bar
+from bayeslaw.inference.settings import Settings
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import noise as load_noise

@@ -13,7 +13,7 @@ from bayeslaw.calibrate.quantities import Quantities, larger
 from bayeslaw.diagnostics import SMALLEST_ESS
 from bayeslaw.errors import RequestError, nearest, real, whole
 from bayeslaw.formula import parse_expression
-from bayeslaw.inference.fit import Settings
+from bayeslaw.inference.settings import Settings
 from bayeslaw.law import Law
 from bayeslaw.optimum.asked import budget_of, numbers_of
 from bayeslaw.optimum.budget import Budget

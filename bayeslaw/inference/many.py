@@ -19,8 +19,9 @@ from bayeslaw.compilation import compiled
 from bayeslaw.discrepancy import Asked, discrepancy as load_discrepancy
 from bayeslaw.errors import PosteriorError, RequestError, whole
 from bayeslaw.files import whole_file
-from bayeslaw.inference.fit import Method, Settings, fit_one
+from bayeslaw.inference.fit import fit_one
 from bayeslaw.inference.progress import bar
+from bayeslaw.inference.settings import Method, Settings
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.noise import noise as load_noise

@@ -8,6 +8,7 @@ from its neighbours and the law counts for little.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import t
 
+from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.inference.density import Density
+from bayeslaw.inference.mode import Mode, find_mode, moved_mode
 from bayeslaw.law.priors import Prior
 from bayeslaw.numpyro_model import Data
 
 _GRID = 200
+# The mode and the weights of outliers are found in turn: at most so often, and until no weight
+# changes by more.
+_TURNS, _CLOSE = 50, 0.02
+# A run of less weight makes it worth while to search everywhere again.
+_OUTLIER = 0.3
 
 
 @partial(jax.jit, static_argnames="density")
@@ -113,3 +121,37 @@ def _degrees(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray]
     away = np.linspace(-3.0, 3.0, _GRID)
     grid = low + np.exp(centre + scale * away)
     return grid, t.logpdf(np.sqrt(squared), grid[:, None]).sum(axis=1) - 0.5 * away**2
+
+
+def rough_and_smooth(priors: dict[str, Prior], misses: Discrepancy) -> list[dict[str, float]]:
+    """Two starts, since the same runs may be much noise and little misfit, or the reverse."""
+    medians = {name: prior.median for name, prior in priors.items()}
+    wide = {name: prior.location * prior.spread for name, prior in misses.priors.items()}
+    noise = priors["noise_scale"]
+    return [medians, {**medians, **wide, "noise_scale": noise.location / noise.spread}]
+
+
+def robust_mode(
+    density: Density,
+    numbers: Data,
+    priors: dict[str, Prior],
+    points: list[np.ndarray],
+) -> tuple[Data, Mode, np.ndarray]:
+    """The mode and the weights of outliers, in turn."""
+    prior = priors["noise_df"]
+    mode = find_mode(density, jax.device_put(numbers), priors, seed=0, points=points)
+    squared, alone = (np.asarray(x) for x in noise_parts(density, mode.z, numbers))
+    # At first each run is judged by the others, lest the noise stays as wide as outliers made it.
+    numbers = replace(numbers, weights=precisions(alone, prior)[0])
+    if numbers.weights.min() < _OUTLIER:
+        # What looked like noise everywhere may be misfit and a few outliers.
+        mode = find_mode(density, jax.device_put(numbers), priors, seed=0, points=points)
+    for _ in range(_TURNS):
+        mode = moved_mode(density, jax.device_put(numbers), mode, final=False)
+        squared = np.asarray(noise_parts(density, mode.z, numbers)[0])
+        weights, _ = precisions(squared, prior)
+        change = float(np.abs(np.log(weights / numbers.weights)).max())
+        numbers = replace(numbers, weights=weights)
+        if change < _CLOSE:
+            break
+    return numbers, moved_mode(density, jax.device_put(numbers), mode), squared
