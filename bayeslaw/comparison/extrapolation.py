@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.comparison.folds import groups_of, refit, reliable
+from bayeslaw.comparison.folds import groups_of, refit
 from bayeslaw.comparison.loo import standard_error
 from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.cost import COSTS
@@ -280,6 +280,6 @@ def extrapolate(
         "crps_se": standard_error(found.crps, groups) / len(groups),
         "rmse": float(np.sqrt(np.mean(found.error**2))),
         "coverage": float(found.inside.mean()),
-        "trusted": reliable(fitted),
+        "trusted": fitted.trusted,
     }
     return row, found

@@ -113,7 +113,7 @@ def refit(
         "rows": len(posterior.runs),
     }
     found = fit_many(tables, posterior.law, method="laplace", draws=APPROXIMATE_DRAWS, **shared)
-    failed = [i for i, one in enumerate(found) if not reliable(one)]
+    failed = [i for i, one in enumerate(found) if not one.trusted]
     if posterior.discrepancy is not None:
         # By NUTS, each of these would take minutes; their notes say that they are not trusted.
         return found
@@ -127,24 +127,6 @@ def refit(
     for i, one in zip(failed, again, strict=True):
         found[i] = one
     return found
-
-
-def reliable(posterior: Posterior) -> bool:
-    """Whether a fit without some of the runs can be relied on.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        As of ``refit``.
-
-    Returns
-    -------
-    bool
-        Whether there is no error-level note, other than that searches for the mode disagree.
-    """
-    return not any(
-        note.severity == "error" and note.code != "starts_disagree" for note in posterior.notes
-    )
 
 
 @dataclass(frozen=True)
@@ -190,5 +172,5 @@ def leave_out(
     found = []
     for one, fold in zip(fits, folds, strict=True):
         every = log_likelihood(one, runs.select(fold))
-        found.append(Unseen(mean_density(every), density_error(every), reliable(one)))
+        found.append(Unseen(mean_density(every), density_error(every), one.trusted))
     return found

@@ -22,7 +22,7 @@ from bayeslaw.comparison.extrapolation import (
     training_reference,
     values_of,
 )
-from bayeslaw.comparison.folds import refit, reliable
+from bayeslaw.comparison.folds import refit
 from bayeslaw.comparison.scores import score
 from bayeslaw.errors import RequestError, whole
 from bayeslaw.formula import parse_expression
@@ -275,7 +275,7 @@ def rolling_origin(
         training = runs.select(~held)
         reference = training_reference(training, law, posterior.reference.loss)
         (fitted,) = refit(posterior, [training], reference=reference, progress=progress)
-        trusted &= reliable(fitted)
+        trusted &= fitted.trusted
         found = score(
             fitted,
             runs.select(held),

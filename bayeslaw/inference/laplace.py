@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,9 @@ LARGEST_PARETO_K = 0.7
 SMALLEST_EFFECTIVE = 400.0
 #: How many approximations are mixed, each where the weights of those before say the posterior is.
 ROUNDS = 15
-_DEGREES = 10.0
+#: The same beside a discrepancy, where a round factors hundreds of matrices.
+ROUNDS_WITH_MISFIT = 8
+_DEGREES, _WIDER = 10.0, 1.3
 # Weights are flattened until they leave so many draws for each parameter, to tell a covariance by.
 _DRAWS_EACH = 20
 
@@ -123,7 +125,8 @@ def laplace_with_misfit(
 ) -> Weighted:
     """``laplace`` where a discrepancy is integrated out.
 
-    Twice: the first draws tell where its coordinates are, whose mode is off their centre.
+    At least twice: the first draws tell where its coordinates are, whose mode is off their centre.
+    Where the second do not suffice more are drawn, each around all before, and taken together.
 
     Parameters
     ----------
@@ -143,20 +146,31 @@ def laplace_with_misfit(
     own = len(whitening.centre) - shared
     covariance = whitening.matrix @ whitening.matrix.T
     outer = Whitening(whitening.centre[own:], np.linalg.cholesky(covariance[own:, own:]))
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     best = None
-    for _ in range(2):
+    while True:
         z, common, proposed = clustered.proposals(
             density, data, whitening.centre[:own], outer, draws=draws, rng=rng
         )
         lp = -np.asarray(clustered.potentials(density, z, common, data))
         wide = np.broadcast_to(common[:, None, :], (*z.shape[:2], shared))
         joined = np.concatenate([z, wide], axis=-1).reshape(lp.size, -1)
-        found, _ = _resampled(joined, lp.ravel(), proposed.ravel(), rng, draws)
+        # The rounds' densities compare only with the volume of each.
+        height = np.linalg.slogdet(outer.matrix)[1]
+        parts.append((joined, lp.ravel(), proposed.ravel() - height))
+        # The first round, around the mode, is not mixed with the others.
+        joined, lp, proposed = (
+            np.concatenate(x) for x in zip(*parts[len(parts) > 1 :], strict=True)
+        )
+        found, _ = _resampled(joined, lp, proposed, rng, draws)
         if best is None or found.effective > best.effective:
             best = found
+        if len(parts) > 1 and (best.good or len(parts) == ROUNDS_WITH_MISFIT):
+            return best
         outer = Whitening.of_draws(found.z[None, :, own:])
-    assert best is not None
-    return best
+        if len(parts) > 1:
+            # Too few draws where the weights are large is what asked for more: look further out.
+            outer = replace(outer, matrix=_WIDER * outer.matrix)
 
 
 def _t_draws(whitening: Whitening, rng: np.random.Generator, draws: int) -> np.ndarray:
