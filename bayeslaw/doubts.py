@@ -15,7 +15,7 @@ from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.noise import NOISES
 from bayeslaw.notes import Note
 from bayeslaw.numpyro_model import on_site
-from bayeslaw.replicates import within
+from bayeslaw.replicates import alike, within
 
 if TYPE_CHECKING:
     from bayeslaw.posterior import Posterior
@@ -160,11 +160,11 @@ def _beyond_replicates(posterior: Posterior) -> tuple[Note, ...]:
     if posterior.discrepancy is not None or posterior.settings["method"] == "mode":
         return ()
     measured = posterior.law.predicts
-    same = [*posterior.law.variables, *posterior.runs.groups]
-    found = within(posterior.runs, same, measured)
+    found = within(posterior.runs, alike(posterior.runs, measured), measured)
     if found is None:
         return ()
-    scale = interval(posterior.draws["noise_scale"].ravel())
+    # Replicates differ by the errors of their losses too, which the fitted scale leaves out.
+    scale = interval(np.hypot(posterior.draws["noise_scale"].ravel(), found.error))
     if scale.low < found.high:
         return ()
     text = (

@@ -88,13 +88,19 @@ def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
     Returns
     -------
     Posterior
-        With the group's coefficients and runs.
+        With the group's coefficients.
 
     Raises
     ------
     RequestError
-        If nothing varies by group, or there is no such group.
+        If nothing varies by group, there is no such group, or there is a discrepancy beside.
     """
+    if posterior.discrepancy is not None:
+        raise RequestError(
+            "one group beside a discrepancy, which is told by the runs of all",
+            place="of_group",
+            remedy="Name the group in what is predicted, or fit without a discrepancy",
+        )
     if not posterior.pool:
         raise RequestError(
             "no coefficient varies by group",
@@ -127,14 +133,9 @@ def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
     draws |= {name: on[name] for name in draws if name in on} | raw
     if "T" in draws:
         draws["T"] = form.predict(at, raw)
-    mine = np.ones(len(posterior.runs), dtype=bool)
-    for name, label in labels.items():
-        mine &= posterior.runs.labels(name).astype(str).to_numpy() == str(label)
     return replace(
         posterior,
         draws=draws,
-        runs=posterior.runs.select(mine),
-        weights=None if posterior.weights is None else posterior.weights[mine],
         pool=(),
         settings={**posterior.settings, "pool": None, "of_group": dict(labels)},
     )

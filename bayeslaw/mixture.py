@@ -88,10 +88,9 @@ class Mixture:
         tables = [posterior.configurations(new) for posterior in self.posteriors]
         draws, far = [], []
         for posterior, table in zip(self.posteriors, tables, strict=True):
-            columns = table.columns(posterior.law.variables)
-            blocks = list(posterior.predictive(columns, level=level, seed=seed))
+            blocks = list(posterior.predictive(posterior.columns(table), level=level, seed=seed))
             draws.append(np.concatenate(blocks, axis=1) if blocks else np.empty((1, 0)))
-            far.append(beyond(posterior.runs, columns))
+            far.append(beyond(posterior.runs, table.columns(posterior.law.variables)))
         ends = interval(blended(draws, self.weights), interval_probability)
         furthest = np.argmax([times for times, _ in far], axis=0)
         rows = np.arange(len(furthest))

@@ -24,7 +24,7 @@ from bayeslaw.noise import Noise
 from bayeslaw.notes import Note, worst
 from bayeslaw.numpyro_model import all_priors
 from bayeslaw.pool import Pool
-from bayeslaw.replicates import within
+from bayeslaw.replicates import alike, within
 from bayeslaw.runs import Reference, Runs
 from bayeslaw.shares import spreads
 
@@ -99,6 +99,11 @@ class Posterior:
         found = Convergence.of(self.draws, self.stats)
         # The sampler's own, from all iterations, where the draws are thinned.
         return replace(found, bfmi=self.settings.get("bfmi", found.bfmi))
+
+    @property
+    def grouped(self) -> bool:
+        """Whether coefficients vary by group, or are those of one group among several."""
+        return bool(self.pool) or "of_group" in self.settings
 
     @property
     def trusted(self) -> bool:
@@ -244,7 +249,9 @@ class Posterior:
         Returns
         -------
         Posterior
-            With the group's coefficients and runs, for everything that takes a posterior.
+            With the group's coefficients, for predictions and optima. Its table is still that of
+            all groups, which its coefficients were fitted to, and its prior that of the common
+            values.
 
         Raises
         ------
@@ -271,7 +278,8 @@ class Posterior:
             ``law``: the law's value. ``run``: the next run's true value, misfit included; without a
             discrepancy that tells misfit from noise, scatter beyond that of replicates counts as
             misfit, and all of it where the table has none.
-            ``observation``: what would be measured.
+            ``observation``: what would be measured, with the table's typical error where it states
+            errors.
         interval_probability : float
             Probability of the equal-tailed intervals.
         seed : int
@@ -343,12 +351,16 @@ class Posterior:
             kept, mean, sd = self.misfit(block)
             shift = mean + sd * rng.standard_normal(mean.shape)
             if level == "observation" or self.discrepancy is None:
-                noise = self.noise_draws(kept)
-                scatter = self.noise.draw(rng, noise, shift.shape)
+                noise, errors = self.noise_draws(kept), None
                 if level == "run":
-                    alike = self._of_replicates / noise["noise_scale"]
-                    scatter = scatter * np.sqrt(np.maximum(1.0 - alike**2, 0.0))
-                shift = shift + scatter
+                    # What replicates differ by; poor tuning is part of what a run truly reaches.
+                    same = self._of_replicates / noise["noise_scale"]
+                    noise["noise_scale"] = noise["noise_scale"] * np.sqrt(
+                        np.maximum(1.0 - same**2, 0.0)
+                    )
+                elif (typical := self.runs.typical_error(self.law.predicts)) > 0:
+                    errors = np.full(shift.shape[1], typical)
+                shift = shift + self.noise.draw(rng, noise, shift.shape, errors)
             yield value[kept] * np.exp(shift)
 
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -451,9 +463,8 @@ class Posterior:
     @cached_property
     def _of_replicates(self) -> float:
         """Standard deviation of log loss between runs of one configuration; zero without any."""
-        same = [*self.law.variables, *self.runs.groups]
-        found = within(self.runs, same, self.law.predicts)
-        return 0.0 if found is None else found.sd
+        found = within(self.runs, alike(self.runs, self.law.predicts), self.law.predicts)
+        return 0.0 if found is None else found.beyond_errors
 
     @property
     def _observed(self) -> np.ndarray:

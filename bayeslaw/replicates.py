@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bayeslaw.runs import Runs
 
 
+# Of log losses, far below what any run is measured to.
+_ROUNDING = 1e-12
+
+
 @dataclass(frozen=True)
 class Replicates:
     """What replicates say of the noise.
@@ -33,6 +37,9 @@ class Replicates:
         Geometric mean of their loss: times a standard deviation of log loss, one of loss.
     probability : float
         Of the interval.
+    error : float
+        Root of the mean squared standard error of these losses, of log loss; zero where the table
+        states none. It is part of what they differ by.
     """
 
     runs: int
@@ -42,6 +49,12 @@ class Replicates:
     high: float
     loss: float
     probability: float
+    error: float = 0.0
+
+    @property
+    def beyond_errors(self) -> float:
+        """What replicates differ by beyond their stated errors, of log loss."""
+        return float(np.sqrt(max(self.sd**2 - self.error**2, 0.0)))
 
     @property
     def degrees(self) -> int:
@@ -93,10 +106,7 @@ def replicates(
     TableError
         If a column is missing.
     """
-    if same is None:
-        apart = (predicts, "loss_se")
-        same = [*(name for name in runs.variables if name not in apart), *runs.groups]
-    names = list(same)
+    names = alike(runs, predicts) if same is None else list(same)
     found = within(runs, names, predicts, interval_probability)
     if found is None:
         raise RequestError(
@@ -105,6 +115,25 @@ def replicates(
             remedy="Name the columns that make a configuration: same=[...]",
         )
     return found
+
+
+def alike(runs: Runs, predicts: str) -> list[str]:
+    """Columns in which replicates agree, unless others are named.
+
+    Parameters
+    ----------
+    runs : Runs
+        The table.
+    predicts : str
+        The quantity that is measured.
+
+    Returns
+    -------
+    list of str
+        All variables but the measured one and its error, and all columns that group runs.
+    """
+    variables = (name for name in runs.variables if name not in (predicts, "loss_se"))
+    return [*variables, *runs.groups]
 
 
 def within(
@@ -132,8 +161,10 @@ def within(
     again = counts[which] > 1
     means = np.bincount(which, log_loss) / counts
     total = float(((log_loss - means[which])[again] ** 2).sum())
-    if total == 0:
+    # Equal losses differ by rounding once their mean was taken.
+    if total <= again.sum() * _ROUNDING**2:
         return None
+    errors = runs.errors(predicts)
     degrees = int(again.sum() - (counts > 1).sum())
     tail = (1 - interval_probability) / 2
     return Replicates(
@@ -144,4 +175,5 @@ def within(
         high=float(np.sqrt(total / chi2.ppf(tail, degrees))),
         loss=float(np.exp(log_loss[again].mean())),
         probability=interval_probability,
+        error=0.0 if errors is None else float(np.sqrt(np.mean(errors[again] ** 2))),
     )

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import digamma, gammaln, log_ndtr, logsumexp, polygamma
+from jax.scipy.special import digamma, gammaln, log_ndtr, polygamma
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import promote_shapes
 
@@ -166,11 +166,17 @@ class MeasuredT(Distribution):
         )
         low = jnp.minimum(before - _BELOW * wide, later - _BELOW * jnp.sqrt(narrow))
         step = (before + _ABOVE * wide - low) / _NODES
-        inside = []
-        for node in range(_NODES + 1):
+
+        def more(total: Any, node: Any) -> tuple[Any, None]:
             u = low + node * step
             variance = self.scale**2 * jnp.exp(-u) + self.error**2
             away = (value - self.loc) ** 2 / variance
-            inside.append(half * (u - jnp.exp(u)) - 0.5 * away - 0.5 * jnp.log(variance))
+            inside = half * (u - jnp.exp(u)) - 0.5 * away - 0.5 * jnp.log(variance)
+            return jnp.logaddexp(total, inside), None
+
+        # One node after the other: all at once would be as many arrays.
+        begin = jnp.full(jnp.broadcast_shapes(jnp.shape(value), self.batch_shape), -jnp.inf)
+        nodes = jnp.arange(_NODES + 1, dtype=begin.dtype)
+        total, _ = jax.lax.scan(more, begin, nodes)
         constant = half * jnp.log(half) - gammaln(half) - 0.5 * jnp.log(2.0 * jnp.pi)
-        return logsumexp(jnp.stack(inside), axis=0) + jnp.log(step) + constant
+        return total + jnp.log(step) + constant

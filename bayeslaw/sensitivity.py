@@ -43,7 +43,7 @@ class Identified:
         posterior changes when the prior or the likelihood is raised to a power near one;
         ``prior_of``, the coefficient whose prior alone moves it most. ``decided_by``: ``runs``;
         ``prior`` where only the prior matters; ``both`` where the posterior yields to either, which
-        is a strong prior or one that the runs contradict.
+        is a strong prior or one that the runs contradict; ``a bound`` where draws do not vary.
     directions : pandas.DataFrame
         The directions that the runs leave softest, in standard deviations of the priors: a row
         each with the part ``left`` of the prior's standard deviation, and the coefficients that
@@ -109,6 +109,12 @@ def identify(posterior: Posterior, best: Optimum | None = None) -> Identified:
             "draws that know nothing of prior and runs",
             place="identify",
             remedy='Fit by method="nuts" or "laplace"',
+        )
+    if "of_group" in posterior.settings:
+        raise RequestError(
+            "coefficients of one group, whose prior is not that of the common values",
+            place="identify",
+            remedy="Give the fit to all groups",
         )
     law = posterior.law
     shape = posterior.draws["noise_scale"].shape
@@ -205,6 +211,9 @@ def _learned(draws: np.ndarray, before: np.ndarray) -> float:
 def _decided(source: str, prior: float, runs: float) -> str:
     if source == "prior only":
         return "prior"
+    if np.isnan(prior):
+        # Draws that are all equal, or none, such as at a bound.
+        return "a bound"
     if prior < SENSITIVE:
         return "runs"
     if runs < SENSITIVE:

@@ -379,6 +379,11 @@ def test_truths_that_a_law_misses_are_simulated_and_held(plan: bl.Runs) -> None:
     assert truths.loc["alpha", "width_89"] != frame.loc["alpha", "width_89"]
 
 
+def test_a_design_has_no_groups(plan: bl.Runs) -> None:
+    with pytest.raises(RequestError, match="of no run which group it will belong to"):
+        bl.calibrate(LAW, plan, discrepancy=["gp", "group"])
+
+
 def test_truths_of_a_posterior_with_a_discrepancy_are_refused(plan: bl.Runs) -> None:
     runs = bl.simulate(LAW, rows=20, noise=0.003, seed=1)
     posterior = bl.fit(runs, LAW, method="laplace", discrepancy="gp", seed=1)

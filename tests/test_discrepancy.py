@@ -389,3 +389,8 @@ def test_sums_are_saved(tmp_path: Path) -> None:
     at = {"N": [1e9], "D": [2e10], "family": ["family 1"]}
     rows = (one.predict(at, level="run") for one in (posterior, again))
     np.testing.assert_allclose(*(row[["low", "high"]].to_numpy() for row in rows))
+
+
+def test_a_process_that_an_older_file_keeps_is_read() -> None:
+    process = Discrepancy.of_words(["N", "D"])
+    assert process == Discrepancy((bl.GaussianProcess(("N", "D")),))

@@ -118,7 +118,10 @@ def test_a_group_is_a_posterior_like_any(fitted: bl.Posterior) -> None:
     ours = one.predict(at)
     same = fitted.predict({**at, "family": ["b", "b"]})
     np.testing.assert_allclose(ours["median"], same["median"], rtol=1e-10)
-    assert len(one.runs) == 25
+    # Its coefficients owe something to the runs of all groups.
+    assert len(one.runs) == 100
+    with pytest.raises(RequestError, match="vary by group"):
+        bl.evidence(one)
     total = one.law.form.predict(one.reference.at, one.coefficients())
     np.testing.assert_allclose(one.draws["T"].ravel(), total, rtol=1e-10)
     best = bl.optimum(one, budget=bl.Budget(train_flops=1e21))

@@ -67,6 +67,38 @@ def test_scatter_beyond_replicates_is_a_note() -> None:
     assert "beyond_replicates" not in [note.code for note in right.notes]
 
 
+def test_rows_that_stand_three_times_are_no_replicates() -> None:
+    clean = bl.simulate("chinchilla", rows=12, noise=0.01, seed=3)
+    thrice = replace(clean, table=pd.concat([clean.table] * 3, ignore_index=True))
+    with pytest.raises(bl.BayesLawError, match="no two of 36 runs agree"):
+        bl.replicates(thrice)
+
+
+def test_variables_that_the_law_ignores_tell_configurations_apart() -> None:
+    clean = bl.simulate("chinchilla", rows=30, noise=1e-9, seed=3).table
+    both = pd.concat([clean.assign(E=2.0), clean.assign(E=64.0)], ignore_index=True)
+    loss = both["loss"] * np.where(both["E"] > 2, 0.95, 1.0)
+    runs = bl.read_runs(both.assign(loss=loss))
+    fitted = bl.fit(runs, "chinchilla", noise="normal", method="laplace", seed=1)
+    at = {"N": np.array([1e9]), "D": np.array([2e10])}
+    run, seen = (fitted.predict(at, level=level) for level in ("run", "observation"))
+    # What experts do is misfit of this law, not noise.
+    assert run["high"].item() == pytest.approx(seen["high"].item(), rel=1e-9)
+
+
+def test_what_tuning_costs_stays_in_the_next_runs_true_loss() -> None:
+    clean = bl.simulate("chinchilla", rows=60, noise=1e-9, seed=3).table
+    rng = np.random.default_rng(2)
+    late = np.tile(0.02 * rng.standard_exponential(60), 2)
+    noise = 0.002 * rng.standard_normal(120)
+    twice = pd.concat([clean, clean], ignore_index=True)
+    runs = bl.read_runs(twice.assign(loss=twice["loss"] * np.exp(late + noise)))
+    fitted = bl.fit(runs, "chinchilla", noise="undertuned", method="laplace", seed=1)
+    at = {"N": np.array([1e9]), "D": np.array([2e10])}
+    law, run = (fitted.predict(at, level=level).iloc[0] for level in ("law", "run"))
+    assert np.log(run["high"] / law["high"]) > 0.02
+
+
 def test_what_replicates_differ_by_is_no_part_of_the_next_runs_true_loss() -> None:
     base = bl.simulate("chinchilla", rows=40, noise=0.01, seed=3)
     at = {"N": np.array([1e9]), "D": np.array([2e10])}

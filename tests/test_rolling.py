@@ -134,3 +134,20 @@ def test_the_picture_shows_every_prediction_in_half_intervals(
         1 + rolled_bent.growth * np.log2(rolled_bent.rows["beyond"].max())
     )
     plt.close(figure)
+
+
+def test_origins_that_cannot_be_fitted_are_left_out_and_told(clean: bl.Runs) -> None:
+    # The smaller half is of one family, so that early origins have nothing to tell apart.
+    compute = clean.column("N") * clean.column("D")
+    rank = compute.argsort().argsort()
+    family = np.where(rank < 45, "a", np.where(rank % 2, "a", "b"))
+    grouped = replace(clean, table=clean.table.assign(family=family), groups=("family",))
+    posterior = bl.fit(grouped, "chinchilla", discrepancy="group", method="laplace", seed=1)
+    found = bl.rolling_origin(posterior)
+    assert 0 < len(found.left_out) < 5
+    assert "all" in found.left_out[0]
+    assert "of one family" in found.left_out[0]
+    assert any(note.code == "left_out" for note in found.notes)
+    pooled = bl.fit(grouped, "chinchilla", pool=["E"], method="laplace", seed=1)
+    with pytest.raises(bl.BayesLawError, match="coefficients vary by group"):
+        bl.rolling_origin(pooled)

@@ -578,3 +578,16 @@ def test_every_table_reads_without_a_mapping(data_dir: Path, name: str) -> None:
     pd.testing.assert_frame_equal(
         runs.table[numbers.columns].reset_index(drop=True), numbers.astype(float), rtol=1e-15
     )
+
+
+def test_errors_of_losses_go_with_them() -> None:
+    table = pd.DataFrame(
+        {"N": [1e9] * 4, "lr": [1, 2, 1, 2], "seed": [1, 1, 2, 2], "loss": [3.0, 2.9, 3.1, 2.8]}
+    ).assign(loss_se=[0.01, 0.02, 0.03, 0.04])
+    nats, bits = (read_runs(table, loss_unit=unit) for unit in ("nats", "bits"))
+    # An error of log loss is the same in any unit.
+    np.testing.assert_allclose(nats.errors("loss"), bits.errors("loss"))
+    np.testing.assert_allclose(nats.errors("loss"), table["loss_se"] / table["loss"])
+    # And tells no cells apart where the best setting of each is kept.
+    kept = read_runs(table, best_of="lr", group="seed")
+    assert kept.column("loss").tolist() == [2.9, 2.8]

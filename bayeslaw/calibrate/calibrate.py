@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bayeslaw.calibrate.given import (
     PLACE,
     as_runs,
+    check_discrepancy,
     check_posterior,
     check_settings,
     designs,
@@ -168,6 +169,7 @@ def calibrate(
     source, words = source_of(one, truth)
     if not 0 < real(scatter, "scatter", place=PLACE) < 1:
         raise RequestError(f"scatter = {scatter}", place=PLACE, remedy="Between 0 and 1")
+    check_discrepancy(discrepancy)
     misses = load_discrepancy(discrepancy, one, as_runs(first), place=PLACE)
     observation = load_noise(noise, replicate=misses is not None)
     truths = Truths(one, observation, reference, source, scatter, misses)

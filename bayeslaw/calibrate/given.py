@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayeslaw.calibrate.quantities import Quantities, larger
 from bayeslaw.diagnostics import SMALLEST_ESS
+from bayeslaw.discrepancy import Asked, Offsets
 from bayeslaw.errors import RequestError, nearest, real, whole
 from bayeslaw.formula import parse_expression
 from bayeslaw.inference.settings import Settings
@@ -42,6 +43,28 @@ def as_runs(design: Mapping[str, np.ndarray]) -> Runs:
         The table.
     """
     return Runs(table=pd.DataFrame(dict(design)), source="the design", variables=tuple(design))
+
+
+def check_discrepancy(asked: Asked) -> None:
+    """Refuse what no design tells.
+
+    Parameters
+    ----------
+    asked : as for ``fit``
+        A discrepancy.
+
+    Raises
+    ------
+    RequestError
+        If it is by group.
+    """
+    given = asked if isinstance(asked, list | tuple) else [asked]
+    if any(one == "group" or isinstance(one, Offsets) for one in given):
+        raise RequestError(
+            "a design says of no run which group it will belong to",
+            place=PLACE,
+            remedy='Calibrate with discrepancy="gp", "growth" or none',
+        )
 
 
 def check_settings(settings: Settings, tables: int, batch: int) -> None:
@@ -94,12 +117,17 @@ def check_posterior(old: Posterior, law: Law, noise: str, moved: float) -> None:
         If law, noise or priors differ.
     """
     wrong = ""
-    if old.discrepancy is not None:
-        raise RequestError(
-            "truths of a posterior with a discrepancy",
-            place=PLACE,
-            remedy="Fit without one, or take truths from the prior",
-        )
+    for there, said in (
+        (old.discrepancy is not None, "with a discrepancy"),
+        (old.grouped, "whose coefficients vary by group"),
+        ("loss_se" in old.runs.variables, "of runs whose losses have errors"),
+    ):
+        if there:
+            raise RequestError(
+                f"truths of a posterior {said}",
+                place=PLACE,
+                remedy="Fit without that, or take truths from the prior",
+            )
     if old.law.card != law.card:
         wrong = f"a posterior of {old.law.name}, and the law {law.name}"
         if old.law.name == law.name:

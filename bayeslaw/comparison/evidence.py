@@ -192,7 +192,7 @@ def _drawn(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]
         raise RequestError(
             f"the fit is by {method!r}, and has no chains", place=place, remedy='method="nuts"'
         )
-    if posterior.pool:
+    if posterior.grouped:
         raise RequestError(
             "no evidence of a fit whose coefficients vary by group",
             place=posterior.law.name,

@@ -96,7 +96,7 @@ def refit(
     list of Posterior
         In the order of the tables.
     """
-    if posterior.pool:
+    if posterior.grouped:
         raise RequestError(
             "coefficients that vary by group, and a fit without some of the runs",
             place=posterior.law.name,

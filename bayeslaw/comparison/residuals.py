@@ -67,8 +67,10 @@ def residuals(posterior: Posterior, *, probability: float = INTERVAL) -> Residua
     """
     law, measured = law_and_measured(posterior, posterior.runs)
     noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
-    scale = noise["noise_scale"]
-    ends = interval((measured - law) / scale, probability)
+    scale, errors = noise["noise_scale"], posterior.runs.errors(posterior.law.predicts)
+    # A run whose loss is unsure may lie further away.
+    wide = scale if errors is None else np.hypot(scale, errors)
+    ends = interval((measured - law) / wide, probability)
     rng = np.random.default_rng(posterior.settings["seed"])
     drawn = posterior.noise.draw(rng, noise, (len(scale), _DEVIATIONS)) / scale
     band = interval(drawn.ravel(), probability)

@@ -67,6 +67,8 @@ class RollingOrigin:
         Of the intervals.
     trusted : bool
         Whether the fit to every origin can be relied on.
+    left_out : tuple of str
+        Origins that could not be fitted, and why.
     """
 
     posterior: Posterior = field(repr=False)
@@ -76,6 +78,7 @@ class RollingOrigin:
     growth: float
     probability: float
     trusted: bool
+    left_out: tuple[str, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -108,7 +111,10 @@ class RollingOrigin:
         found = []
         if not self.trusted:
             text = "the fit to some of the smaller runs cannot be trusted"
-            found.append(Note("untrusted_origin", "warning", text, "Start later (origins=3)"))
+            found.append(Note("untrusted_origin", "warning", text, "Give tighter priors"))
+        if self.left_out:
+            text = f"origins left out: {'; '.join(self.left_out)}"
+            found.append(Note("left_out", "warning", text))
         if self.growth > 0:
             text = f"{self.statement}. Beyond the runs, intervals of this fit are too narrow"
             remedy = "Predict with rolling_origin(...).predict, which widens them"
@@ -162,10 +168,18 @@ class RollingOrigin:
             If a value is outside the domain of its variable.
         """
         at = self.posterior.configurations(new)
+        expression = parse_expression(self.over)
+        lacking = sorted(expression.names - set(at.table.columns))
+        if lacking:
+            raise RequestError(
+                f"the runs were ordered by {self.over}, and these have no {', '.join(lacking)}",
+                place="predict",
+                remedy="Order by variables of the law: rolling_origin(..., over=...)",
+            )
         found = self.posterior.predict(
             new, level="observation", interval_probability=self.probability, seed=seed
         )
-        beyond = values_of(at, parse_expression(self.over)) / self.largest
+        beyond = values_of(at, expression) / self.largest
         factor = stretched(beyond, self.growth)
         for end in ("low", "high"):
             found[end] = found["median"] * (found[end] / found["median"]) ** factor
@@ -269,12 +283,23 @@ def rolling_origin(
             place=_PLACE,
             remedy="Give more runs, or another order (over=)",
         )
-    parts, trusted = [], True
+    if posterior.grouped:
+        raise RequestError(
+            "coefficients vary by group, and larger runs may be of groups without smaller ones",
+            place=_PLACE,
+            remedy="Fit without pool=",
+        )
+    parts, trusted, left_out = [], True, list[str]()
     for start in starts:
         held = level > start
         training = runs.select(~held)
         reference = training_reference(training, law, posterior.reference.loss)
-        (fitted,) = refit(posterior, [training], reference=reference, progress=progress)
+        try:
+            (fitted,) = refit(posterior, [training], reference=reference, progress=progress)
+        except RequestError as error:
+            # Such as a discrepancy by groups of which the smaller runs are only one.
+            left_out.append(f"{values[~held].max():.3g} ({error.problem})")
+            continue
         trusted &= fitted.trusted
         found = score(
             fitted,
@@ -297,6 +322,12 @@ def rolling_origin(
                 }
             )
         )
+    if not parts:
+        raise RequestError(
+            f"no origin can be fitted: {'; '.join(left_out)}",
+            place=_PLACE,
+            remedy="Fit without a discrepancy",
+        )
     rows = pd.concat(parts, ignore_index=True)
     return RollingOrigin(
         posterior=posterior,
@@ -306,6 +337,7 @@ def rolling_origin(
         growth=_growth(rows, interval_probability),
         probability=interval_probability,
         trusted=trusted,
+        left_out=tuple(left_out),
     )
 
 

@@ -149,7 +149,10 @@ class Discrepancy:
         array of shape (runs, runs)
             Misfit and noise.
         """
-        noise = values["noise_scale"] ** 2 / weights + _JITTER * self.variance(values, x)
+        variance = self.variance(values, x)
+        # In single precision, which a caller's own sampler may use, less would be nothing.
+        jitter = max(_JITTER, 100 * float(jnp.finfo(jnp.result_type(variance)).eps))
+        noise = values["noise_scale"] ** 2 / weights + jitter * variance
         if errors is not None:
             noise = noise + errors**2
         return self.covariance(values, x, x) + jnp.diag(noise)
@@ -159,12 +162,12 @@ class Discrepancy:
         return {_KIND[type(part)] + f" {i}": [*part.columns] for i, part in enumerate(self.parts)}
 
     @classmethod
-    def of_words(cls, words: Mapping[str, list[str]]) -> Discrepancy:
+    def of_words(cls, words: Mapping[str, list[str]] | list[str]) -> Discrepancy:
         """The inverse of ``words``.
 
         Parameters
         ----------
-        words : mapping of str to list of str
+        words : mapping of str to list of str, or list of str
             As ``words`` gives them.
 
         Returns
@@ -172,6 +175,9 @@ class Discrepancy:
         Discrepancy
             The same.
         """
+        if isinstance(words, list):
+            # As it was kept when a process was all there was.
+            return cls((GaussianProcess(tuple(words)),))
         kinds = {kind: part for part, kind in _KIND.items()}
         parts: list[Kernel] = []
         for named, columns in words.items():

@@ -52,6 +52,11 @@ class Weighted:
     effective: float
 
     @property
+    def standing(self) -> tuple[bool, float, float]:
+        """By which one set of draws is better than another."""
+        return self.good, self.effective, -self.pareto_k
+
+    @property
     def good(self) -> bool:
         """Whether the weights can be relied on."""
         return self.pareto_k < LARGEST_PARETO_K and self.effective > SMALLEST_EFFECTIVE
@@ -163,7 +168,7 @@ def laplace_with_misfit(
             np.concatenate(x) for x in zip(*parts[len(parts) > 1 :], strict=True)
         )
         found, _ = _resampled(joined, lp, proposed, rng, draws)
-        if best is None or found.effective > best.effective:
+        if best is None or found.standing > best.standing:
             best = found
         if len(parts) > 1 and (best.good or len(parts) == ROUNDS_WITH_MISFIT):
             return best

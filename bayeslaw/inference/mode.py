@@ -101,6 +101,15 @@ class Mode:
     others: tuple[Apart, ...] = ()
 
 
+@dataclass(frozen=True)
+class _End:
+    """Where a search may go on, as SciPy's minimisers tell it."""
+
+    x: np.ndarray
+    fun: float
+    hess_inv: np.ndarray
+
+
 def find_mode(
     density: Density,
     data: Data,
@@ -196,10 +205,14 @@ def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) 
     start = np.zeros_like(mode.z)
     end = minimize(whitened, start, jac=True, method="BFGS", options={"gtol": 1e-2})
     z = mode.z + matrix @ end.x
-    whitening = mode.whitening
+    whitening, others = mode.whitening, mode.others
     if final:
         whitening = _whitening(objective, z, np.sqrt((matrix**2).sum(axis=1)))
-    return Mode(z, float(end.fun), whitening, mode.found, mode.starts, mode.others)
+        # What was another mode of the old density may be none of the new one.
+        around = matrix @ matrix.T
+        ends = [_End(one.z, objective(one.z)[0], around) for one in mode.others]
+        others = _others(objective, z, float(end.fun), whitening, ends)
+    return Mode(z, float(end.fun), whitening, mode.found, mode.starts, others)
 
 
 def _others(

@@ -248,7 +248,7 @@ def _notes(
                     "warning",
                     f"the configuration {lies(names[0], times[0])}: "
                     "cost and confidence hold only if the law does",
-                    "Compare what other laws say there",
+                    "Compare what other laws say there; rolling_origin says how such answers fared",
                 )
             )
     return found

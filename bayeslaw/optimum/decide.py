@@ -387,7 +387,7 @@ def _notes(
                 "warning",
                 f"the best configuration {lies(name, times[first])}: "
                 "the ranking holds only if the law does",
-                "Compare what other laws say there",
+                "Compare what other laws say there; rolling_origin says how such answers fared",
             )
         )
     if not np.isfinite(signed).all():

@@ -492,7 +492,7 @@ def _notes(
                     "extrapolation",
                     "warning",
                     f"{far}: the interval holds only if the law does",
-                    "Compare what other laws say there",
+                    "Compare what other laws say there; rolling_origin says how such answers fared",
                 )
             )
     at = {name: value for name, (value, _) in places.items()}
@@ -506,7 +506,7 @@ def _notes(
                 "warning",
                 f"the optimum lies {away:.3g} standard deviations from the middle of the runs "
                 f"({', '.join(at)} together), further out than any of them",
-                "Compare what other laws say there",
+                "Compare what other laws say there; rolling_origin says how such answers fared",
             )
         )
     for name, quantity in quantities.items():

@@ -157,10 +157,13 @@ def _shadowed(draft: Draft) -> tuple[Note, ...]:
 def _in_nats(draft: Draft) -> tuple[Draft, tuple[Note, ...]]:
     if "loss" not in draft.variables:
         return draft, ()
-    loss = draft.variables["loss"]
-    nats = replace(loss, values=loss.values * math.log(2))
+    nats = {
+        name: replace(one, values=one.values * math.log(2))
+        for name, one in draft.variables.items()
+        if name in ("loss", "loss_se")
+    }
     note = Note("bits_to_nats", "info", "The loss was in bits and was multiplied by ln 2")
-    return replace(draft, variables={**draft.variables, "loss": nats}), (note,)
+    return replace(draft, variables={**draft.variables, **nats}), (note,)
 
 
 def _table(draft: Draft) -> pd.DataFrame:

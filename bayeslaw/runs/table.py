@@ -190,6 +190,22 @@ class Runs:
             return None
         return self.column("loss_se") / self.column("loss")
 
+    def typical_error(self, measured: str) -> float:
+        """Standard error of log loss of a run like these.
+
+        Parameters
+        ----------
+        measured : str
+            The quantity.
+
+        Returns
+        -------
+        float
+            The median; zero where the table states none.
+        """
+        errors = self.errors(measured)
+        return 0.0 if errors is None else float(np.median(errors))
+
     def labels(self, name: str) -> pd.Series:
         """One column as it stands: what a table says of a run in words or numbers.
 

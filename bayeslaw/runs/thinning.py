@@ -176,7 +176,7 @@ def tuned(
         # Nine digits, so that rounding in a derived column does not split a cell.
         np.array([f"{value:.9g}" for value in mapped.values.tolist()])
         for name, mapped in draft.variables.items()
-        if name != "loss" and name not in best_of
+        if name not in ("loss", "loss_se") and name not in best_of
     ]
     same += [column_of(draft, name, "group") for name in groups if name not in draft.variables]
     cells = _codes(same, len(draft))
