@@ -226,3 +226,16 @@ def test_scatter_of_another_shape_is_told_by_runs_left_out() -> None:
         pit = left_out_pit(bl.fit(fine, "chinchilla", method="laplace", seed=1))
         assert pit is not None
         assert kstest(pit, "uniform").pvalue > 1e-3
+
+
+def test_a_floor_far_below_its_prior_predicts_as_the_likelihood_saw_it() -> None:
+    raw = {**bl.law("chinchilla").published(), "E": 0.05}
+    runs = bl.simulate("chinchilla", rows=80, noise=0.002, seed=4, coefficients=raw)
+    posterior = bl.fit(runs, "chinchilla", method="laplace", hand_over=True, seed=1)
+    total = posterior.law.form.predict(posterior.reference.at, posterior.coefficients())
+    np.testing.assert_allclose(total, posterior.draws["T"].ravel(), rtol=1e-5)
+    # The floor is told lower than four standard deviations of its prior.
+    prior = posterior.law.parameters["E"].prior
+    lowest = prior.location / prior.spread**4 * posterior.reference.loss
+    assert (posterior.draws["E"] < lowest).any()
+    assert "loo_pit" not in codes(posterior)

@@ -148,12 +148,17 @@ class Density:
             Raw coefficients and noise parameters by name, prior coordinates by site, and T.
         """
         moved = dict(zip(self.model.sampled, np.moveaxis(np.asarray(z), -1, 0), strict=True))
-        normal, _, _ = self._normal(moved, data, np)
+        normal, _, below = self._normal(moved, data, np)
         values = self._values(normal, data, np)
         sites = {self.model.site(name): value for name, value in values.items()}
         floor = self.model.form.floor
-        total = {} if floor is None else {"T": moved[floor] * data.scale}
-        return {**sites, **self.model.raw(values, data, np), **total}
+        raw = self.model.raw(values, data, np)
+        if floor is None:
+            return {**sites, **raw}
+        # Where the prior is followed no further, the likelihood saw a floor further down: reported
+        # is the one that predicts as it did.
+        raw[floor] = np.where(np.isclose(below, raw[floor], rtol=1e-6), raw[floor], below)
+        return {**sites, **raw, "T": moved[floor] * data.scale}
 
     def locate(self, values: Mapping[str, float], data: Data) -> np.ndarray:
         """Sampling coordinates of given parameters: the inverse of ``constrain``.
