@@ -609,7 +609,7 @@ def test_columns_units_and_mapping_say_the_same(
         assert len(caught) == len(ways)
         assert caught[0][1] == {
             **{"noise": "student_t", "seed": 1, "chains": 2, "draws": 200, "warmup": 200},
-            **{"method": "nuts", "hand_over": False, "discrepancy": None},
+            **{"method": "nuts", "hand_over": False, "discrepancy": None, "pool": []},
         }
     else:
         answers = [bayeslaw("predict", folder / "fit.nc", t, *o, "--json").json for t, o in ways]
@@ -886,14 +886,14 @@ def test_what_was_there_survives_a_failing_command(
 TELLING = """
 import importlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-fit = importlib.import_module("bayeslaw.inference.fit")
-nuts = fit.nuts
+sampled = importlib.import_module("bayeslaw.inference.sampled")
+nuts = sampled.nuts
 def telling(*args, report, **options):
     def told(done):
         print(done, flush=True)
         report(done)
     return nuts(*args, report=told, **options)
-fit.nuts = telling
+sampled.nuts = telling
 from bayeslaw.cli import main
 sys.exit(main())
 """

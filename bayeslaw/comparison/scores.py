@@ -132,17 +132,18 @@ def score(
         wanted[first : first + step] = True
         block = runs.select(wanted)
         centre, measured = _centre(posterior, block), _measured(posterior, block)
-        factor = np.ones(len(measured)) if widened is None else widened[wanted]
         kept, mean, sd = posterior.misfit(posterior.columns(block))
         noise, errors = posterior.noise_draws(kept), block.errors(posterior.law.predicts)
         centre = centre[kept] + mean
         draws = centre + sd * rng.standard_normal(sd.shape)
         draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
-        middle = np.median(draws, axis=0)
-        with np.errstate(invalid="ignore"):
-            draws = np.where(factor == 1, draws, middle + factor * (draws - middle))
-        # Where the distribution was before it was widened.
-        at = np.where(factor == 1, measured, middle + (measured - middle) / factor)
+        at, factor = measured, np.ones(len(measured))
+        if widened is not None:
+            factor, middle = widened[wanted], np.median(draws, axis=0)
+            with np.errstate(invalid="ignore"):
+                draws = middle + factor * (draws - middle)
+                # Where the measured value was before the distribution was widened.
+                at = middle + (measured - middle) / factor
         if posterior.discrepancy is None:
             density = _log_likelihood(posterior, centre, at, errors) - np.log(factor)
         else:
