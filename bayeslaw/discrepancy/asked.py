@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.discrepancy.kernels import GaussianProcess, Growth, Kernel, Offsets
+from bayeslaw.discrepancy.kernels import GaussianProcess, Growth, Kernel, Offsets, OverVariables
 from bayeslaw.discrepancy.total import Discrepancy
 from bayeslaw.errors import RequestError, nearest
 from bayeslaw.pool import groups
@@ -91,7 +91,7 @@ def _parts(asked: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
             found: list[Kernel] = [Offsets(name) for name in runs.groups]
         else:
             found = [GaussianProcess(varying) if asked == "gp" else Growth(varying)]
-    elif isinstance(asked, GaussianProcess | Offsets | Growth):
+    elif isinstance(asked, OverVariables | Offsets):
         found = [asked]
     else:
         raise RequestError(
@@ -100,15 +100,16 @@ def _parts(asked: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
             remedy='Give "gp", "group", a bl.GaussianProcess or None',
         )
     for part in found:
-        if isinstance(part, Offsets):
-            groups(part.column, runs, place=place)
-        else:
+        if isinstance(part, OverVariables):
             _check_inputs(part, law, runs, varying, place)
+        else:
+            for column in part.columns:
+                groups(column, runs, place=place)
     return found
 
 
 def _check_inputs(
-    part: GaussianProcess | Growth, law: Law, runs: Runs, varying: tuple[str, ...], place: str
+    part: OverVariables, law: Law, runs: Runs, varying: tuple[str, ...], place: str
 ) -> None:
     for name in part.variables:
         if name not in law.variables:

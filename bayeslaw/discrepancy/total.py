@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, override
 
 import jax
 import jax.numpy as jnp
@@ -22,81 +22,42 @@ _KIND: dict[type, str] = {GaussianProcess: "gp", Offsets: "group", Growth: "grow
 
 
 @dataclass(frozen=True)
-class Discrepancy:
-    """A sum of kernels; hashable, free of numbers.
+class Discrepancy(Kernel):
+    """A sum of kernels; its inputs are those of all parts, below each other.
 
     Attributes
     ----------
-    parts : tuple of GaussianProcess, Offsets or Growth
+    parts : tuple of Kernel
         What is added up.
     """
 
     parts: tuple[Kernel, ...]
 
     @property
+    @override
     def columns(self) -> tuple[str, ...]:
-        """Columns that any part reads, each once."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.columns))
 
     @property
+    @override
     def priors(self) -> dict[str, Prior]:
-        """Those of all parts."""
         return {name: prior for part in self.parts for name, prior in part.priors.items()}
 
+    @override
     def inputs(
         self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """Inputs of all parts, below each other.
-
-        Parameters
-        ----------
-        seen : mapping of str to ndarray of shape (runs,)
-            The runs fitted to.
-        columns : mapping of str to ndarray of shape (configurations,)
-            What to give to the parts.
-
-        Returns
-        -------
-        ndarray of shape (inputs, configurations)
-            As each part has them.
-        """
         return np.concatenate([part.inputs(seen, columns) for part in self.parts])
 
+    @override
     def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
-        """Prior covariance of the misfit between configurations.
-
-        Parameters
-        ----------
-        values : mapping
-            By parameter.
-        x, y : array of shape (inputs, configurations)
-            As ``inputs`` gives them; ``x`` of runs.
-
-        Returns
-        -------
-        array of shape (configurations of x, configurations of y)
-            Of log loss, squared.
-        """
         return sum(
             part.covariance(values, a, b)
             for part, a, b in zip(self.parts, self._split(x), self._split(y), strict=True)
         )
 
+    @override
     def variance(self, values: Mapping[str, Any], x: Any) -> Any:
-        """Prior variance of the misfit at configurations.
-
-        Parameters
-        ----------
-        values : mapping
-            By parameter.
-        x : array of shape (inputs, configurations)
-            As ``inputs`` gives them.
-
-        Returns
-        -------
-        array of shape (configurations,)
-            Of log loss, squared.
-        """
         return sum(
             part.variance(values, a) for part, a in zip(self.parts, self._split(x), strict=True)
         )
