@@ -14,6 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def commit() -> str:
+    """The commit that runs, and whether the package has uncommitted changes.
+
+    Returns
+    -------
+    str
+        Its short name, and what was added.
+    """
+    changed = _git("status", "--porcelain", "--", "bayeslaw", "models")
+    return _git("rev-parse", "--short", "HEAD") + (" with uncommitted changes" if changed else "")
+
+
 def heading(title: str, command: str) -> str:
     """First lines of a kept result.
 
@@ -29,23 +41,12 @@ def heading(title: str, command: str) -> str:
     str
         Markdown.
     """
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.run(
-        [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "--", "bayeslaw", "models"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
     names = ("jax", "numpyro", "arviz", "numpy")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
-    state = " with uncommitted changes" if changed else ""
     return (
         f"# {title}\n\n"
         f"    {command}\n\n"
-        f"Commit {commit}{state}, {datetime.now(UTC):%Y-%m-%d}; Python "
+        f"Commit {commit()}, {datetime.now(UTC):%Y-%m-%d}; Python "
         f"{platform.python_version()}, {versions}; {platform.machine()}, "
         f"{os.cpu_count()} cores.\n\n"
     )
@@ -105,3 +106,8 @@ def peak() -> float:
         )
     (line,) = (one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
     return float(line.split()[1]) / 1e3
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(ROOT), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

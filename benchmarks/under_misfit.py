@@ -18,11 +18,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from misfit import distorted, field
-from provenance import heading, keep, table
+from provenance import commit, heading, keep, table
 from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
@@ -61,17 +62,26 @@ def main() -> None:
     parser.add_argument("--fields", nargs="+", choices=FIELDS, default=list(FIELDS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seed", type=int, default=1000)
+    parser.add_argument("--folder", type=Path, help="Where cells are kept, to be resumed.")
     parser.add_argument("--out")
     asked = parser.parse_args()
 
-    start = time.perf_counter()
+    seconds = 0.0
     covered, widths, biases = [], [], []
     for kind in asked.fields:
         for size in asked.rows:
             for arm in asked.arms:
                 began = time.perf_counter()
-                found = cell(kind, size, arm, asked.tables, asked.seed)
-                taken = (time.perf_counter() - began) / asked.tables
+                kept = _path(asked.folder, kind, size, arm, asked.tables, asked.seed)
+                if kept is not None and kept.exists():
+                    found = dict(np.load(kept))
+                else:
+                    found = cell(kind, size, arm, asked.tables, asked.seed)
+                    found["seconds"] = np.array(time.perf_counter() - began)
+                    if kept is not None:
+                        np.savez(kept, **found)
+                taken = float(found.pop("seconds")) / asked.tables
+                seconds += taken * asked.tables
                 untrusted = int((1 - found.pop("trusted")).sum())
                 head = [kind, size, arm]
                 share = {name: f"{values[:, 0].mean():.3f}" for name, values in found.items()}
@@ -79,7 +89,6 @@ def main() -> None:
                 widths.append([*head, *(float(np.median(x[:, 1])) for x in found.values())])
                 biases.append([*head, *map(_bias, found.values())])
                 sys.stderr.write(f"{kind}, {size} runs, {arm}: {share}, {taken:.2f} s a table\n")
-    seconds = time.perf_counter() - start
     command = (
         f"python benchmarks/under_misfit.py --tables {asked.tables} "
         f"--rows {' '.join(map(str, asked.rows))} --seed {asked.seed}"
@@ -101,6 +110,15 @@ def main() -> None:
     text += "Median less the truth: mean over tables, and its standard error.\n\n"
     text += table(heads, biases) + f"{seconds:.0f} s.\n"
     keep(text, asked.out)
+
+
+def _path(folder: Path | None, *cell: object) -> Path | None:
+    if folder is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    # Of one version of the code: a cell of another one is another cell.
+    words = "_".join(map(str, (*cell, commit()))).replace(" ", "_").replace(",", "")
+    return folder / f"{words}.npz"
 
 
 def _bias(values: np.ndarray) -> str:
