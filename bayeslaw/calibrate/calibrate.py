@@ -175,7 +175,7 @@ def calibrate(
     truths = Truths(one, observation, reference, source, scatter, misses)
     asked = quantities_of(one, reference, first, at, budget, free, times, quantities)
     if moved:
-        words += f", every prior median moved up {moved:g} times"
+        words += f", every prior median moved up by {moved:g} of its own factors"
     about = {
         "card": one.card,
         "reference": reference.to_dict(),
