@@ -7,11 +7,13 @@ of its own factors. Ranks of all quantities of a law are tested together, at a s
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from provenance import heading, keep, table
 
 import bayeslaw as bl
@@ -69,8 +71,8 @@ def main() -> None:
                 folder=asked.folder,
                 **options,
             )
-            seconds = (time.perf_counter() - start) / asked.tables
-            worked = (time.process_time() - cpu) / asked.tables
+            spent = (time.perf_counter() - start, time.process_time() - cpu)
+            seconds, worked = _kept_time(asked.folder, f"{title}, {arm}", spent) / asked.tables
             sys.stderr.write(f"{title}, {arm}: {found.statement}. {seconds:.2f} s a table\n")
             least = min(found.p_values, key=lambda name: found.p_values[name])
             rows.append(
@@ -118,6 +120,17 @@ def main() -> None:
     text += "Coverage of 50%, 89% and 95% intervals, and the worst in standard errors:\n\n"
     text += table(["set", "fit", "quantity", "50%", "89%", "95%", "off"], cells)
     keep(text, asked.out)
+
+
+def _kept_time(folder: str | None, cell: str, spent: tuple[float, float]) -> np.ndarray:
+    """Seconds and processor seconds of a cell, with those of earlier commands that ended."""
+    total = np.array(spent)
+    if folder is not None:
+        path = Path(folder) / f"seconds {cell}.json"
+        if path.exists():
+            total += json.loads(path.read_text())
+        path.write_text(json.dumps(total.tolist()))
+    return total
 
 
 if __name__ == "__main__":
