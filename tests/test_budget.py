@@ -12,6 +12,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw.errors import RequestError, TableError
+from bayeslaw.optimum.confident import EXACT
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.solve import solve, solve_many
 
@@ -424,10 +425,12 @@ def test_the_cheapest_reaches_its_target_and_no_more(thin: bl.Posterior) -> None
     spent = 6 * answer.configuration["N_a"] * answer.configuration["D"]
     assert answer.cost == pytest.approx(spent, rel=1e-9)
     assert answer.even < answer.cost
-    # It is a configuration of the law: the same draws predict it.
+    # It is a configuration of the law: the same draws predict it. One draw ends at the target
+    # but for the tolerance of the search; on which side differs between machines.
     place = {k: np.array([answer.configuration[k]]) for k in thin.law.variables}
     value = thin.evaluate(place)[:, 0]
-    assert np.mean(value <= 2.3) == pytest.approx(0.9, abs=1e-9)
+    assert np.mean(value <= 2.3 * (1 + EXACT)) == pytest.approx(0.9, abs=1e-9)
+    assert np.mean(value <= 2.3 * (1 - EXACT)) < 0.9
 
 
 def test_nothing_nearby_is_cheaper_and_as_sure(thin: bl.Posterior) -> None:
