@@ -18,8 +18,8 @@ from provenance import heading, keep, table
 
 import bayeslaw as bl
 from bayeslaw.inference.density import Density
-from bayeslaw.noise import noise
-from bayeslaw.numpyro_model import all_priors, build
+from bayeslaw.model.build import all_priors, build
+from bayeslaw.model.noise import noise
 
 STEPS = 200
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from regret import fitted
 
-from bayeslaw.compilation import compiled
+from bayeslaw.core.compilation import compiled
 from bayeslaw.law import Law
 from bayeslaw.runs import Reference, Runs
 

@@ -64,8 +64,8 @@ def main() -> None:
             start, cpu = time.perf_counter(), time.process_time()
             options = {"design": "independent", **SETS[title], **ARMS[arm]}
             found = bl.calibrate(
-                options.pop("law"),
                 options.pop("design"),
+                options.pop("law"),
                 tables=asked.tables,
                 seed=asked.seed,
                 folder=asked.folder,

@@ -18,11 +18,11 @@ from bootstrap import resampled
 from provenance import heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.calibrate.given import designs, quantities_of, source_of, usual_reference
-from bayeslaw.calibrate.outcomes import PROBABILITIES
-from bayeslaw.calibrate.truths import Truths
-from bayeslaw.intervals import interval
-from bayeslaw.noise import noise
+from bayeslaw.checks.calibrate.options import designs, quantities_of, source_of, usual_reference
+from bayeslaw.checks.calibrate.outcomes import PROBABILITIES
+from bayeslaw.checks.calibrate.truths import Truths
+from bayeslaw.core.intervals import interval
+from bayeslaw.model.noise import noise
 
 AT = {"N": 30e9}
 TIMES = 10.0
@@ -53,8 +53,8 @@ def main() -> None:
                 reference = usual_reference(law, drawn(0))
                 start = time.perf_counter()
                 found = bl.calibrate(
-                    law,
                     design,
+                    law,
                     truth=truth,
                     tables=asked.tables,
                     rows=rows,

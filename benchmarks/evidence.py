@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 import bayeslaw as bl
-from bayeslaw.numpyro_model import Data, Model, build
+from bayeslaw.model.build import Data, Model, build
 
 CASES = (("chinchilla", 60, 0.01), ("zhao2025", 100, 0.01))
 
@@ -38,7 +38,7 @@ def main() -> None:
     asked = parser.parse_args()
     rows: list[list[object]] = []
     for name, size, noise in CASES:
-        runs = bl.simulate(name, rows=size, noise=noise, seed=asked.seed)
+        runs = bl.simulate(name, rows=size, noise_sd=noise, seed=asked.seed)
         start = time.perf_counter()
         posterior = bl.fit(runs, name, seed=asked.seed, progress=False)
         fitted = time.perf_counter()

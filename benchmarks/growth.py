@@ -208,8 +208,8 @@ def _gradient(bl: Any, law: Any, runs: Any) -> Callable[[], float]:
     import jax
 
     from bayeslaw.inference.density import Density
-    from bayeslaw.noise import noise
-    from bayeslaw.numpyro_model import all_priors, build
+    from bayeslaw.model.build import all_priors, build
+    from bayeslaw.model.noise import noise
 
     observation = noise("student_t")
     reference = bl.Reference.of(runs, law.variables)

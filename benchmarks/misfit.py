@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayeslaw import vocabulary
+from bayeslaw.core import vocabulary
 from bayeslaw.runs import Runs
 
 # Enough waves that one field looks like the next.

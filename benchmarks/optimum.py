@@ -16,10 +16,10 @@ from provenance import heading, keep, table
 from scipy.optimize import minimize
 
 import bayeslaw as bl
-from bayeslaw.optimum import Quantity
+from bayeslaw.optimum.answer import Quantity
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.solve import solve_many
+from bayeslaw.optimum.search import solve_many
 
 SIZES = (1e9, 3.4e9, 1e10, 2e10, 3e10, 1e11, 2.35e11, 6.71e11, 1e12)
 # What the paper says of the sizes that it names.
@@ -143,7 +143,7 @@ def _times(posterior: bl.Posterior, repeats: int) -> str:
             1.0,
         ),
         "decide(): 80 pairs of experts": (
-            lambda: bl.decide(posterior, bl.lattice(), at={"N": 30e9, "N_a": 3e9}),
+            lambda: bl.decide(posterior, bl.expert_grid(), at={"N": 30e9, "N_a": 3e9}),
             1.0,
         ),
         "cheapest(): a target with probability .9": (

@@ -29,8 +29,8 @@ from bayeslaw.comparison.loo import leave_runs_out
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode
 from bayeslaw.law.library import cards
-from bayeslaw.noise import noise
-from bayeslaw.numpyro_model import all_priors, build
+from bayeslaw.model.build import all_priors, build
+from bayeslaw.model.noise import noise
 
 SIZE, ROWS = 30e9, 100_000
 #: Gradients in a compiled loop.

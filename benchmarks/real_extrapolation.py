@@ -28,8 +28,8 @@ import pandas as pd
 from provenance import ROOT, heading, keep, table
 
 import bayeslaw as bl
+from bayeslaw.checks.rolling_origin import stretched
 from bayeslaw.comparison.extrapolation import cuts_of, ordering, training_reference
-from bayeslaw.comparison.rolling import stretched
 from bayeslaw.comparison.scores import score
 
 CUTS = (0.1, 0.2, 0.4)
@@ -156,7 +156,7 @@ def contest(job: tuple[str, str, list[str], int]) -> list[dict[str, Any]]:
                     training,
                     law,
                     method="laplace",
-                    hand_over=ARMS[arm] is None,
+                    fallback=ARMS[arm] is None,
                     discrepancy=ARMS[arm],
                     reference=reference,
                     seed=seed,

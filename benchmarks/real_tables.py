@@ -13,7 +13,7 @@ from provenance import ROOT, heading, keep, table
 from scipy.optimize import least_squares
 
 import bayeslaw as bl
-from bayeslaw.intervals import interval
+from bayeslaw.core.intervals import interval
 
 # Besiroglu et al. 2024, arXiv:2404.10102: their refit and its bootstrapped standard errors.
 PUBLISHED = {

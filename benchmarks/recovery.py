@@ -15,7 +15,7 @@ import numpy as np
 from provenance import heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.examine import TYPICAL_LOSS
+from bayeslaw.checks.card import TYPICAL_LOSS
 from bayeslaw.law import Law
 
 HEADS = [
@@ -84,11 +84,11 @@ def _truths(law: Law) -> list[tuple[str, dict[str, float]]]:
 def _recover(
     law: Law, title: str, raw: dict[str, float], rows: int, noise: float, seed: int
 ) -> tuple[list[object], bl.Posterior]:
-    runs = bl.simulate(law, rows=rows, noise=noise, coefficients=raw, seed=seed)
+    runs = bl.simulate(law, rows=rows, noise_sd=noise, coefficients=raw, seed=seed)
     start = time.perf_counter()
     posterior = bl.fit(runs, law, seed=seed, progress=False)
     seconds = time.perf_counter() - start
-    others = bl.design(law, "independent", 400, seed=seed + 1)
+    others = bl.draw_design(law, "independent", 400, seed=seed + 1)
     found = np.median(np.log(posterior.evaluate(others)), axis=0)
     errors = (found - np.log(law.predict(coefficients=raw, **others))) / noise
     convergence = posterior.convergence

@@ -24,11 +24,11 @@ from provenance import heading, keep, table
 from scipy.optimize import least_squares
 
 import bayeslaw as bl
-from bayeslaw.compilation import compiled
+from bayeslaw.core.compilation import compiled
 from bayeslaw.law import Law
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.solve import solve
+from bayeslaw.optimum.search import solve
 from bayeslaw.runs import Reference, Runs
 
 AT = {"N": 30e9, "D": 1e12}
@@ -48,7 +48,7 @@ def candidates() -> pd.DataFrame:
     pandas.DataFrame
         Columns G, S and N_a.
     """
-    pairs = bl.lattice()
+    pairs = bl.expert_grid()
     parts = [pairs.assign(N_a=ratio * AT["N"]) for ratio in RATIOS]
     return pd.concat(parts, ignore_index=True)[["G", "S", "N_a"]]
 
@@ -214,7 +214,7 @@ def _cell(
 ) -> dict[str, np.ndarray]:
     """Regret of every arm on every table."""
     inputs, noise = law.variables, NOISES[kind]
-    runs = [bl.simulate(law, rows=size, noise=noise, seed=seed + i) for i in range(tables)]
+    runs = [bl.simulate(law, rows=size, noise_sd=noise, seed=seed + i) for i in range(tables)]
     if kind.startswith("smooth"):
         runs = [
             distorted(one, field(one.columns(inputs), inputs, sd=MISFIT, seed=seed + i))

@@ -205,7 +205,7 @@ def _coverage(folder: Path, tools: list[str], asked: argparse.Namespace) -> str:
     known["N*"] = float(best_size({name: np.asarray(value) for name, value in truth.items()}))
     paths = []
     for i in range(asked.tables):
-        runs = bl.simulate("chinchilla", rows=ROWS, noise=NOISE, seed=1000 + i)
+        runs = bl.simulate("chinchilla", rows=ROWS, noise_sd=NOISE, seed=1000 + i)
         paths.append(str(folder / f"truth{i}.csv"))
         runs.table[["N", "D", "loss"]].to_csv(paths[-1], index=False)
     rows: list[list[object]] = []

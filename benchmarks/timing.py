@@ -21,10 +21,10 @@ import numpy as np
 from provenance import heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.compilation import compiled
+from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
-from bayeslaw.noise import noise
-from bayeslaw.numpyro_model import all_priors, build
+from bayeslaw.model.build import all_priors, build
+from bayeslaw.model.noise import noise
 
 _FRESH = """
 import time

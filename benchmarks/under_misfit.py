@@ -27,10 +27,10 @@ from provenance import commit, heading, keep, table
 from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
-from bayeslaw.intervals import Interval, interval
+from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.solve import solve
+from bayeslaw.optimum.search import solve
 
 SIZE = 30e9
 MISFIT, NOISE = 0.01 / 2.6, 0.0007 / 2.6
@@ -157,7 +157,7 @@ def cell(kind: str, size: int, arm: str, tables: int, seed: int) -> dict[str, np
         runs,
         law,
         method="laplace",
-        hand_over=ARMS[arm] is None,
+        fallback=ARMS[arm] is None,
         discrepancy=ARMS[arm],
         reference=reference,
         chains=1,
@@ -189,7 +189,7 @@ def _judged(ends: Interval, truth: float) -> list[float]:
 
 def _table(law: bl.Law, kind: str, size: int, seed: int) -> tuple[bl.Runs, Loss]:
     """Runs, and the true loss of any configuration."""
-    runs = bl.simulate(law, rows=size, noise=NOISE, seed=seed)
+    runs = bl.simulate(law, rows=size, noise_sd=NOISE, seed=seed)
     options = FIELDS[kind]
     if options is None:
         columns = runs.columns(law.variables)

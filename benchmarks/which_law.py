@@ -34,12 +34,12 @@ from bayeslaw.comparison.extrapolation import cuts_of, ordering, training_refere
 from bayeslaw.comparison.loo import largest_k
 from bayeslaw.comparison.result import DISTINGUISHED
 from bayeslaw.comparison.scores import log_likelihood, mean_density
-from bayeslaw.compilation import compiled
+from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, find_mode
 from bayeslaw.inference.nuts import nuts
-from bayeslaw.noise import noise as load_noise
-from bayeslaw.numpyro_model import all_priors, build
+from bayeslaw.model.build import all_priors, build
+from bayeslaw.model.noise import noise as load_noise
 
 LAWS = (
     "zhao2025",
@@ -217,7 +217,7 @@ def simulated(name: str, plan: dict[str, np.ndarray], *, noise: float, seed: int
     law = bl.law(name)
     design = {variable: plan[variable] for variable in law.variables}
     runs = bl.simulate(
-        law, design=design, noise=noise, coefficients=coefficients(law, design), seed=seed
+        law, design=design, noise_sd=noise, coefficients=coefficients(law, design), seed=seed
     )
     others = {variable: x for variable, x in plan.items() if variable not in design}
     return bl.read_runs(runs.table.assign(**others))

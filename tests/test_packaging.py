@@ -106,7 +106,10 @@ def test_the_wheel_ships_every_subpackage_and_the_cards() -> None:
     found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
     assert set(setuptools["packages"]) == found | {"bayeslaw.models"}, "list it in pyproject.toml"
     assert setuptools["package-dir"]["bayeslaw.models"] == "models"
-    assert setuptools["package-data"] == {"bayeslaw.models": ["*.toml"]}
+    assert setuptools["package-data"] == {
+        "bayeslaw": ["*.pyi", "py.typed"],
+        "bayeslaw.models": ["*.toml"],
+    }
     assert list((ROOT / "models").glob("*.toml"))
 
 

@@ -29,11 +29,11 @@ def test_the_four_jobs_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    table = bl.simulate("zhao2025", rows=60, noise=0.003, seed=4).table
+    table = bl.simulate("zhao2025", rows=60, noise_sd=0.003, seed=4).table
     table = table.assign(n_total_B=table["N"] / 1e9, val_loss=table["loss"])
     table.drop(columns=["N", "loss"]).to_csv("sweep.csv", index=False)
     # The same calls, sooner.
-    few = {"cuts": [0.2], "chains": 2, "draws": 500, "warmup": 300}
+    few = {"cuts": [0.2], "chains": 2, "draws": 500, "warmup": 300, "force": True}
     for name, less in (("fit", {"method": "laplace"}), ("compare", few)):
         monkeypatch.setattr(bl, name, partial(getattr(bl, name), **less))
     jobs = BLOCKS[:4]

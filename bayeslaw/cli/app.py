@@ -12,7 +12,8 @@ import typer
 import bayeslaw as bl
 from bayeslaw.cli import comparing, decisions, reports, show, trust
 from bayeslaw.cli.calibrate import calibrate
-from bayeslaw.cli.given import (
+from bayeslaw.cli.laws import laws_app
+from bayeslaw.cli.options import (
     Column,
     Discrepancy,
     Drop,
@@ -30,9 +31,8 @@ from bayeslaw.cli.given import (
     pools,
     writable,
 )
-from bayeslaw.cli.laws import laws_app
 from bayeslaw.cli.strict import Strict
-from bayeslaw.errors import BayesLawError
+from bayeslaw.core.errors import BayesLawError
 
 app = typer.Typer(
     name="bayeslaw",
@@ -97,7 +97,7 @@ def simulate(
 ) -> None:
     """Simulate runs from a law's published coefficients."""
     runs = bl.simulate(
-        law, design=design.value, rows=rows, noise=noise, coefficients=coefficients, seed=seed
+        law, design=design.value, rows=rows, noise_sd=noise, coefficients=coefficients, seed=seed
     )
     runs.write(out)
     if json:
@@ -128,7 +128,7 @@ def fit(
     loss_unit: Annotated[str | None, typer.Option(help="nats, bits or a label.")] = None,
     drop_invalid: Drop = False,
     method: Annotated[Method, typer.Option(help="Algorithm.")] = Method.nuts,
-    hand_over: Annotated[
+    fallback: Annotated[
         bool, typer.Option("--hand-over", help="NUTS where Laplace fails.")
     ] = False,
     noise: Annotated[Noise, typer.Option(help="Scatter around the law.")] = Noise.student_t,
@@ -175,7 +175,7 @@ def fit(
         chains=chains,
         draws=draws,
         warmup=warmup,
-        hand_over=hand_over,
+        fallback=fallback,
     )
     posterior.save(out)
     _summary(posterior, json, {"file": str(out)})
@@ -192,7 +192,7 @@ def summary(fit: Fit, interval: Interval = 0.89, json: Json = False) -> None:
 def _summary(
     posterior: bl.Posterior, json: bool, more: dict[str, Any], interval: float = 0.89
 ) -> None:
-    coefficients = posterior.summary(interval_probability=interval)
+    coefficients = posterior.summary(ci_prob=interval)
     if json:
         show.as_json(
             {
@@ -260,7 +260,7 @@ def predict(
         writable(out, fit, table)
     posterior = bl.Posterior.load(fit)
     new = configurations(table, column, unit, mapping, where)
-    bands = posterior.predict(new, level=level.value, interval_probability=interval, seed=seed)
+    bands = posterior.predict(new, level=level.value, ci_prob=interval, seed=seed)
     bands.index.name = bands.index.name or "row"
     if out is not None:
         from bayeslaw.runs.writing import write_table

@@ -10,7 +10,7 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.given import (
+from bayeslaw.cli.options import (
     At,
     Column,
     Discrepancy,
@@ -26,7 +26,7 @@ from bayeslaw.cli.given import (
     pairs,
     writable,
 )
-from bayeslaw.simulate import DESIGNS
+from bayeslaw.model.simulate import DESIGNS
 
 
 class Method(StrEnum):
@@ -100,8 +100,8 @@ def calibrate(
     old = next((one for one in (source, given) if isinstance(one, bl.Posterior)), None)
     budget = None if train_flops is None else bl.Budget(train_flops=train_flops)
     found = bl.calibrate(
-        law if old is None else old.law,
         given,
+        law if old is None else old.law,
         truth=source,
         tables=tables,
         rows=rows,

@@ -115,7 +115,7 @@ def show_nested(answer: bl.Nested) -> None:
     sys.stdout.write(f"{answer.answer}\n")
 
 
-def show_check(answer: bl.Check) -> None:
+def show_check(answer: bl.NewRunsCheck) -> None:
     """Print new runs against what was predicted of them.
 
     Parameters

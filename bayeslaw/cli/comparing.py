@@ -12,7 +12,7 @@ import typer
 import bayeslaw as bl
 from bayeslaw.cli import show
 from bayeslaw.cli.compare import show_check, show_comparison, show_nested
-from bayeslaw.cli.given import (
+from bayeslaw.cli.options import (
     Column,
     Drop,
     Fit,
@@ -30,7 +30,7 @@ from bayeslaw.cli.given import (
     writable,
 )
 from bayeslaw.comparison.extrapolation import CUTS
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 from bayeslaw.runs.writing import write_table
 
 Table = Annotated[Path, typer.Argument(help="Runs: .csv, .tsv, .parquet, .jsonl.")]
@@ -158,7 +158,7 @@ def compare(
         chains=chains,
         draws=draws,
         warmup=warmup,
-        interval_probability=interval,
+        ci_prob=interval,
     )
     if out is not None:
         write_table(answer.table.reset_index(), out)
@@ -232,7 +232,7 @@ def nested(
         chains=chains,
         draws=draws,
         warmup=warmup,
-        interval_probability=interval,
+        ci_prob=interval,
     )
     if picture is not None:
         bl.plots.nested(answer).savefig(picture, dpi=150)
@@ -259,7 +259,7 @@ def check(
         writable(out, fit, table)
     posterior = bl.Posterior.load(fit)
     runs = configurations(table, column, unit, mapping, where)
-    answer = bl.check(posterior, runs, interval_probability=interval, seed=seed)
+    answer = bl.check_new_runs(posterior, runs, ci_prob=interval, seed=seed)
     if out is not None:
         write_table(answer.table, out)
     if json:

@@ -11,8 +11,7 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.given import (
-    Abstain,
+from bayeslaw.cli.options import (
     At,
     BytesPerParam,
     Cap,
@@ -30,6 +29,7 @@ from bayeslaw.cli.given import (
     MaxTokens,
     MaxTokensPerActive,
     MaxTotalPerActive,
+    OnMissing,
     Picture,
     TrainFlops,
     Unit,
@@ -40,7 +40,7 @@ from bayeslaw.cli.given import (
     numbers,
     writable,
 )
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 
 Free = Annotated[list[str] | None, typer.Option(help="Variable to search over.")]
 
@@ -100,7 +100,7 @@ def optimum(
         float | None, typer.Option(help="Or the share of training compute that they may waste.")
     ] = None,
     weight: Weight = None,
-    abstain: Abstain = False,
+    on_missing: OnMissing = "error",
     picture: Picture = None,
     interval: Interval = 0.89,
     json: Json = False,
@@ -122,7 +122,7 @@ def optimum(
         caps=dict(numbers(cap, "--cap")),
         cost=cost,
     )
-    posterior = mixed(fits, weight, abstain)
+    posterior = mixed(fits, weight, on_missing)
     fixed = dict(numbers(at, "--at"))
     if target_loss is not None:
         meant = {"--within": within, "--tolerance": tolerance, "--compute-share": compute_share}
@@ -140,7 +140,7 @@ def optimum(
             at=fixed,
             budget=budget,
             free=free,
-            interval_probability=interval,
+            ci_prob=interval,
         )
         if picture is not None:
             bl.plots.target(cheapest).savefig(picture, dpi=150)
@@ -162,8 +162,10 @@ def optimum(
         budget=budget,
         free=free,
         within=0.001 if within is None else within,
-        rules=bl.Rules(tolerance=0.01 if tolerance is None else tolerance, compute=compute_share),
-        interval_probability=interval,
+        rules=bl.EfficiencyRules(
+            tolerance=0.01 if tolerance is None else tolerance, compute=compute_share
+        ),
+        ci_prob=interval,
     )
     if picture is not None:
         bl.plots.optimum(answer).savefig(picture, dpi=150)
@@ -253,7 +255,7 @@ def frontier(
     cap: Cap = None,
     cost: CostOption = None,
     weight: Weight = None,
-    abstain: Abstain = False,
+    on_missing: OnMissing = "error",
     out: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
     picture: Picture = None,
     interval: Interval = 0.89,
@@ -282,12 +284,12 @@ def frontier(
         cost=cost,
     )
     answer = bl.frontier(
-        mixed(fits, weight, abstain),
+        mixed(fits, weight, on_missing),
         np.geomspace(first, last, points),
         at=dict(numbers(at, "--at")),
         budget=budget,
         free=free,
-        interval_probability=interval,
+        ci_prob=interval,
     )
     table = answer.to_frame()[["median", "low", "high", "published", "status"]].reset_index()
     if out is not None:
@@ -329,7 +331,7 @@ def decide(
     cost: CostOption = None,
     within: Annotated[float, typer.Option(help="As good as the best within so many nats.")] = 0.001,
     weight: Weight = None,
-    abstain: Abstain = False,
+    on_missing: OnMissing = "error",
     out: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
     picture: Picture = None,
     interval: Interval = 0.89,
@@ -339,8 +341,8 @@ def decide(
     for path in (out, picture):
         if path is not None:
             writable(path, *fits, *([candidates] if candidates else []))
-    posterior = mixed(fits, weight, abstain)
-    given: Any = bl.lattice()
+    posterior = mixed(fits, weight, on_missing)
+    given: Any = bl.expert_grid()
     if candidates is not None:
         given = configurations(candidates, column, unit, mapping, where)
     budget = bl.Budget(
@@ -363,7 +365,7 @@ def decide(
         at=dict(numbers(at, "--at")),
         budget=budget,
         within=within,
-        interval_probability=interval,
+        ci_prob=interval,
     )
     if out is not None:
         from bayeslaw.runs.writing import write_table

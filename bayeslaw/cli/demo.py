@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def run(out: Path, seed: int, json: bool) -> None:
         "losses. Design and losses below are simulated: 446 runs over the ranges of the paper,\n"
         "losses from its published coefficients, noise .003 on log loss."
     )
-    runs = bl.simulate("zhao2025", design="independent", rows=446, noise=0.003, seed=seed)
+    runs = bl.simulate("zhao2025", design="independent", rows=446, noise_sd=0.003, seed=seed)
     runs.write(out / "runs.csv")
     posterior = bl.fit(runs, "zhao2025", seed=seed)
     posterior.save(out / "fit.nc")

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 import bayeslaw as bl
+from bayeslaw.checks.card import EXAMINATIONS
 from bayeslaw.cli import show
 from bayeslaw.cli.page import print_page
-from bayeslaw.examine import EXAMINATIONS
+from bayeslaw.law.description import page as describe
 from bayeslaw.law.library import cards
 from bayeslaw.law.lines import line_of
-from bayeslaw.law.page import page as describe
 from bayeslaw.law.template import new_card
 
 laws_app = typer.Typer(no_args_is_help=True, help="The laws that come with bayeslaw.")
@@ -81,7 +81,7 @@ def laws_check(
     law = bl.law(name)
     path = cards().get(law.name, Path(name))
     text = path.read_text(encoding="utf-8")
-    found = [(kind, one) for kind, problems in bl.examine(law).items() for one in problems]
+    found = [(kind, one) for kind, problems in bl.check_card(law).items() for one in problems]
     problems = [
         {
             "examination": kind,

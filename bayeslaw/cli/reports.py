@@ -9,7 +9,7 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.given import (
+from bayeslaw.cli.options import (
     At,
     BytesPerParam,
     Cap,
@@ -95,7 +95,7 @@ def report(
         if candidates is None
         else configurations(candidates, None, None, None, None),
         question=question,
-        interval_probability=interval,
+        ci_prob=interval,
         source=fit.name,
     )
     if json:

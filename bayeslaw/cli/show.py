@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from bayeslaw.notes import Note
+from bayeslaw.core.notes import Note
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import show
-from bayeslaw.cli.given import At, Fit, Interval, Json, Picture, TrainFlops, numbers, writable
+from bayeslaw.cli.options import At, Fit, Interval, Json, Picture, TrainFlops, numbers, writable
 from bayeslaw.runs.writing import write_table
 
 
@@ -22,7 +22,7 @@ def add(app: typer.Typer) -> None:
         The command line.
     """
     app.command(epilog="Example: bayeslaw rolling fit.nc --picture rolling.png")(rolling)
-    app.command(epilog="Example: bayeslaw identify fit.nc --at N=30e9")(identify)
+    app.command(epilog="Example: bayeslaw prior-sensitivity fit.nc --at N=30e9")(prior_sensitivity)
 
 
 def rolling(
@@ -40,9 +40,7 @@ def rolling(
     for path in (out, picture):
         if path is not None:
             writable(path, fit)
-    answer = bl.rolling_origin(
-        bl.Posterior.load(fit), over=over, origins=origins, interval_probability=interval
-    )
+    answer = bl.rolling_origin(bl.Posterior.load(fit), over=over, origins=origins, ci_prob=interval)
     if out is not None:
         write_table(answer.rows, out)
     if picture is not None:
@@ -56,7 +54,7 @@ def rolling(
     show.lines([f"{answer.statement}."], indent=0)
 
 
-def identify(
+def prior_sensitivity(
     fit: Fit,
     at: At = None,
     train_flops: TrainFlops = None,
@@ -71,7 +69,7 @@ def identify(
     if at or train_flops is not None:
         budget = None if train_flops is None else bl.Budget(train_flops=train_flops)
         best = bl.optimum(posterior, at=dict(numbers(at, "--at")), budget=budget)
-    answer = bl.identify(posterior, best)
+    answer = bl.prior_sensitivity(posterior, best)
     if out is not None:
         write_table(answer.table.reset_index(names="quantity"), out)
     if json:

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.whitening import Whitening
 
 #: Fewer draws a chain than this leave too few in each half to fit a proposal to.

@@ -20,17 +20,17 @@ from bayeslaw.comparison.extrapolation import (
 )
 from bayeslaw.comparison.folds import groups_of
 from bayeslaw.comparison.loo import leave_groups_out, leave_runs_out
+from bayeslaw.comparison.notes import remarks
 from bayeslaw.comparison.odds import odds
 from bayeslaw.comparison.ranking import ranked
-from bayeslaw.comparison.remarks import remarks
 from bayeslaw.comparison.result import Comparison, Leave
-from bayeslaw.errors import PosteriorError, RequestError, TableError
+from bayeslaw.core.errors import PosteriorError, RequestError, TableError
+from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.notes import Note
 from bayeslaw.formula import Expression
 from bayeslaw.inference.fit import fit
-from bayeslaw.intervals import INTERVAL
 from bayeslaw.law import Law
-from bayeslaw.notes import Note
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def compare(
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 400,
-    interval_probability: float = INTERVAL,
+    ci_prob: float = INTERVAL,
     progress: bool | None = None,
 ) -> Comparison:
     """Compare laws by how they predict runs left out: within the table, and beyond it.
@@ -97,7 +97,7 @@ def compare(
         as wide, to see by how much; laws made by ``constrain`` of one another share them.
     seed, chains, draws, warmup : int
         As for ``fit``.
-    interval_probability : float
+    ci_prob : float
         Probability of the predictive intervals whose coverage is reported.
     progress : bool, optional
         Whether to show progress bars; by default where the error stream is a terminal.
@@ -129,9 +129,9 @@ def compare(
             place=runs.source,
             remedy=f"Give {LEAST_RUNS} or more to compare on",
         )
-    if not 0 < interval_probability < 1:
+    if not 0 < ci_prob < 1:
         raise RequestError(
-            f"interval_probability = {interval_probability!r}",
+            f"ci_prob = {ci_prob!r}",
             place="compare",
             remedy="Between 0 and 1",
         )
@@ -167,7 +167,7 @@ def compare(
         }
     else:
         groups = np.arange(len(runs))
-    rows, held = _extrapolations(fits, steps, interval_probability, progress)
+    rows, held = _extrapolations(fits, steps, ci_prob, progress)
     weighed, doubts = odds(fits, seed=seed, progress=progress) if evidence else ({}, [])
     table = ranked(fits, left, single, groups, rows, held, weighed)
     order = list(table.index)
@@ -184,7 +184,7 @@ def compare(
         held_out={label: held[label] for label in order},
         leave=leave,
         over="" if ordered is None else ordered.text,
-        probability=interval_probability,
+        probability=ci_prob,
         predicts=fits[order[0]].law.predicts,
         notes=tuple(notes),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.comparison.result import DISTINGUISHED, Comparison
-from bayeslaw.notes import Note
+from bayeslaw.core.notes import Note
 
 if TYPE_CHECKING:
     import pandas as pd

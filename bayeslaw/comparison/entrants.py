@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bayeslaw.errors import RequestError, TableError
+from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
-from bayeslaw.notes import Note
 from bayeslaw.runs import Runs
 
 Given = str | Path | Law

@@ -17,13 +17,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayeslaw.comparison.bridge import LEAST_DRAWS, bridge, effective_size
-from bayeslaw.compilation import compiled
-from bayeslaw.errors import RequestError, nearest, whole
+from bayeslaw.core.compilation import compiled
+from bayeslaw.core.errors import RequestError, nearest, whole
+from bayeslaw.core.notes import Note
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.inference.laplace import potentials
-from bayeslaw.notes import Note
-from bayeslaw.numpyro_model import Data, build
-from bayeslaw.posterior import Posterior
+from bayeslaw.model.build import Data, build
+from bayeslaw.posterior.posterior import Posterior
 
 #: A Monte-Carlo error of a log evidence that could change what a Bayes factor reads.
 LARGEST_ERROR = 0.5

@@ -12,12 +12,12 @@ import numpy as np
 from bayeslaw.comparison.folds import groups_of, refit
 from bayeslaw.comparison.loo import standard_error
 from bayeslaw.comparison.scores import Scores, score
-from bayeslaw.cost import COSTS
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.notes import Note
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
-from bayeslaw.notes import Note
-from bayeslaw.posterior import Posterior
+from bayeslaw.law.cost import COSTS
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
 #: Shares of the levels that are held out, unless asked otherwise.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density
-from bayeslaw.errors import RequestError
-from bayeslaw.inference.many import fit_many
-from bayeslaw.posterior import Posterior
+from bayeslaw.core.errors import RequestError
+from bayeslaw.inference.fit_many import fit_many
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
 #: Up to so many groups are left out one by one; more are dealt out to so many folds.

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.comparison.folds import Unseen, folds_of, leave_out
 from bayeslaw.comparison.scores import log_likelihood, mean_density
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from bayeslaw.comparison.extrapolation import CUTS
 from bayeslaw.comparison.folds import groups_of
 from bayeslaw.comparison.loo import standard_error
 from bayeslaw.comparison.result import Comparison, Leave, reading
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.formula import parse_expression
-from bayeslaw.intervals import INTERVAL, interval
 from bayeslaw.law import Law
 from bayeslaw.law.constrain import one_by_one
 from bayeslaw.law.library import law as load_law
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def nested(
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 400,
-    interval_probability: float = INTERVAL,
+    ci_prob: float = INTERVAL,
     progress: bool | None = None,
 ) -> Nested:
     """Ask whether a table needs part of a law.
@@ -63,7 +63,7 @@ def nested(
     constraint : str or sequence of str
         What is asked: ``"k = 0"``, ``"alpha = beta"``, ``"m = n = 0"`` (each of them zero), or
         several, which then hold together. Each is as ``Law.constrain`` takes it.
-    noise, reference, leave, over, cuts, force, seed, chains, draws, warmup, interval_probability, \
+    noise, reference, leave, over, cuts, force, seed, chains, draws, warmup, ci_prob, \
 progress
         As for ``compare``.
 
@@ -98,11 +98,11 @@ progress
         chains=chains,
         draws=draws,
         warmup=warmup,
-        interval_probability=interval_probability,
+        ci_prob=ci_prob,
         progress=progress,
     )
     posterior = comparison.posteriors[free.name]
-    restricted = dict(_restricted(posterior, part, interval_probability) for part in parts)
+    restricted = dict(_restricted(posterior, part, ci_prob) for part in parts)
     each = comparison.pointwise[tied.name] - comparison.pointwise[free.name]
     groups = groups_of(posterior.runs) if comparison.leave == "group" else np.arange(len(each))
     difference, error = float(each.sum()), standard_error(each, groups)

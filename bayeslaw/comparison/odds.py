@@ -9,12 +9,12 @@ import numpy as np
 
 from bayeslaw.comparison.entrants import statistics
 from bayeslaw.comparison.evidence import Evidence, evidence
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.notes import Note
 from bayeslaw.formula import parse_expression
 from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
-from bayeslaw.notes import Note
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 #: What every prior's spread is multiplied by to see how far a Bayes factor hangs on it.
 SPREADS = (0.5, 2.0)

@@ -10,7 +10,7 @@ import numpy as np
 from bayeslaw.comparison.loo import LeftOut, standard_error
 from bayeslaw.comparison.result import reading
 from bayeslaw.comparison.stacking import stack, stack_parts
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bayeslaw.notes import Note
-from bayeslaw.posterior import Posterior
+from bayeslaw.core.notes import Note
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from bayeslaw.compilation import compiled
-from bayeslaw.errors import RequestError
-from bayeslaw.intervals import INTERVAL, interval
-from bayeslaw.posterior import Posterior
+from bayeslaw.core.compilation import compiled
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import INTERVAL, interval
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
 # Draws times rows that are held at once.

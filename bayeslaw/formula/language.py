@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.errors import FormulaError, nearest
+from bayeslaw.core.errors import FormulaError, nearest
 
 FUNCTIONS = ("ln", "log2", "log10", "exp", "sqrt", "abs", "min", "max")
 _ARITY = {"min": 2, "max": 2}

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bayeslaw.errors import FormulaError
+from bayeslaw.core.errors import FormulaError
 from bayeslaw.formula.language import FUNCTIONS, Expression
 from bayeslaw.formula.lines import Formula
 

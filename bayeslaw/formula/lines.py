@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.errors import FormulaError
+from bayeslaw.core.errors import FormulaError
 from bayeslaw.formula.hoist import Hoister
 from bayeslaw.formula.language import Expression, check, parse
 

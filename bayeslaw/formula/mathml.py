@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from bayeslaw.errors import FormulaError
+from bayeslaw.core.errors import FormulaError
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\S")
 _WORD = re.compile(r"(<msu[bp]>)*<mi>\w{2,}</mi>")

@@ -16,7 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from bayeslaw.numpyro_model import Data, Model
+from bayeslaw.model.build import Data, Model
 
 #: The floor's prior is followed this many standard deviations down; below, its log density goes on
 #: as a straight line, so that a T below the sum of the other terms is steeply unlikely, never NaN.

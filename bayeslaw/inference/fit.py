@@ -8,11 +8,9 @@ from importlib import metadata
 import jax
 import numpy as np
 
-from bayeslaw.compilation import compiled
-from bayeslaw.diagnostics import design_notes
-from bayeslaw.discrepancy import Asked, discrepancy as load_discrepancy
-from bayeslaw.doubts import doubts
-from bayeslaw.errors import RequestError
+from bayeslaw.core.compilation import compiled
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.version import __version__
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import NoFiniteStart, find_mode, located
 from bayeslaw.inference.progress import bar
@@ -21,10 +19,13 @@ from bayeslaw.inference.sampled import Report, draw, prior_alone
 from bayeslaw.inference.settings import Method, Settings
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
-from bayeslaw.noise import noise as load_noise
-from bayeslaw.numpyro_model import all_priors, build
-from bayeslaw.pool import Asked as Pooled, pooled as load_pool
-from bayeslaw.posterior import Posterior
+from bayeslaw.model.build import all_priors, build
+from bayeslaw.model.design_notes import design_notes
+from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
+from bayeslaw.model.pooling import Asked as Pooled, pooled as load_pool
+from bayeslaw.posterior.fit_checks import doubts
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
 
@@ -41,7 +42,7 @@ def fit(
     chains: int = 4,
     draws: int = 1000,
     warmup: int = 400,
-    hand_over: bool = False,
+    fallback: bool = False,
     progress: bool | None = None,
 ) -> Posterior:
     """Fit a law to runs.
@@ -77,7 +78,7 @@ def fit(
     chains, draws, warmup : int
         Number of chains, kept draws a chain, and adaptation steps before them; the last two in
         hundreds.
-    hand_over : bool
+    fallback : bool
         Whether NUTS takes over where ``laplace`` fails.
     progress : bool, optional
         Whether to show a progress bar; by default where the error stream is a terminal.
@@ -96,7 +97,7 @@ def fit(
     TableError
         If the table lacks a column that the law needs.
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, hand_over, discrepancy, pool)
+    settings = Settings(method, noise, seed, chains, draws, warmup, fallback, discrepancy, pool)
     if not isinstance(runs, Runs):
         raise RequestError(
             f"a {type(runs).__name__} where runs belong",
@@ -193,8 +194,6 @@ def fit_one(
         drawn = draw_degrees(squared, prior, rng, int(np.prod(shape)))
         sampled.draws["noise_df"] = drawn.reshape(shape)
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
-    from bayeslaw import __version__
-
     posterior = Posterior(
         law=law,
         runs=runs,

@@ -14,7 +14,7 @@ from scipy.special import logsumexp
 from bayeslaw.inference import clustered
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.numpyro_model import Data
+from bayeslaw.model.build import Data
 
 #: Above this shape of the tail of the weights, no number of draws makes up for the approximation
 #: (Vehtari et al. 2024, arXiv:1507.02646).

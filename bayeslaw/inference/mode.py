@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law.priors import Prior
-from bayeslaw.numpyro_model import Data
+from bayeslaw.model.build import Data
 
 _PLATEAU = 1e15
 # Where the prior is so wide that few of its draws have a density at all, more are tried.

@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import t
 
-from bayeslaw.discrepancy import Discrepancy
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, find_mode, moved_mode
 from bayeslaw.law.priors import Prior
-from bayeslaw.numpyro_model import Data
+from bayeslaw.model.build import Data
+from bayeslaw.model.discrepancy import Discrepancy
 
 _GRID = 200
 # The mode and the weights of outliers are found in turn: at most so often, and until no weight

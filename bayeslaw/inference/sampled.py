@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.diagnostics import SMALLEST_ESS, Convergence
+from bayeslaw.core.notes import Note, Severity, worst
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.laplace import (
     LARGEST_PARETO_K,
@@ -21,8 +21,8 @@ from bayeslaw.inference.nuts import nuts
 from bayeslaw.inference.settings import Settings
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law.priors import Prior
-from bayeslaw.notes import Note, Severity, worst
-from bayeslaw.numpyro_model import Data
+from bayeslaw.model.build import Data
+from bayeslaw.posterior.convergence import SMALLEST_ESS, Convergence
 
 #: Acceptance probability at first, and in the one retry.
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
@@ -70,7 +70,7 @@ def draw(
         sampled = _point(density, numbers, mode)
     elif settings.method == "laplace":
         sampled = _laplace(density, data, numbers, mode, settings)
-        if settings.hand_over and worst(sampled.notes) == "error":
+        if settings.fallback and worst(sampled.notes) == "error":
             sampled = None
     if sampled is None:
         sampled = _nuts(density, data, numbers, mode, settings, report, threads)
@@ -189,7 +189,7 @@ def _laplace(
     )
     values = density.constrain(drawn.z.reshape(*shape, -1), numbers)
     stats = {"diverging": np.zeros(shape, dtype=bool), "lp": drawn.lp.reshape(shape)}
-    remedy = 'Fit by method="nuts", or give hand_over=True'
+    remedy = 'Fit by method="nuts", or give fallback=True'
     notes = []
     if not drawn.pareto_k < LARGEST_PARETO_K:
         text = f"the normal approximation misses the posterior: Pareto k is {drawn.pareto_k:.2f}"

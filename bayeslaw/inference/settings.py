@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from bayeslaw.discrepancy import Asked
-from bayeslaw.errors import RequestError, nearest, whole
+from bayeslaw.core.errors import RequestError, nearest, whole
 from bayeslaw.inference.nuts import CHUNK
-from bayeslaw.noise import noise as load_noise
-from bayeslaw.pool import Asked as Pooled
+from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.options import Asked
+from bayeslaw.model.pooling import Asked as Pooled
 
 Method = Literal["nuts", "laplace", "mode"]
 METHODS = ("nuts", "laplace", "mode")
@@ -28,7 +28,7 @@ class Settings:
         Observation model.
     seed, chains, draws, warmup : int
         As for ``fit``.
-    hand_over : bool
+    fallback : bool
         Whether NUTS takes over where the Laplace approximation fails.
     discrepancy, pool
         As for ``fit``.
@@ -40,7 +40,7 @@ class Settings:
     chains: int = 4
     draws: int = 1000
     warmup: int = 400
-    hand_over: bool = False
+    fallback: bool = False
     discrepancy: Asked = None
     pool: Pooled = ()
 

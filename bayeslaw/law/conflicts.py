@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.law.law import Law
-from bayeslaw.vocabulary import VOCABULARY
 
 
 def conflicts(law: Law) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.formula import Expression, Formula, parse_expression
 from bayeslaw.formula.simplify import divides_by_zero, number, substitute, substitute_lines
 

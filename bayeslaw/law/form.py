@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.errors import CardError
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import CardError
 from bayeslaw.formula import Expression, Formula, Scope
 
 #: Name that an ``on`` uses for the reference value of the predicted quantity.

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.cost import COSTS, Cost
-from bayeslaw.errors import CardError, FormulaError, RequestError, nearest
-from bayeslaw.files import whole_file
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import CardError, FormulaError, RequestError, nearest
+from bayeslaw.core.files import whole_file
 from bayeslaw.formula import Formula
 from bayeslaw.formula.latex import latex
 from bayeslaw.law import card as cards, reading
 from bayeslaw.law.constrain import constrained
+from bayeslaw.law.cost import COSTS, Cost
 from bayeslaw.law.form import SCALE, Form
 from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.lines import line_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.errors import CardError
+from bayeslaw.core.errors import CardError
 from bayeslaw.formula import Expression
 from bayeslaw.formula.language import names_in
 from bayeslaw.law.card import Letter

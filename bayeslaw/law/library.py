@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.law.law import Law
 
 if TYPE_CHECKING:

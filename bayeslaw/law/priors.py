@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.errors import CardError, nearest
+from bayeslaw.core.errors import CardError, nearest
 
 #: Family -> the names of its location and spread.
 FAMILIES = {"lognormal": ("median", "factor"), "normal": ("mean", "sd")}

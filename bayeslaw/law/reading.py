@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bayeslaw import vocabulary
-from bayeslaw.errors import CardError, nearest
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import CardError, nearest
 from bayeslaw.formula import Formula, parse_expression, parse_formula
 from bayeslaw.law.card import Check, Letter, Optimum, Parameter, Ratio
 from bayeslaw.law.priors import Prior

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from bayeslaw import vocabulary
-from bayeslaw.errors import CardError
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import CardError
 from bayeslaw.formula import Formula
 from bayeslaw.formula.language import names_in
 from bayeslaw.formula.terms import exponents, factors, summands

@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from bayeslaw.errors import RequestError
-from bayeslaw.files import whole_file
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.files import whole_file
 from bayeslaw.law.library import cards
 
 _TEMPLATE = '''\

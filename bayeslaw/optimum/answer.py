@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.diagnostics import Convergence
-from bayeslaw.doubts import end_errors
-from bayeslaw.intervals import interval
-from bayeslaw.notes import Note
+from bayeslaw.core.intervals import interval
+from bayeslaw.core.notes import Note
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.near import Near
+from bayeslaw.optimum.flatness import Near
+from bayeslaw.posterior.convergence import Convergence
+from bayeslaw.posterior.fit_checks import end_errors
 
 if TYPE_CHECKING:
     import pandas as pd

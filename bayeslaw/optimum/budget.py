@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from bayeslaw.cost import COSTS, Cost, lifetime
-from bayeslaw.errors import RequestError, real
+from bayeslaw.core.errors import RequestError, real
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
+from bayeslaw.law.cost import COSTS, Cost, lifetime
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 from bayeslaw.law import Form
-from bayeslaw.mixture import blended
 from bayeslaw.optimum import interior
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.interior import BARRIER
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem, Question
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.mixture import blended
+from bayeslaw.posterior.posterior import Posterior
 
 # Width of the kernel that smooths the quantile, in standard deviations of the draws, and what that
 # deviation is taken to be before anything is known of it.

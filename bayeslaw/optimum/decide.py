@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.diagnostics import NEARBY, beyond, lies
-from bayeslaw.errors import RequestError, real
-from bayeslaw.intervals import INTERVAL, interval
-from bayeslaw.mixture import Mixture, blended, joined
-from bayeslaw.notes import Note
-from bayeslaw.optimum.asked import budget_of, numbers_of
+from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.intervals import INTERVAL, interval
+from bayeslaw.core.notes import Note
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.mixed import same_cost
-from bayeslaw.optimum.near import WITHIN
-from bayeslaw.optimum.panel import Panel, regret_flops
-from bayeslaw.posterior import Posterior
+from bayeslaw.optimum.candidates import Panel, regret_flops
+from bayeslaw.optimum.ensemble import same_cost
+from bayeslaw.optimum.flatness import WITHIN
+from bayeslaw.optimum.request import budget_of, numbers_of
+from bayeslaw.posterior.mixture import Mixture, blended, joined
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
+from bayeslaw.runs.geometry import NEARBY, beyond, lies
 from bayeslaw.runs.table import configurations
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class Decision:
         }
 
 
-def lattice(routed: Iterable[int] = range(1, 17), shared: Iterable[int] = range(5)) -> pd.DataFrame:
+def expert_grid(
+    routed: Iterable[int] = range(1, 17), shared: Iterable[int] = range(5)
+) -> pd.DataFrame:
     """Legal pairs of routed and shared active experts.
 
     Parameters
@@ -131,7 +133,7 @@ def decide(
     at: Mapping[str, float] | None = None,
     budget: Budget | None = None,
     within: float = WITHIN,
-    interval_probability: float = INTERVAL,
+    ci_prob: float = INTERVAL,
 ) -> Decision:
     """Rank configurations by their expected loss.
 
@@ -153,7 +155,7 @@ def decide(
         configuration by itself. Configurations beyond one of its caps are left out, with a note.
     within : float
         Regret, in the unit of the prediction, below which a configuration is as good as the best.
-    interval_probability : float
+    ci_prob : float
         Probability of the intervals, and of near-optimality.
 
     Returns
@@ -193,7 +195,7 @@ def decide(
     value = blended(values, weights)
     signed = value if law.optimum.sense == "min" else -value
     regret = signed - signed.min(axis=1, keepdims=True)
-    ends = interval(value, interval_probability)
+    ends = interval(value, ci_prob)
     p_within = (regret < within).mean(axis=0)
     best = np.bincount(signed.argmin(axis=1), minlength=value.shape[1]) / len(value)
     order = np.argsort(signed.mean(axis=0), kind="stable")
@@ -213,7 +215,7 @@ def decide(
         **({} if flops is None else {"regret_flops": flops}),
         p_best=best,
         p_within=p_within,
-        near_optimal=p_within >= interval_probability,
+        near_optimal=p_within >= ci_prob,
         **_efficient(given, signed.mean(axis=0)),
         beyond=times,
         variable=furthest,
@@ -238,7 +240,7 @@ def decide(
         at={name: float(value) for name, value in same.items()},
         budget=budget,
         within=within,
-        probability=interval_probability,
+        probability=ci_prob,
         notes=tuple(dict.fromkeys([*own, *notes])),
     )
 
@@ -302,11 +304,11 @@ def _asked(
             kept.append(one)
             weights.append(float(weight))
             continue
-        if not posterior.abstain:
+        if posterior.on_missing == "error":
             raise RequestError(
                 f"{one.law.name} has no variable {lacking[0]!r}",
                 place="decide with a mixture",
-                remedy="Leave it out, or let that law abstain: mix(abstain=True)",
+                remedy="Leave it out, or drop that law: average_laws(..., on_missing='drop')",
             )
         said = f"{one.law.name} lacks {', '.join(lacking)} and abstains"
         notes.append(Note("abstains", "warning", said))

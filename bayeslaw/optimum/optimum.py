@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.errors import RequestError, real
-from bayeslaw.intervals import INTERVAL
-from bayeslaw.mixture import Mixture
-from bayeslaw.notes import Note
+from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.notes import Note
 from bayeslaw.optimum.answer import Optimum
-from bayeslaw.optimum.asked import Asked, budget_of
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.mixed import best_of_all
-from bayeslaw.optimum.near import WITHIN
-from bayeslaw.optimum.rules import Rules
-from bayeslaw.optimum.single import best
-from bayeslaw.posterior import Posterior
+from bayeslaw.optimum.efficiency import EfficiencyRules
+from bayeslaw.optimum.ensemble import best_of_all
+from bayeslaw.optimum.flatness import WITHIN
+from bayeslaw.optimum.per_law import best
+from bayeslaw.optimum.request import Asked, budget_of
+from bayeslaw.posterior.mixture import Mixture
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,8 @@ def optimum(
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
     within: float = WITHIN,
-    rules: Rules | None = None,
-    interval_probability: float = INTERVAL,
+    rules: EfficiencyRules | None = None,
+    ci_prob: float = INTERVAL,
 ) -> Optimum:
     """Find the best configuration, draw by draw.
 
@@ -54,9 +54,9 @@ def optimum(
         Variables to search over instead of the card's.
     within : float
         Regret, in the unit of the prediction, below which a value of a variable is near-optimal.
-    rules : Rules, optional
+    rules : EfficiencyRules, optional
         When fewer active parameters are enough.
-    interval_probability : float
+    ci_prob : float
         Probability of the equal-tailed intervals, and of near-optimality.
 
     Returns
@@ -71,7 +71,7 @@ def optimum(
         If the question contradicts itself, or a law falls for ever along a free variable for most
         draws.
     """
-    asked = Asked.of(at, budget, free, within, rules, interval_probability)
+    asked = Asked.of(at, budget, free, within, rules, ci_prob)
     if asked.budget.inference_tokens is not None and asked.budget.lifetime_flops is None:
         raise RequestError(
             "inference_tokens without lifetime_flops",
@@ -168,8 +168,8 @@ def frontier(
     at: Mapping[str, float] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
-    rules: Rules | None = None,
-    interval_probability: float = INTERVAL,
+    rules: EfficiencyRules | None = None,
+    ci_prob: float = INTERVAL,
 ) -> Frontier:
     """Find the best configuration for many budgets at once.
 
@@ -180,7 +180,7 @@ def frontier(
     flops : sequence of float, optional
         Training FLOPs, or lifetime FLOPs where the budget names inference tokens; a point each
         decade from 1e18 to 1e27 unless given.
-    at, free, rules, interval_probability
+    at, free, rules, ci_prob
         As in ``optimum``.
     budget : Budget, optional
         Caps that every point keeps.
@@ -212,7 +212,7 @@ def frontier(
         raise RequestError("no amounts", place="frontier, flops", remedy="Give one or more")
     # The first stands for the kind of budget.
     first = budget.spending(float(amounts[0]))
-    asked = Asked.of(at, first, free, WITHIN, rules, interval_probability)
+    asked = Asked.of(at, first, free, WITHIN, rules, ci_prob)
     answers = _answers(posterior, asked, [float(one) for one in amounts])
     parts = posterior.posteriors if isinstance(posterior, Mixture) else (posterior,)
     return Frontier(amounts, tuple(answers), _largest(parts[0], first, asked.at))

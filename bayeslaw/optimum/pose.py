@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace as changed
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.cost import Cost
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
+from bayeslaw.law.cost import Cost
 from bayeslaw.optimum import feasible
 from bayeslaw.optimum.budget import Budget, Cap
 from bayeslaw.optimum.problem import Problem, Question, bought

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw import vocabulary
+from bayeslaw.core import vocabulary
 from bayeslaw.formula import Expression
 from bayeslaw.law import Form
 

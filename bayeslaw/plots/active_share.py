@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.errors import RequestError
-from bayeslaw.optimum import Optimum
+from bayeslaw.core.errors import RequestError
+from bayeslaw.optimum.answer import Optimum
 from bayeslaw.plots import style
 from bayeslaw.plots.real_models import REAL_MODELS
 

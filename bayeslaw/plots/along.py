@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.errors import RequestError
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.plots import style
 from bayeslaw.plots.slices import legal
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

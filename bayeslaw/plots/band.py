@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.intervals import interval
+from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
 from bayeslaw.plots.along import along
 from bayeslaw.plots.slices import where
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.calibrate import Calibration
-from bayeslaw.calibrate.result import OFF
-from bayeslaw.calibrate.uniform import band, places
-from bayeslaw.errors import RequestError, nearest
-from bayeslaw.intervals import INTERVAL
+from bayeslaw.checks.calibrate.result import OFF, Calibration
+from bayeslaw.checks.calibrate.uniform import band, places
+from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

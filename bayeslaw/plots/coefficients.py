@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.errors import RequestError, nearest
-from bayeslaw.intervals import interval
+from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

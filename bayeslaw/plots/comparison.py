@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison import Comparison
-from bayeslaw.comparison.result import DISTINGUISHED
+from bayeslaw.comparison.result import DISTINGUISHED, Comparison
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

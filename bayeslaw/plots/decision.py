@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.optimum import Decision
+from bayeslaw.optimum.decide import Decision
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

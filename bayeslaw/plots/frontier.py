@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.optimum import Frontier
+from bayeslaw.optimum.optimum import Frontier
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

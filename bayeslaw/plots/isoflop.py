@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.errors import RequestError
-from bayeslaw.intervals import interval
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import interval
 from bayeslaw.optimum.problem import bought
 from bayeslaw.plots import style
 from bayeslaw.plots.slices import grid_of, held, legal, span_of, where
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

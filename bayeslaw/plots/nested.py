@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison import Nested
 from bayeslaw.comparison.constrained import Restricted
+from bayeslaw.comparison.nested import Nested
 from bayeslaw.comparison.result import DISTINGUISHED
-from bayeslaw.intervals import interval
+from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

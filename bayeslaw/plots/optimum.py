@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.errors import RequestError
-from bayeslaw.intervals import interval
-from bayeslaw.optimum import Optimum
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import interval
+from bayeslaw.optimum.answer import Optimum
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

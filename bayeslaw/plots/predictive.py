@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison.predictive import PredictiveCheck
+from bayeslaw.checks.predictive import PosteriorPredictiveCheck
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def predictive(answer: PredictiveCheck, *, ax: Axes | None = None) -> Figure:
+def predictive(answer: PosteriorPredictiveCheck, *, ax: Axes | None = None) -> Figure:
     """Draw the share of runs outside their predictive intervals, part by part.
 
     Parameters
     ----------
-    answer : PredictiveCheck
+    answer : PosteriorPredictiveCheck
         A predictive check.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given.

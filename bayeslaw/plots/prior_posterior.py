@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm
 
-from bayeslaw.intervals import INTERVAL, interval
+from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.plots import style
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.errors import RequestError
-from bayeslaw.optimum import Decision
+from bayeslaw.core.errors import RequestError
+from bayeslaw.optimum.decide import Decision
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def regret_map(
             raise RequestError(
                 f"the decision has no column {name!r}",
                 place="regret_map",
-                remedy="Decide between bl.lattice(), or name two columns of your own",
+                remedy="Decide between bl.expert_grid(), or name two columns of your own",
             )
     if table.duplicated([x, y]).any():
         raise RequestError(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.checks.residuals import Residuals, residuals as residuals_of
 from bayeslaw.comparison.extrapolation import values_of
-from bayeslaw.comparison.residuals import Residuals, residuals as residuals_of
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 from bayeslaw.formula import parse_expression
 from bayeslaw.plots import style
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
 if TYPE_CHECKING:

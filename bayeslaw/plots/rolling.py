@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison.rolling import RollingOrigin, stretched
+from bayeslaw.checks.rolling_origin import RollingOrigin, stretched
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

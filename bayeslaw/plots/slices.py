@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.diagnostics import NEARBY, beyond
-from bayeslaw.errors import RequestError, nearest
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.plots import style
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.runs.geometry import NEARBY, beyond
 
 
 def held(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw import vocabulary
-from bayeslaw.errors import RequestError
+from bayeslaw.core import vocabulary
+from bayeslaw.core.errors import RequestError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.intervals import interval
-from bayeslaw.optimum import Cheapest
+from bayeslaw.core.intervals import interval
+from bayeslaw.optimum.target import Cheapest
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.errors import RequestError
+from bayeslaw.core.errors import RequestError
 from bayeslaw.plots import style
 from bayeslaw.plots.along import along
 from bayeslaw.plots.slices import where
-from bayeslaw.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-import bayeslaw
-from bayeslaw import plots, vocabulary
+from bayeslaw import plots
+from bayeslaw.core import vocabulary
+from bayeslaw.core.notes import Note
+from bayeslaw.core.version import __version__
 from bayeslaw.formula.mathml import mathml
-from bayeslaw.law.page import page as card_page
-from bayeslaw.notes import Note
-from bayeslaw.report import words
-from bayeslaw.report.facts import Report
+from bayeslaw.law.description import page as card_page
+from bayeslaw.report import text as words
+from bayeslaw.report.contents import Report
 from bayeslaw.report.html import Markup, items, joined, number, picture, table, tag
 from bayeslaw.report.style import STYLE
 
@@ -48,7 +49,7 @@ def page(facts: Report) -> str:
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="generator", content=f"bayeslaw {bayeslaw.__version__}"),
+        tag("meta", name="generator", content=f"bayeslaw {__version__}"),
         tag("title", facts.question),
         tag("style", Markup(STYLE)),
     )

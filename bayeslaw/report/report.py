@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.comparison import predictive_check
-from bayeslaw.errors import RequestError
-from bayeslaw.files import whole_file
-from bayeslaw.intervals import INTERVAL
-from bayeslaw.optimum import Budget, Decision, Optimum, decide, lattice, optimum
-from bayeslaw.optimum.asked import budget_of, numbers_of
-from bayeslaw.posterior import Posterior
-from bayeslaw.report.facts import Report
+from bayeslaw.checks.predictive import posterior_predictive_check
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.files import whole_file
+from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.optimum.answer import Optimum
+from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.decide import Decision, decide, expert_grid
+from bayeslaw.optimum.optimum import optimum
+from bayeslaw.optimum.request import budget_of, numbers_of
+from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.report.contents import Report
 from bayeslaw.report.page import page
-from bayeslaw.report.words import asked
+from bayeslaw.report.text import asked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +36,7 @@ def report(
     budget: Budget | None = None,
     candidates: Runs | pd.DataFrame | Mapping[str, Any] | None = None,
     question: str | None = None,
-    interval_probability: float = INTERVAL,
+    ci_prob: float = INTERVAL,
     source: str = "fit.nc",
 ) -> Report:
     """Write what a fit says to one self-contained HTML page.
@@ -53,7 +56,7 @@ def report(
         G and S and the question leaves both open; everything else then stands at the optimum.
     question : str, optional
         What the page answers, as its heading; put together from the rest unless given.
-    interval_probability : float
+    ci_prob : float
         Probability of all intervals.
     source : str
         How the page calls the file of the posterior.
@@ -85,25 +88,25 @@ def report(
     without: dict[str, str] = {}
     best: Optimum | None = None
     try:
-        best = optimum(posterior, at=fixed, budget=kept, interval_probability=interval_probability)
+        best = optimum(posterior, at=fixed, budget=kept, ci_prob=ci_prob)
     except RequestError as error:
         # A question that cannot be answered is the caller's to mend; none was asked here.
         if fixed or kept.given:
             raise
         without["optimum"] = f"{error.problem}. {error.remedy}"
-    choice = _choice(posterior, best, fixed, kept, candidates, interval_probability, without)
+    choice = _choice(posterior, best, fixed, kept, candidates, ci_prob, without)
     found = Report(
         path=path,
         question=question or asked(posterior, best, fixed, kept),
         posterior=posterior,
-        coefficients=posterior.summary(interval_probability=interval_probability),
-        check=predictive_check(posterior, interval_probability=interval_probability),
+        coefficients=posterior.summary(ci_prob=ci_prob),
+        check=posterior_predictive_check(posterior, ci_prob=ci_prob),
         optimum=best,
         decision=choice,
         without=without,
         at=fixed,
         budget=kept,
-        probability=interval_probability,
+        probability=ci_prob,
         source=source,
     )
     text = page(found)
@@ -129,10 +132,8 @@ def _choice(
     without: dict[str, str],
 ) -> Decision | None:
     if candidates is not None:
-        return decide(
-            posterior, candidates, at=fixed, budget=kept, interval_probability=probability
-        )
-    pairs, variables = lattice(), posterior.law.variables
+        return decide(posterior, candidates, at=fixed, budget=kept, ci_prob=probability)
+    pairs, variables = expert_grid(), posterior.law.variables
     lacking = [name for name in ("G", "S") if name not in variables]
     if lacking:
         said = f"{posterior.law.name} knows no {' and no '.join(lacking)}"
@@ -147,9 +148,7 @@ def _choice(
     if lost:
         without["decision"] = f"the optimum has no median of {', '.join(lost)}"
         return None
-    return decide(
-        posterior, pairs, at={n: where[n] for n in others}, interval_probability=probability
-    )
+    return decide(posterior, pairs, at={n: where[n] for n in others}, ci_prob=probability)
 
 
 def _medians(best: Optimum, names: list[str]) -> dict[str, float]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayeslaw.errors import TableError
-from bayeslaw.notes import Note
+from bayeslaw.core.errors import TableError
+from bayeslaw.core.notes import Note
+from bayeslaw.core.vocabulary import ORDERED, VOCABULARY, Variable, variable
 from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.mapping import Draft, Mapped
 from bayeslaw.runs.reading import Source
 from bayeslaw.runs.scale import and_more
-from bayeslaw.vocabulary import ORDERED, VOCABULARY, Variable, variable
 
 _EQUAL = 1e-9
 _LISTED = 10

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.errors import FormulaError, TableError, nearest
+from bayeslaw.core.errors import FormulaError, TableError, nearest
+from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.options import Options
 from bayeslaw.runs.reading import Source
 from bayeslaw.runs.suggestions import column_remedy, likely_column
-from bayeslaw.vocabulary import VOCABULARY
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bayeslaw.errors import RequestError, TableError, nearest
+from bayeslaw.core.errors import RequestError, TableError, nearest
 from bayeslaw.formula import FUNCTIONS
 
 EMBEDDINGS = ("included", "excluded")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw.errors import RequestError, TableError
+from bayeslaw.core.errors import RequestError, TableError
 from bayeslaw.runs.cells import from_series, from_text
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.errors import RequestError, TableError
+from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.vocabulary import variable
 from bayeslaw.runs.table import Runs
-from bayeslaw.vocabulary import variable
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayeslaw.errors import TableError
+from bayeslaw.core.errors import TableError
+from bayeslaw.core.vocabulary import variable
 from bayeslaw.runs.mapping import Draft
-from bayeslaw.vocabulary import variable
 
 _ROUNDING = 1e-6
 

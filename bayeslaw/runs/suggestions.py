@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from bayeslaw.vocabulary import VOCABULARY, variable
+from bayeslaw.core.vocabulary import VOCABULARY, variable
 
 _NAME, _MEANING = 2, 1
 _SAME = {"param": "parameter", "size": "parameter", "tok": "token"}

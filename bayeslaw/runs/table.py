@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw.errors import RequestError, TableError, nearest
-from bayeslaw.notes import Note
+from bayeslaw.core.errors import RequestError, TableError, nearest
+from bayeslaw.core.notes import Note
+from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.runs.cells import numeric
 from bayeslaw.runs.suggestions import column_remedy, likely_column
 from bayeslaw.runs.writing import write_table
-from bayeslaw.vocabulary import VOCABULARY
 
 _CONSTANT = 1e-9
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayeslaw.errors import RequestError, TableError, nearest
-from bayeslaw.notes import Note
+from bayeslaw.core.errors import RequestError, TableError, nearest
+from bayeslaw.core.notes import Note
 from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.mapping import Draft
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bayeslaw.errors import TableError
-from bayeslaw.files import whole_file
+from bayeslaw.core.errors import TableError
+from bayeslaw.core.files import whole_file
 from bayeslaw.runs.reading import SUFFIXES
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.examine import EXAMINATIONS, Examination
+from bayeslaw.checks.card import EXAMINATIONS, Examination
 from bayeslaw.law import Law, library
 from bayeslaw.law.library import cards
 

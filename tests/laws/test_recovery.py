@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2
 
 import bayeslaw as bl
-from bayeslaw.examine import TYPICAL_LOSS
+from bayeslaw.checks.card import TYPICAL_LOSS
 from bayeslaw.law import Law
 from bayeslaw.law.library import cards
 
@@ -35,7 +35,7 @@ def misfit(law: Law, posterior: bl.Posterior) -> float:
 
 @pytest.mark.parametrize("law", LOSS_LAWS, ids=[law.name for law in LOSS_LAWS])
 def test_a_law_recovers_itself(law: Law) -> None:
-    runs = bl.simulate(law, rows=ROWS, noise=NOISE, coefficients=truth(law), seed=11)
+    runs = bl.simulate(law, rows=ROWS, noise_sd=NOISE, coefficients=truth(law), seed=11)
     by_nuts = law.name in BY_NUTS
     posterior = bl.fit(runs, law, seed=1, method="nuts" if by_nuts else "mode")
     # Student-t weights cost a little efficiency: 1.1 at the most over normal noise.

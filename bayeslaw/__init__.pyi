@@ -1,0 +1,53 @@
+# What `import bayeslaw as bl` offers, and the room that each name comes from.
+from . import plots as plots
+from .checks.calibrate.calibrate import calibrate as calibrate
+from .checks.calibrate.result import Calibration as Calibration
+from .checks.card import check_card as check_card
+from .checks.new_runs import NewRunsCheck as NewRunsCheck, check_new_runs as check_new_runs
+from .checks.predictive import (
+    PosteriorPredictiveCheck as PosteriorPredictiveCheck,
+    posterior_predictive_check as posterior_predictive_check,
+)
+from .checks.prior_sensitivity import (
+    PriorSensitivity as PriorSensitivity,
+    prior_sensitivity as prior_sensitivity,
+)
+from .checks.rolling_origin import RollingOrigin as RollingOrigin, rolling_origin as rolling_origin
+from .comparison.compare import compare as compare
+from .comparison.constrained import Nested as Nested
+from .comparison.evidence import (
+    Evidence as Evidence,
+    SavageDickey as SavageDickey,
+    evidence as evidence,
+    savage_dickey as savage_dickey,
+)
+from .comparison.nested import nested as nested
+from .comparison.result import Comparison as Comparison
+from .core.compilation import clear_cache as clear_cache
+from .core.errors import BayesLawError as BayesLawError
+from .core.notes import Note as Note
+from .inference.fit import fit as fit
+from .inference.fit_each import fit_each as fit_each
+from .inference.fit_many import fit_many as fit_many
+from .law.cost import costs as costs
+from .law.law import Law as Law
+from .law.library import law as law, laws as laws
+from .model.build import numpyro_model as numpyro_model
+from .model.kernels import GaussianProcess as GaussianProcess, Growth as Growth, Offsets as Offsets
+from .model.simulate import draw_design as draw_design, simulate as simulate
+from .optimum.answer import Optimum as Optimum
+from .optimum.budget import Budget as Budget
+from .optimum.decide import Decision as Decision, decide as decide, expert_grid as expert_grid
+from .optimum.efficiency import EfficiencyRules as EfficiencyRules
+from .optimum.optimum import Frontier as Frontier, frontier as frontier, optimum as optimum
+from .optimum.target import Cheapest as Cheapest, cheapest as cheapest
+from .posterior.mixture import Mixture as Mixture, average_laws as average_laws
+from .posterior.posterior import Posterior as Posterior
+from .report.contents import Report as Report
+from .report.report import report as report
+from .runs.read import read_runs as read_runs
+from .runs.reference import Reference as Reference
+from .runs.replicates import ReplicateNoise as ReplicateNoise, replicate_noise as replicate_noise
+from .runs.table import Runs as Runs
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Whether an answer can be trusted: predictive checks, rolling origin, calibration."""

@@ -1,0 +1,1 @@
+"""Whether the intervals of a design will be right, and how wide, before compute is spent."""

@@ -1,0 +1,85 @@
+"""What a law leaves of each run: log loss less the law's, in units of the noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslaw.comparison.scores import law_and_measured
+from bayeslaw.core.intervals import INTERVAL, interval
+from bayeslaw.posterior.posterior import Posterior
+
+# Deviations drawn for each draw, so that the band's ends are known to about a hundredth.
+_DEVIATIONS = 20
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Standardised residuals of the runs that a law was fitted to.
+
+    Arrays have shape (runs,). A residual is the log of what was measured less the log of the law's
+    value, over the noise scale, each draw with its own.
+
+    Attributes
+    ----------
+    fitted : ndarray
+        Median of the law's value, in its unit.
+    low, median, high : ndarray
+        Interval and median of each residual over the draws; infinite where the law predicts nothing
+        positive.
+    band : tuple of float
+        Where the noise model by itself puts standardised deviations with the same probability.
+    scale : float
+        Median of the noise scale, which is of log loss.
+    probability : float
+        Of intervals and band.
+    """
+
+    fitted: np.ndarray
+    low: np.ndarray
+    median: np.ndarray
+    high: np.ndarray
+    band: tuple[float, float]
+    scale: float
+    probability: float
+
+
+def residuals(posterior: Posterior, *, probability: float = INTERVAL) -> Residuals:
+    """Standardised residuals of a posterior's own runs.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    probability : float
+        Of the intervals and of the band.
+
+    Returns
+    -------
+    Residuals
+        In the order of the runs.
+
+    Raises
+    ------
+    RequestError
+        If the probability is not between 0 and 1.
+    """
+    law, measured = law_and_measured(posterior, posterior.runs)
+    noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
+    scale, errors = noise["noise_scale"], posterior.runs.errors(posterior.law.predicts)
+    # A run whose loss is unsure may lie further away.
+    wide = scale if errors is None else np.hypot(scale, errors)
+    ends = interval((measured - law) / wide, probability)
+    rng = np.random.default_rng(posterior.settings["seed"])
+    drawn = posterior.noise.draw(rng, noise, (len(scale), _DEVIATIONS)) / scale
+    band = interval(drawn.ravel(), probability)
+    return Residuals(
+        fitted=np.exp(interval(law, probability).median),
+        low=ends.low,
+        median=ends.median,
+        high=ends.high,
+        band=(float(band.low), float(band.high)),
+        scale=float(np.median(scale)),
+        probability=probability,
+    )

@@ -1,0 +1,58 @@
+"""Credible intervals from draws: equal-tailed, 89% unless asked otherwise."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bayeslaw.core.errors import RequestError
+
+#: Probability of an interval unless asked otherwise.
+INTERVAL = 0.89
+
+
+class Interval(NamedTuple):
+    """Quantiles of draws.
+
+    Attributes
+    ----------
+    low, median, high : ndarray
+        Lower end, median and upper end.
+    """
+
+    low: np.ndarray
+    median: np.ndarray
+    high: np.ndarray
+
+
+def interval(draws: np.ndarray, probability: float = INTERVAL) -> Interval:
+    """Equal-tailed interval and median along the first axis.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (draws, ...)
+        Draws; infinite ones count as beyond every bound.
+    probability : float
+        Probability of the interval.
+
+    Returns
+    -------
+    Interval
+        Arrays of shape (...).
+
+    Raises
+    ------
+    RequestError
+        If the probability is not between 0 and 1.
+    """
+    if not 0 < probability < 1:
+        raise RequestError(f"an interval of probability {probability!r}", remedy="Between 0 and 1")
+    tail = (1 - probability) / 2
+    # Interpolation between a finite and an infinite draw is not a number.
+    method: Literal["linear", "inverted_cdf"] = (
+        "linear" if np.isfinite(draws).all() else "inverted_cdf"
+    )
+    wanted = np.array([tail, 0.5, 1 - tail])
+    low, median, high = np.quantile(np.asarray(draws, dtype=float), wanted, axis=0, method=method)
+    return Interval(low, median, high)

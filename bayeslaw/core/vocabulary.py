@@ -1,0 +1,161 @@
+"""The canonical variables of scaling laws, and the constraints between them.
+
+Cards map each paper's letters to these names; tables, optimisers and axes read domains, units and
+constraints from here, so that each is written once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bayeslaw.core.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A quantity that describes a training run.
+
+    Attributes
+    ----------
+    name : str
+        Canonical name.
+    means : str
+        Its meaning in one line.
+    unit : str
+        Unit as written on an axis, empty for plain numbers.
+    low, high : float
+        Bounds of the domain.
+    low_included, high_included : bool
+        Whether the bounds themselves are legal values.
+    smallest_plausible : float
+        Values below this are taken for an undeclared unit (a table in billions).
+    """
+
+    name: str
+    means: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = math.inf
+    low_included: bool = False
+    high_included: bool = False
+    smallest_plausible: float = 0.0
+
+    @property
+    def includes_zero(self) -> bool:
+        """Whether zero is a legal value, so that the variable has no logarithm."""
+        return self.low < 0 or (self.low == 0 and self.low_included)
+
+    @property
+    def domain(self) -> str:
+        """The domain as an interval, for messages."""
+        left, right = "[" if self.low_included else "(", "]" if self.high_included else ")"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+    def contains(self, value: float) -> bool:
+        """Whether one value lies in the domain.
+
+        Parameters
+        ----------
+        value : float
+            The value.
+
+        Returns
+        -------
+        bool
+            True for a finite value within the bounds.
+        """
+        above = value >= self.low if self.low_included else value > self.low
+        below = value <= self.high if self.high_included else value < self.high
+        return math.isfinite(value) and above and below
+
+
+VOCABULARY: dict[str, Variable] = {
+    variable.name: variable
+    for variable in (
+        Variable("N", "total parameters", "parameters", smallest_plausible=1e5),
+        Variable("N_a", "parameters active per token", "parameters", smallest_plausible=1e5),
+        Variable("D", "training tokens", "tokens", smallest_plausible=1e6),
+        Variable(
+            "G",
+            "active experts per token, shared ones included",
+            "experts",
+            low=1,
+            low_included=True,
+        ),
+        Variable("K", "routed experts active per token", "experts", low=1, low_included=True),
+        Variable("S", "shared experts over active experts", "", low_included=True, high=1),
+        Variable("E", "number of experts", "experts", low=1, low_included=True),
+        Variable("activation", "activated over all experts", "", high=1, high_included=True),
+        Variable("granularity", "d_ff / d_expert with d_ff = 4 d_model", ""),
+        Variable(
+            "sparsity", "share of experts that a token does not use", "", low_included=True, high=1
+        ),
+        Variable("C", "training FLOPs", "FLOPs"),
+        Variable("loss", "cross-entropy", "nats per token"),
+        Variable("loss_se", "standard error of the measured loss", "", low_included=True),
+    )
+}
+
+#: Pairs (smaller, larger): the first never exceeds the second.
+ORDERED: tuple[tuple[str, str], ...] = (("N_a", "N"), ("K", "E"))
+
+
+def check_values(
+    values: Mapping[str, float], *, place: str, typical: Mapping[str, float] | None = None
+) -> None:
+    """Refuse a configuration that no run can have.
+
+    Parameters
+    ----------
+    values : mapping
+        Canonical variables.
+    place : str
+        Where they were given, for messages.
+    typical : mapping, optional
+        A typical run: a count far below both it and anything plausible is in another unit.
+
+    Raises
+    ------
+    RequestError
+        If a value is outside its domain, looks like an undeclared unit, or violates an order.
+    """
+    for name, value in values.items():
+        what = variable(name)
+        if not what.contains(value):
+            raise RequestError(
+                f"{name} = {value:g} is outside {what.domain}",
+                place=place,
+                remedy=f"{name} is {what.means}",
+            )
+        usual = (typical or {}).get(name, 0.0)
+        if value < min(what.smallest_plausible, 1e-3 * usual):
+            raise RequestError(
+                f"{name} = {value:g} {what.unit}",
+                place=place,
+                remedy=f"Give the raw count, such as {value:g}e9",
+            )
+    for small, large in ORDERED:
+        if small in values and large in values and values[small] > values[large] * (1 + 1e-9):
+            raise RequestError(
+                f"{small} = {values[small]:g} exceeds {large} = {values[large]:.4g}",
+                place=place,
+                remedy=f"Give {large} too if it stands at the reference run",
+            )
+
+
+def variable(name: str) -> Variable:
+    """Look up a canonical variable; a name of a card's own is any positive number.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name, or a new name that a card declares.
+
+    Returns
+    -------
+    Variable
+        Its entry.
+    """
+    return VOCABULARY.get(name, Variable(name, name))

@@ -1,0 +1,82 @@
+"""One law fitted to each group of a table by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.inference.fit import fit
+from bayeslaw.law import Law
+from bayeslaw.law.library import law as load_law
+from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.runs import Reference, Runs
+
+
+def fit_each(
+    runs: Runs,
+    law: str | Law,
+    *,
+    by: str,
+    reference: Reference | None = None,
+    **options: Any,
+) -> dict[Any, Posterior]:
+    """Fit a law to each group of a table by itself: nothing is shared but the priors.
+
+    Parameters
+    ----------
+    runs : Runs
+        The table.
+    law : str or Law
+        A law, its name, or the path of a card.
+    by : str
+        Column that says to which group a run belongs.
+    reference : Reference, optional
+        Where priors are stated, for all groups; the full table's typical run unless given, since
+        priors stated at a reference that moves from group to group would not be the same.
+    **options
+        Everything else that ``fit`` takes.
+
+    Returns
+    -------
+    dict
+        A posterior for each value of the column, in the order of its first row.
+
+    Raises
+    ------
+    TableError
+        If there is no such column, it has gaps, or the table lacks a column that the law needs.
+    RequestError
+        If an option does not fit.
+    """
+    one = load_law(law)
+    if not isinstance(runs, Runs) or not isinstance(by, str):
+        raise RequestError(
+            f"by = {by!r} and a {type(runs).__name__}, where the name of a column and runs belong",
+            place="fit_each",
+            remedy='bl.fit_each(bl.read_runs(table), law, by="router_type")',
+        )
+    labels = runs.labels(by)
+    runs = runs.require([*one.variables, one.predicts], purpose=f"the law {one.name!r}")
+    gaps = labels.isna()
+    if gaps.any():
+        where = ", ".join(map(str, labels.index[gaps][:5]))
+        raise TableError(
+            f"the column {by!r} is empty in {int(gaps.sum())} rows ({where})",
+            place=runs.source,
+            remedy="Fill it, or leave those rows out with where=",
+        )
+    if reference is None:
+        reference = Reference.of(runs, one.variables, one.predicts)
+    return {
+        value: fit(
+            replace(
+                runs.select((labels == value).to_numpy()),
+                source=f"{runs.source}, {by} = {value}",
+            ),
+            one,
+            reference=reference,
+            **options,
+        )
+        for value in dict.fromkeys(labels)
+    }

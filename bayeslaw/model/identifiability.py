@@ -1,0 +1,143 @@
+"""Which coefficients a table can inform at all, decided from its configurations alone.
+
+The law's values are differentiated by what its priors are stated on, at a few typical points. A
+coefficient without any effect on the runs keeps its prior; coefficients whose effects are linearly
+dependent are known only in combination, and otherwise keep their prior too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslaw.core import vocabulary
+from bayeslaw.law import Law
+from bayeslaw.runs import Reference, Runs
+
+# Of log prediction, for one standard deviation of the prior: far below any noise.
+_NO_EFFECT = 1e-9
+# Singular values of columns of length one; differences are computed to about 1e-10 of them.
+_DEPENDENT = 1e-7
+# What part of a dependence a coefficient must carry to be named in it.
+_SHARE = 1e-3
+_POINTS, _SPREAD, _STEP = 3, 0.5, 1e-2
+_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Informed:
+    """What a table's configurations leave to the prior.
+
+    Attributes
+    ----------
+    prior_only : frozenset of str
+        Parameters without any effect on the runs.
+    confounded : frozenset of str
+        Parameters of which the runs inform only a combination with others.
+    """
+
+    prior_only: frozenset[str]
+    confounded: frozenset[str]
+
+
+def informed(law: Law, runs: Runs, reference: Reference) -> Informed:
+    """Decide which coefficients the runs can inform.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    runs : Runs
+        A table with its variables; losses are not looked at.
+    reference : Reference
+        Where the priors are stated.
+
+    Returns
+    -------
+    Informed
+        Names of parameters. Small tables are taken for what they vary, not for how often: whether
+        ten runs are enough for twelve parameters is another question.
+    """
+    letters = _letters(law, runs)
+    rng = np.random.default_rng(0)
+    silent: list[set[str]] = []
+    dependent: list[set[str]] = []
+    for _ in range(_POINTS):
+        at = _SPREAD * rng.standard_normal(len(law.parameters))
+        slopes = effects(law, letters, reference, at)
+        if slopes is None:
+            continue
+        lengths = np.sqrt((slopes**2).mean(axis=0))
+        mute = lengths < _NO_EFFECT
+        names = np.array(list(law.parameters))
+        silent.append(set(names[mute]))
+        columns = slopes[:, ~mute] / np.where(mute, 1.0, lengths)[~mute] / np.sqrt(len(slopes))
+        _, values, rows = np.linalg.svd(columns, full_matrices=False)
+        shares = (rows[values < _DEPENDENT] ** 2).sum(axis=0)
+        dependent.append(set(names[~mute][shares > _SHARE]))
+    if not silent:
+        return Informed(frozenset(), frozenset())
+    # A point may hide an effect (an exponent that is zero there), none can invent one.
+    return Informed(
+        frozenset(map(str, set.intersection(*silent))),
+        frozenset(map(str, set.intersection(*dependent))),
+    )
+
+
+def _letters(law: Law, runs: Runs) -> dict[str, np.ndarray]:
+    """Configurations in the paper's letters; more of the same kind where there are few."""
+    letters = law.form.in_letters(runs.columns(law.variables))
+    rows = np.unique(np.stack(list(letters.values())), axis=1)
+    if rows.shape[1] < 3 * len(law.parameters):
+        rng = np.random.default_rng(0)
+        drawn = []
+        for name, row in zip(letters, rows, strict=True):
+            low, high = row.min(), row.max()
+            share = rng.uniform(0, 1, _ROWS)
+            straight = low <= 0 or vocabulary.variable(law.letters[name].is_.text).includes_zero
+            steps = low + (high - low) * share if straight else low * (high / low) ** share
+            drawn.append(steps if high > low * (1 + 1e-9) else np.full(_ROWS, low))
+        rows = np.stack(drawn)
+    elif rows.shape[1] > _ROWS:
+        rows = rows[:, np.random.default_rng(0).choice(rows.shape[1], _ROWS, replace=False)]
+    return dict(zip(letters, rows, strict=True))
+
+
+def effects(
+    law: Law, letters: dict[str, np.ndarray], reference: Reference, at: np.ndarray
+) -> np.ndarray | None:
+    """Derivatives of the prediction over its scale, in standard deviations of each prior.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    letters : dict of str to ndarray of shape (runs,)
+        Configurations, in the paper's letters.
+    reference : Reference
+        Where the priors are stated.
+    at : ndarray of shape (parameters,)
+        Where: standard deviations of each prior from its centre.
+
+    Returns
+    -------
+    ndarray of shape (runs, parameters) or None
+        By five points; None where the law is not finite.
+    """
+    # All points at once: four steps along each parameter.
+    steps = _STEP * np.array([1.0, -1.0, 2.0, -2.0])
+    moved = at + np.concatenate([step * np.eye(len(at)) for step in steps])
+    on = {}
+    for (name, entry), values in zip(law.parameters.items(), moved.T, strict=True):
+        centre, scale, low = entry.prior.numbers
+        value = centre + scale * values[:, None]
+        on[name] = low + np.exp(value) if entry.prior.family == "lognormal" else value
+    size = len(next(iter(letters.values())))
+    with np.errstate(all="ignore"):
+        raw = law.form.to_raw(on, reference.at, reference.loss)
+        scope = law.formula.scope({**letters, **raw})
+        values = np.broadcast_to(scope[law.formula.result], (len(moved), size)) / reference.loss
+        near, back, far, far_back = values.reshape(4, len(at), size)
+        effects = (8 * (near - back) - (far - far_back)) / (12 * _STEP)
+    return effects.T if np.isfinite(effects).all() else None

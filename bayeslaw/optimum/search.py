@@ -1,0 +1,303 @@
+"""The minimiser over draws and budgets: every search side by side, by an interior point method."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bayeslaw.core.compilation import compiled
+from bayeslaw.optimum import interior
+from bayeslaw.optimum.interior import BARRIER, FLAT, State
+from bayeslaw.optimum.problem import Problem, Question
+
+# Searches that are compiled together; a few alone have a size of their own.
+_CHUNK, _FEW = 1024, 64
+# Rows that are searched from every start, or one in so many where there are more.
+_PILOT = 64
+# Steps between which searches that have ended are set aside, and how often that is done.
+_STEPS, _ROUNDS = 14, 10
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Minimisers, draw by draw.
+
+    Attributes
+    ----------
+    x : ndarray of shape (draws, free)
+        Search coordinates.
+    at_low, at_high : ndarray of bool of shape (draws, free)
+        Which bounds are reached.
+    at_cap : ndarray of bool of shape (draws, caps)
+        Which caps are reached.
+    converged : ndarray of bool of shape (draws,)
+        Whether nothing improves to first order, and whatever is not at a bound curves upwards.
+    negative_low, negative_high : ndarray of bool of shape (draws, free)
+        Whether the law is not positive at a bound, with the others at the first start: where the
+        search fails, that is where it went.
+    as_good_low, as_good_high : ndarray of bool of shape (draws, free)
+        Whether the law is no worse at a bound, with the others as they are: a law that levels off
+        along a variable has no best value of it.
+    """
+
+    x: np.ndarray
+    at_low: np.ndarray
+    at_high: np.ndarray
+    at_cap: np.ndarray
+    converged: np.ndarray
+    negative_low: np.ndarray
+    negative_high: np.ndarray
+    as_good_low: np.ndarray
+    as_good_high: np.ndarray
+
+    def part(self, rows: slice) -> Solution:
+        """Some of the draws.
+
+        Parameters
+        ----------
+        rows : slice
+            Which.
+
+        Returns
+        -------
+        Solution
+            The same for those.
+        """
+        return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
+    """Find every draw's best configuration.
+
+    Parameters
+    ----------
+    question : Question
+        What is asked.
+    coefficients : mapping of str to ndarray of shape (draws,)
+        Raw coefficients.
+
+    Returns
+    -------
+    Solution
+        The best end point over all starts.
+    """
+    return solve_many([question], coefficients)[0]
+
+
+def solve_many(
+    questions: Sequence[Question], coefficients: Mapping[str, np.ndarray]
+) -> list[Solution]:
+    """Find every draw's best configuration for several budgets.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+        Questions that differ in budget, limits of caps and starts alone.
+    coefficients : mapping of str to ndarray of shape (draws,)
+        Raw coefficients.
+
+    Returns
+    -------
+    list of Solution
+        One for each question.
+    """
+    first = questions[0]
+    raw = {name: np.asarray(values, dtype=float) for name, values in coefficients.items()}
+    draws = len(next(iter(raw.values())))
+    # Every draw of every question is a row.
+    own = {
+        "raw": {name: np.tile(values, len(questions)) for name, values in raw.items()},
+        "budget": np.repeat([question.budget for question in questions], draws),
+        "limits": np.repeat([question.limits for question in questions], draws, axis=0),
+    }
+    starts = np.repeat([question.starts for question in questions], draws, axis=0)
+    same = (first.problem, first.fixed, first.low, first.high)
+    with compiled():
+        ends = _valleys(same, own, starts)
+        probes = _in_chunks(_probe, same, own, (ends, starts[:, 0]))
+    names = ("x", "at_low", "at_high", "at_cap", "converged")
+    solution = Solution(*(ends[name] for name in names), *probes)
+    return [solution.part(slice(i * draws, (i + 1) * draws)) for i in range(len(questions))]
+
+
+def _valleys(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """The lowest end of every row.
+
+    All rows are searched from the first start, and some of them from every start. Where none of
+    these has a lower end elsewhere the law has one valley, and further starts are only for rows
+    that did not get there; otherwise all rows are searched from all starts.
+    """
+    rows = len(starts)
+    ends = _search(same, own, starts[:, 0])
+    pilot = np.unique(np.linspace(0, rows - 1, min(rows, max(_PILOT, rows // _PILOT))).astype(int))
+    if _again(same, own, starts, ends, pilot):
+        _again(same, own, starts, ends, np.setdiff1d(np.arange(rows), pilot))
+    else:
+        lost = np.flatnonzero(~ends["converged"])
+        _again(same, own, starts, ends, np.setdiff1d(lost, pilot))
+    return ends
+
+
+def _again(
+    same: Any, own: Any, starts: np.ndarray, ends: dict[str, np.ndarray], rows: np.ndarray
+) -> bool:
+    """Search some rows from their other starts; whether one that had ended was improved."""
+    improved = False
+    for other in range(1, starts.shape[1] if len(rows) else 0):
+        found = _search(same, _rows(own, rows), starts[rows, other])
+        # An end point that converged is better than any that did not.
+        old, new = _rank(_rows(ends, rows)), _rank(found)
+        better = new < old - FLAT
+        improved |= bool((better & ends["converged"][rows]).any())
+        for name, values in found.items():
+            ends[name][rows[better]] = values[better]
+    return improved
+
+
+def _rank(ends: dict[str, np.ndarray]) -> np.ndarray:
+    value = np.where(np.isfinite(ends["value"]), ends["value"], np.inf)
+    return np.where(ends["converged"], value, value + 1e3)
+
+
+def _search(same: Any, own: Any, start: np.ndarray) -> dict[str, np.ndarray]:
+    """Search every row from one start."""
+    states = _in_chunks(_begin, same, own, (start,))
+    waiting = np.arange(len(start))
+    for _ in range(_ROUNDS):
+        some, open_ = _rows((own, states), waiting)
+        moved = _in_chunks(_advance, same, some, (open_,))
+        for part, new in zip(states, moved, strict=True):
+            part[waiting] = new
+        waiting = waiting[~states.done[waiting]]
+        if not len(waiting):
+            break
+    found: dict[str, np.ndarray] = _in_chunks(_end, same, own, (State(*states),))
+    return found
+
+
+def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any:
+    """Map a compiled function over searches, so many at a time that a few sizes do for all."""
+    rows = len(own["budget"])
+    size = _FEW if rows <= _FEW else _CHUNK
+
+    def chunk(first: int) -> Any:
+        # The last chunk is filled up with its own rows.
+        chosen = np.resize(np.arange(first, min(first + size, rows)), size)
+        some, rest = _rows((own, more), chosen)
+        # JAX's precision is a setting of each thread; its cache, of the process.
+        with jax.enable_x64(True):
+            return jax.device_get(function(*same, some, *rest))
+
+    # The first compiles, if anything has to be compiled.
+    parts = [chunk(0)]
+    if rows > size:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            parts += pool.map(chunk, range(size, rows, size))
+    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[:rows], *parts)
+
+
+def _rows(tree: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(lambda part: part[rows], tree)
+
+
+def _functions(
+    problem: Problem, fixed: Any, budget: Any, limits: Any, raw: Any
+) -> tuple[interior.Function, interior.Function]:
+    """What one search minimises, and what it keeps to."""
+
+    def objective(x: Any) -> Any:
+        value = problem.form.predict(problem.columns(x, fixed, budget, jnp), raw, jnp)
+        # Its logarithm, since tolerances are relative and laws grow by powers. Where a law is not
+        # positive it predicts nothing: with k < 0, zhao2025 falls below zero at a huge G and an
+        # N_a near zero, and its optimum is still the valley in between.
+        return jnp.log(value) if problem.sense == "min" else -jnp.log(value)
+
+    def caps(x: Any) -> Any:
+        return problem.room(problem.columns(x, fixed, budget, jnp), budget, limits, jnp)
+
+    return objective, caps
+
+
+@partial(jax.jit, static_argnames="problem")
+def _begin(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, start: Any) -> Any:
+    def one(own: Any, x: Any) -> State:
+        _, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        return State(
+            x,
+            BARRIER / (x - low),
+            BARRIER / (high - x),
+            BARRIER / caps(x),
+            jnp.asarray(BARRIER),
+            jnp.asarray(False),
+        )
+
+    return jax.vmap(one)(own, start)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _advance(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
+    def one(own: Any, state: State) -> State:
+        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        return interior.advance(objective, caps, low, high, state, _STEPS)
+
+    return jax.vmap(one)(own, state)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _end(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
+    """What came of a search: a point, on its bounds where they press."""
+
+    def one(own: Any, state: State) -> dict[str, Any]:
+        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        # With the barrier gone, a multiplier and its room are far apart, unless both are nothing.
+        width = high - low
+        at_low = state.low * width > (state.x - low) / width
+        at_high = state.high * width > (high - state.x) / width
+        x = jnp.where(at_low, low, jnp.where(at_high, high, state.x))
+        _, diagonal = interior.pivots(interior.curvature(objective, caps, low, high, state))
+        upward = jnp.all(jnp.stack(diagonal) > 0)
+        value = objective(x)
+        return {
+            "x": x,
+            "at_low": at_low,
+            "at_high": at_high,
+            "at_cap": state.cap > caps(state.x),
+            "value": value,
+            "converged": state.done & upward & jnp.isfinite(value),
+        }
+
+    return jax.vmap(one)(own, state)
+
+
+@partial(jax.jit, static_argnames="problem")
+def _probe(
+    problem: Problem, fixed: Any, low: Any, high: Any, own: Any, end: Any, middle: Any
+) -> Any:
+    """The law at the bounds: where it is not positive, and where it is no worse than at the end."""
+
+    def one(own: Any, end: dict[str, Any], middle: Any) -> list[Any]:
+        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+
+        def negative(i: Any, bound: Any) -> Any:
+            columns = problem.columns(middle.at[i].set(bound), fixed, own["budget"], jnp)
+            return ~(problem.form.predict(columns, own["raw"], jnp) > 0)
+
+        def as_good(i: Any, bound: Any) -> Any:
+            there = end["x"].at[i].set(bound)
+            allowed = jnp.all(caps(there) >= -FLAT)
+            return allowed & (objective(there) <= end["value"] + FLAT)
+
+        each = jnp.arange(len(low))
+        return [
+            jax.vmap(probe)(each, bound) for probe in (negative, as_good) for bound in (low, high)
+        ]
+
+    return jax.vmap(one)(own, end, middle)

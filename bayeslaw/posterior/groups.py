@@ -1,0 +1,141 @@
+"""What a posterior says of single groups, where coefficients vary from group to group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.model.build import on_site
+from bayeslaw.model.pooling import by_group
+
+if TYPE_CHECKING:
+    from bayeslaw.posterior.posterior import Posterior
+
+
+def evaluated_by_group(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The law's value with the coefficients of each configuration's own group.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With coefficients that vary by group.
+    columns : mapping of str to ndarray of shape (configurations,)
+        The law's variables, and the columns that tell groups.
+
+    Returns
+    -------
+    ndarray of shape (draws, configurations)
+        In the unit of the law.
+    """
+    places = np.stack([one.numbers(columns[one.column]) for one in posterior.pool])
+    found = np.empty((posterior.draws["noise_scale"].size, places.shape[1]))
+    for these in np.unique(places, axis=1).T:
+        mine = (places == these[:, None]).all(axis=0)
+        block = {
+            name: np.broadcast_to(columns[name], len(mine))[mine]
+            for name in posterior.law.variables
+        }
+        found[:, mine] = posterior.evaluate(block, coefficients=of_places(posterior, these))
+    return found
+
+
+def of_places(posterior: Posterior, places: np.ndarray) -> dict[str, np.ndarray]:
+    """Raw coefficients of one group.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With coefficients that vary by group.
+    places : ndarray of int of shape (pooled,)
+        Number of the group of each such coefficient; minus one for a group that no run is of,
+        which differs from the common value as the others do.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (draws,)
+        By parameter.
+    """
+    law, form = posterior.law, posterior.law.form
+    values = {name: posterior.draws[on_site(form, name)].ravel() for name in law.parameters}
+    where = {}
+    rng = np.random.default_rng(posterior.settings["seed"])
+    for one, place in zip(posterior.pool, places, strict=True):
+        values |= {name: posterior.draws[name].ravel() for name in one.priors}
+        where[one.parameter] = max(int(place), 0)
+        if place < 0:
+            values[one.sites[0]] = rng.standard_normal(values[one.scale].shape)
+    families = {name: entry.prior.family for name, entry in law.parameters.items()}
+    priors = {name: entry.prior.numbers for name, entry in law.parameters.items()}
+    at, scale = posterior.reference.at, posterior.reference.loss
+    apart = by_group(posterior.pool, form, families, priors, values, where, at, scale, np)
+    return {name: value + apart[name] for name, value in posterior.coefficients().items()}
+
+
+def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
+    """The posterior of one group.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With coefficients that vary by group.
+    labels : mapping of str to str
+        The group in each column.
+
+    Returns
+    -------
+    Posterior
+        With the group's coefficients.
+
+    Raises
+    ------
+    RequestError
+        If nothing varies by group, there is no such group, or there is a discrepancy beside.
+    """
+    if posterior.discrepancy is not None:
+        raise RequestError(
+            "one group beside a discrepancy, which is told by the runs of all",
+            place="of_group",
+            remedy="Name the group in what is predicted, or fit without a discrepancy",
+        )
+    if not posterior.pool:
+        raise RequestError(
+            "no coefficient varies by group",
+            place="of_group",
+            remedy='Fit with pool=, such as fit(runs, law, pool=["E"])',
+        )
+    wanted = {one.column for one in posterior.pool}
+    if set(labels) != wanted:
+        raise RequestError(
+            f"groups are told by {', '.join(sorted(wanted))}",
+            place="of_group",
+            remedy="Give each: of_group("
+            + ", ".join(f"{name}=..." for name in sorted(wanted))
+            + ")",
+        )
+    for one in posterior.pool:
+        if str(labels[one.column]) not in one.groups:
+            raise RequestError(
+                f"no run has the {one.column} {labels[one.column]!r}",
+                place="of_group",
+                remedy=nearest(str(labels[one.column]), one.groups),
+            )
+    places = np.array([one.numbers([labels[one.column]])[0] for one in posterior.pool])
+    shape = posterior.draws["noise_scale"].shape
+    raw = {name: value.reshape(shape) for name, value in of_places(posterior, places).items()}
+    form, at, scale = posterior.law.form, posterior.reference.at, posterior.reference.loss
+    on = {on_site(form, name): value for name, value in form.to_on(raw, at, scale).items()}
+    own = {name for one in posterior.pool for name in one.priors}
+    draws = {name: value for name, value in posterior.draws.items() if name not in own}
+    draws |= {name: on[name] for name in draws if name in on} | raw
+    if "T" in draws:
+        draws["T"] = form.predict(at, raw)
+    return replace(
+        posterior,
+        draws=draws,
+        pool=(),
+        settings={**posterior.settings, "pool": None, "of_group": dict(labels)},
+    )

@@ -1,0 +1,312 @@
+"""The language of formulas: what it refuses, what it computes, and what it splits off."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bayeslaw as bl
+from bayeslaw.core.errors import FormulaError
+from bayeslaw.formula import Formula, parse_expression, parse_formula
+
+# --- what is refused -------------------------------------------------------------------------
+
+REFUSED = {
+    "attribute": ("N.real", r"'N\.real' in 'N\.real' is not allowed"),
+    "attribute of a constant": ("(1).real", r"is not allowed"),
+    "subscript": ("N[0]", r"'N\[0\]'"),
+    "unknown function": ("foo(N)", r"the function 'foo' .*There are: ln, log2, log10, exp"),
+    "near miss": ("sqr(N)", r"the function 'sqr' .*Did you mean 'sqrt'\?"),
+    "capitals": ("LN(N)", r"Did you mean 'ln'\?"),
+    "import": ("__import__('os')", r"the function '__import__'"),
+    "call of a call": ("exp(N)(2)", r"the construct Call"),
+    "keyword": ("ln(x=N)", r"the construct Call"),
+    "starred": ("max(*N, 2)", r"the construct Starred"),
+    "bare log": ("log(N)", r"'log' .*Say which: ln, log2 or log10"),
+    "too many arguments": ("ln(N, 2)", r"2 arguments of 'ln'"),
+    "too few arguments": ("max(N)", r"1 arguments of 'max'"),
+    "no arguments": ("exp()", r"0 arguments of 'exp'"),
+    "lambda": ("lambda x: x", r"the construct Lambda"),
+    "lambda as a letter": ("a*N**-lambda", r"lambda is a word of Python: write lam"),
+    "list comprehension": ("[x for x in N]", r"the construct ListComp"),
+    "generator": ("max((x for x in N), 2)", r"the construct GeneratorExp"),
+    "f-string": ("f'{N}'", r"the construct JoinedStr"),
+    "walrus": ("(x := 3)", r"the construct NamedExpr"),
+    "conditional": ("N if N else D", r"the construct IfExp"),
+    "dictionary": ("{1: N}", r"the construct Dict"),
+    "set": ("{N}", r"the construct Set"),
+    "yield": ("(yield N)", r"the construct Yield"),
+    "text": ("'N'", r"the constant 'N'"),
+    "truth value": ("N*True", r"the constant True"),
+    "none": ("None", r"the constant None"),
+    "complex number": ("2j*N", r"the constant 2j"),
+    "modulo": ("N % 2", r"the operator %"),
+    "floor division": ("N // 2", r"the operator //"),
+    "matrix product": ("N @ D", r"the operator @"),
+    "bitwise": ("N ^ 2", r"the operator \^ .*A power is written \*\*"),
+    "inversion": ("~N", r"the operator ~"),
+    "Greek letter": ("N**-α", r"the name 'α' .*Names are ASCII: write alpha, and lam for lambda"),
+    "deep nesting": ("-" * 100 + "N", r"nested 10\d deep"),
+    "very deep nesting": ("-" * 4000 + "N", r"nested|cannot be read"),
+    "parentheses": ("(" * 300 + "N" + ")" * 300, r"cannot be read .*parentheses"),
+    "long": ("N + " * 2000 + "N", r"a formula of 8001 characters"),
+    "empty": ("", r"'' cannot be read"),
+    "unfinished": ("N +", r"'N \+' cannot be read .*Use \+ - \* / \*\*"),
+    "statement": ("import os", r"cannot be read"),
+    "assignment": ("x = 3", r"cannot be read"),
+    "two expressions": ("N; D", r"cannot be read"),
+    "null byte": ("N\0", r"cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_whatever_is_not_on_the_list_is_refused_by_name(text: str, message: str) -> None:
+    with pytest.raises(FormulaError, match=message) as caught:
+        parse_expression(text, place="card.toml, is")
+    assert caught.value.place == "card.toml, is"
+
+
+@pytest.mark.parametrize("text", ["N < 3", "N == 3", "N in (1, 2)", "not N", "N and D", "N, D"])
+def test_comparisons_are_refused_unless_allowed(text: str) -> None:
+    with pytest.raises(FormulaError, match="is not allowed"):
+        parse_expression(text)
+    if text != "N, D":
+        values = {"N": np.array([1.0, 3.0]), "D": np.array([0.0, 1.0])}
+        assert parse_expression(text, comparisons=True)(values).dtype == bool
+
+
+@pytest.mark.parametrize("text", ["N is 3", "N if D else 3", "N.a == 'x'", "x[0] > 1", "f'{N}'"])
+def test_a_filter_allows_no_more_than_comparisons_and_text(text: str) -> None:
+    with pytest.raises(FormulaError, match="is not allowed"):
+        parse_expression(text, comparisons=True)
+
+
+FORMULAS = {
+    "empty": ("", r"card: the formula is empty\. Write 'L = \.\.\.'"),
+    "a comment": ("# nothing", r"card: the formula is empty"),
+    "twice": ("a = N\na = D\nL = a", r"card, line 2: 'a' is assigned twice"),
+    "too early": ("L = a*N\na = D", r"'L' reads 'a' before it is assigned\. Move that line up"),
+    "itself": ("L = L + N", r"'L' reads 'L' before it is assigned"),
+    "two bare expressions": ("N\nD", r"card, line 1: 'N' is not an assignment"),
+    "a bare line": ("a = N\na*D", r"card, line 2: 'a \* D' is not an assignment"),
+    "augmented": ("L = N\nL += 1", r"card, line 2: 'L \+= 1' is not an assignment"),
+    "annotated": ("L: float = N", r"is not an assignment"),
+    "chained": ("a = b = N", r"is not an assignment"),
+    "unpacked": ("a, b = N, D", r"is not an assignment"),
+    "import": ("import os\nL = N", r"card, line 1: 'import os' is not an assignment"),
+    "loop": ("for i in N: L = i", r"is not an assignment"),
+    "forbidden in a line": ("a = N\nL = a.real", r"card, line 2: 'a\.real'"),
+    "log in a line": ("L = log(N)", r"card, line 1: 'log' in 'log\(N\)' .*Say which"),
+    "indented": ("a = N\n  L = a", r"cannot be read .*indent"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), FORMULAS.values(), ids=FORMULAS.keys())
+def test_a_formula_is_assignments_each_read_after_it_is_made(text: str, message: str) -> None:
+    with pytest.raises(FormulaError, match=message):
+        parse_formula(text, place="card")
+
+
+def test_reading_runs_nothing() -> None:
+    # Would raise ZeroDivisionError, or take for ever, if the parser computed anything.
+    parse_expression("1/0")
+    parse_expression("9**9**9**9")
+
+
+# --- what is computed ------------------------------------------------------------------------
+
+N, D = np.array([2.0, 5e8, 3e11]), np.array([7.0, 1e9, 2e13])
+COMPUTED: dict[str, Any] = {
+    "N + D - 3": N + D - 3,
+    "N*D/7": N * D / 7,
+    "-N + +D": -N + D,
+    "-N**2": -(N**2),
+    "2**3**2": 512.0,
+    "N**-0.25": N**-0.25,
+    "N**(1/3)": np.cbrt(N),
+    "D**-(0.1 + 0.2)": D**-0.3,
+    "ln(N)": np.log(N),
+    "log2(N)": np.log2(N),
+    "log10(N)": np.log10(N),
+    "exp(-1/N)": np.exp(-1 / N),
+    "sqrt(N)": np.sqrt(N),
+    "abs(3 - N)": np.abs(3 - N),
+    "min(N, D/100)": np.minimum(N, D / 100),
+    "max(N, D/100)": np.maximum(N, D / 100),
+    "6*N*D": 6 * N * D,
+    "1e9": 1e9,
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), COMPUTED.items(), ids=COMPUTED.keys())
+def test_an_expression_means_what_numpy_means(text: str, wanted: Any) -> None:
+    expression = parse_expression(text)
+    # exp(p ln x) loses about |p ln x| rounding errors, at most 30 of them here.
+    np.testing.assert_allclose(expression({"N": N, "D": D}), wanted, rtol=1e-14)
+    assert expression.names <= {"N", "D"}
+
+
+def test_whole_powers_are_exact_and_take_negative_numbers() -> None:
+    x = np.array([-3.0, -0.5, 2.0])
+    assert (parse_expression("x**3")({"x": x}) == x**3).all()
+    assert (parse_expression("x**-2")({"x": x}) == 1 / x**2).all()
+    assert (parse_expression("x**2.0")({"x": x}) == x**2).all()
+    assert parse_expression("x**2")({"x": np.zeros(1)}) == 0
+    assert parse_expression("x**0")({"x": np.zeros(1)}) == 1
+
+
+def test_other_powers_of_negative_numbers_are_not_numbers() -> None:
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(parse_expression("x**0.5")({"x": np.array([-4.0])})).all()
+
+
+def test_a_name_without_a_value_is_named_with_the_nearest() -> None:
+    with pytest.raises(FormulaError, match=r"'N_active' in 'N_active/2' has no value.*'n_active'"):
+        parse_expression("N_active/2")({"n_active": 1.0})
+
+
+def test_division_by_a_plain_zero_is_an_error_of_ours() -> None:
+    with pytest.raises(FormulaError, match=r"'1/N' cannot be computed"):
+        parse_expression("1/N")({"N": 0.0})
+
+
+FILTERS: dict[str, list[bool]] = {
+    "state == 'done'": [True, False, True],
+    "state != 'done'": [False, True, False],
+    "state in ('done', 'late')": [True, False, True],
+    "state not in ['done']": [False, True, False],
+    "1 < x < 3": [False, True, False],
+    "x == 3 != 4": [False, False, True],
+    "x >= 2 and state == 'done'": [False, False, True],
+    "x < 2 or not state == 'done'": [True, True, False],
+    "x**2 > 5 or ok": [False, True, True],
+    "ok == True": [False, True, False],
+}
+
+
+@pytest.mark.parametrize(("text", "wanted"), FILTERS.items(), ids=FILTERS.keys())
+def test_a_filter_compares_row_by_row(text: str, wanted: list[bool]) -> None:
+    values = {
+        "x": np.array([1.0, 2.0, 3.0]),
+        "state": np.array(["done", "run", "done"], dtype=object),
+        "ok": np.array([False, True, False]),
+    }
+    assert parse_expression(text, comparisons=True)(values).tolist() == wanted
+
+
+def test_back_quoted_names_may_hold_anything() -> None:
+    expression = parse_expression("`loss (val)` / 2 + `n-total`*x + `loss (val)`")
+    assert expression.names == {"loss (val)", "n-total", "x"}
+    assert expression({"loss (val)": 4.0, "n-total": 3.0, "x": 10.0}) == 36.0
+
+
+def test_back_quotes_open_no_door() -> None:
+    for text in ("`a b`.real", "`a b`(3)", "`a` if `b` else 1"):
+        with pytest.raises(FormulaError, match="is not allowed"):
+            parse_expression(text)
+
+
+# --- formulas --------------------------------------------------------------------------------
+
+
+def test_a_bare_expression_is_the_result() -> None:
+    formula = parse_formula("E + A*N**-alpha")
+    assert formula.result == "L"
+    assert formula.names == {"E", "A", "N", "alpha"}
+    assert formula.scope({"E": 1.0, "A": 8.0, "N": 16.0, "alpha": 0.5})["L"] == pytest.approx(3.0)
+
+
+def test_the_last_line_is_the_result_and_helper_lines_can_be_named() -> None:
+    formula = parse_formula("x = 1/N\ny = x + a\nL = x*y")
+    assert formula.result == "L"
+    assert formula.names == {"N", "a"}
+    scope = formula.scope({"N": 4.0, "a": 2.0})
+    assert (scope["x"], scope["y"], scope["L"]) == (0.25, 2.25, 0.5625)
+    assert set(scope) == {"x", "y", "L", "N", "a"}
+    assert len(scope) == 5
+
+
+def test_a_line_is_computed_only_when_it_is_read() -> None:
+    assert parse_formula("x = 1/N\ny = a\nL = x + y").scope({"a": 2.0})["y"] == 2.0
+
+
+def test_reads_follows_helper_lines() -> None:
+    formula = parse_formula("x = 1/N\ny = x + a\nL = x*y + b")
+    assert formula.reads(parse_expression("y + loss")) == {"N", "a", "loss"}
+
+
+# --- hoisting --------------------------------------------------------------------------------
+
+CLARK = """
+start = 1/E_start - 1/E_max
+eh = 1/(1/(E - 1 + 1/start) + 1/E_max)
+L = exp(a*ln(N) + b*ln(eh) + c*ln(N)*ln(eh) + d)
+"""
+HOISTED: dict[str, tuple[str, set[str]]] = {
+    "zhao2025": (bl.law("zhao2025").card["formula"], {"N", "N_a", "D", "G", "S"}),
+    "chinchilla": (bl.law("chinchilla").card["formula"], {"N", "D"}),
+    "clark2022": (CLARK, {"N", "E"}),
+    "helper lines of data alone": (
+        "ratio = N_a/N\nroot = sqrt(ratio)*2\nL = a*ratio**-b + c*root + d*N**-b*ratio + root",
+        {"N", "N_a"},
+    ),
+    "a helper line of data alone in an exponent": ("r = N_a/N\nL = a**r + b**(r*2)", {"N", "N_a"}),
+    "powers of sums and of helper lines": ("x = N + D\nL = a*x**-b + c*(x/D)**b", {"N", "D"}),
+    "whole powers": ("L = a*N**2 + (N - D)**3 + b*(D - N)**-2 + N**-1*c", {"N", "D"}),
+    "a helper line without names": ("two = 2\nL = a*N*two + two**b", {"N"}),
+    "functions": ("L = max(a*ln(N), min(N/D, b)) + abs(ln(N/D) - c) + log2(D)", {"N", "D"}),
+    "no data in a line": ("s = a*b\nL = s + s**2*N", {"N"}),
+    "data alone": ("x = N/D\nL = x + ln(N)", {"N", "D"}),
+    "a bare expression": ("a + b*N**-c", {"N"}),
+    "products and quotients": (
+        "r = N/D\nL = a*N/D*b/(N*c) + 1/(a*N) + 2/N/a + a/(b/(r*D)) - N*a**2*N**-b*(N/c)",
+        {"N", "D"},
+    ),
+    "nested powers": ("L = a*(N**b + D**b)**c + (N**-b)**c", {"N", "D"}),
+}
+
+
+def dumped(formula: Formula) -> list[tuple[str, str, str]]:
+    return [(name, line.text, ast.dump(line.tree)) for name, line in formula.lines]
+
+
+@pytest.mark.parametrize(("text", "data"), HOISTED.values(), ids=HOISTED.keys())
+def test_hoisting_changes_no_value_and_not_the_formula(text: str, data: set[str]) -> None:
+    formula = parse_formula(text)
+    before = dumped(formula)
+    hoisted, columns = formula.hoist(frozenset(data))
+    assert dumped(formula) == before
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        letters = {name: np.exp(rng.uniform(0.5, 5.0, 7)) for name in sorted(data)}
+        parameters = {name: rng.uniform(0.3, 2.0) for name in sorted(formula.names - data)}
+        table = {name: column(letters) for name, column in columns.items()}
+        wanted = formula.scope({**letters, **parameters})[formula.result]
+        # The letters themselves are not given: nothing but the columns may be read.
+        found = hoisted.scope({**table, **parameters})[hoisted.result]
+        # Both are the same real function; a dozen operations round differently.
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["zhao2025", "chinchilla"])
+def test_after_hoisting_no_power_of_the_table_is_left_to_the_loop(name: str) -> None:
+    text, data = HOISTED[name]
+    hoisted, columns = parse_formula(text).hoist(frozenset(data))
+    powers = [
+        node
+        for _, line in hoisted.lines
+        for node in ast.walk(line.tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    ]
+    assert powers == []
+    assert {"ln(N)", "ln(D)"} <= {column.text for column in columns.values()}
+
+
+def test_a_column_that_stands_twice_is_computed_once() -> None:
+    _, columns = parse_formula("L = a*ln(N/D) + b*N**-c + d*N**-e + f*ln(N/D)").hoist(
+        frozenset({"N", "D"})
+    )
+    assert sorted(column.text for column in columns.values()) == ["ln(N / D)", "ln(N)"]

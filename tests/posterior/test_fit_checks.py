@@ -1,0 +1,237 @@
+"""Notes on what a fit gives reason to doubt: when they speak, and when they must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from misfit import distorted, field
+from scipy.stats import kstest, norm
+
+import bayeslaw as bl
+from bayeslaw.comparison.scores import score
+from bayeslaw.model.design_notes import design_notes
+from bayeslaw.posterior.fit_checks import (
+    LARGEST_ERROR,
+    doubts,
+    end_errors,
+    left_out_pit,
+    neighbours_agree,
+    rough_ends,
+)
+from bayeslaw.runs import Reference
+from bayeslaw.runs.geometry import collinear, distance
+
+# A third of the misfit in nats over a loss of 2.6, and the noise of replicates.
+MISFIT, NOISE = 0.01 / 2.6, 0.0007 / 2.6
+
+
+def codes(posterior: bl.Posterior) -> set[str]:
+    return {note.code for note in posterior.notes}
+
+
+def mode(runs: bl.Runs, seed: int) -> bl.Posterior:
+    return bl.fit(runs, "zhao2025", method="mode", seed=seed, progress=False)
+
+
+def configurations(**columns: np.ndarray) -> bl.Runs:
+    import pandas as pd
+
+    return bl.read_runs(pd.DataFrame(columns))
+
+
+# --- misfit that neighbouring runs share ------------------------------------------------------
+
+
+def test_a_smooth_misfit_is_told_and_noise_is_not() -> None:
+    law = bl.law("zhao2025")
+    told = 0
+    for seed in range(6):
+        runs = bl.simulate(law, rows=100, noise_sd=0.003, seed=300 + seed)
+        told += "shared_misfit" in codes(mode(runs, seed))
+    # Of a note that speaks once in 200: twice in six would be one chance in 2,700.
+    assert told < 2
+    for seed in range(3):
+        quiet = bl.simulate(law, rows=100, noise_sd=NOISE, seed=300 + seed)
+        shift = field(quiet.columns(law.variables), law.variables, sd=MISFIT, seed=seed)
+        posterior = mode(distorted(quiet, shift), seed)
+        (note,) = [note for note in posterior.notes if note.code == "shared_misfit"]
+        assert note.severity == "warning"
+        assert 'discrepancy="gp"' in note.remedy
+        found = neighbours_agree(posterior)
+        assert found is not None
+        assert found[0] > 0.05
+
+
+def test_too_few_runs_say_nothing_of_their_neighbours(posterior: bl.Posterior) -> None:
+    few = posterior.runs.select(np.arange(len(posterior.runs)) < 19)
+    assert neighbours_agree(replace(posterior, runs=few)) is None
+    assert neighbours_agree(posterior) is not None
+
+
+# --- priors ---------------------------------------------------------------------------------------
+
+
+def test_a_parameter_that_the_runs_pull_out_of_its_prior_is_named() -> None:
+    runs = bl.simulate("chinchilla", rows=100, noise_sd=0.001, seed=2)
+    plain = bl.fit(runs, "chinchilla", method="mode", progress=False)
+    assert "edge_of_prior" not in codes(plain)
+    tight = bl.law("chinchilla").with_priors(
+        alpha={"family": "lognormal", "median": 0.15, "factor": 1.2}
+    )
+    pulled = bl.fit(runs, tight, method="mode", progress=False)
+    (note,) = [note for note in pulled.notes if note.code == "edge_of_prior"]
+    assert note.message.startswith("alpha (0.3")
+    assert "beta" not in note.message
+
+
+def test_a_posterior_without_trouble_has_no_doubts(posterior: bl.Posterior) -> None:
+    assert doubts(posterior) == ()
+
+
+# --- designs --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("jitter", "told"), [(0.02, True), (0.15, True), (0.6, False)])
+def test_variables_that_move_together_are_named(jitter: float, told: bool) -> None:
+    rng = np.random.default_rng(3)
+    size = np.geomspace(1e8, 1e10, 60)
+    tokens = 20 * size * np.exp(jitter * rng.standard_normal(60))
+    experts = rng.choice([1.0, 2.0, 4.0, 8.0], 60)
+    runs = configurations(N=size, D=tokens, G=experts)
+    notes = collinear(runs, ["N", "D", "G"])
+    # Of the variance of a logarithm, 1.8 wide, the jitter is .01%, .7% and 10%.
+    assert bool(notes) is told
+    if told:
+        assert notes[0].message.startswith("N and D move together")
+
+
+def test_usual_designs_do_not_move_together() -> None:
+    law = bl.law("zhao2025")
+    for kind in ("independent", "one_at_a_time"):
+        for rows in (40, 446):
+            for seed in range(5):
+                runs = bl.simulate(law, design=kind, rows=rows, seed=seed)
+                notes = design_notes(runs, law, Reference.of(runs, law.variables))
+                assert "collinear" not in {note.code for note in notes}
+
+
+def test_the_distance_is_that_of_mahalanobis_and_the_share_counts_runs() -> None:
+    rng = np.random.default_rng(4)
+    along, across = 2 * rng.standard_normal(4000), 0.5 * rng.standard_normal(4000)
+    runs = configurations(N=1e9 * np.exp(along + across), D=2e10 * np.exp(along - across))
+    # Three standard deviations across the cloud, though within the range of each variable.
+    there = {"N": 1e9 * np.exp(1.5), "D": 2e10 * np.exp(-1.5)}
+    found, share = distance(runs, there)
+    assert found == pytest.approx(3.0, rel=0.05)
+    # Of a normal in two dimensions, exp(-9/2) lies further out.
+    assert share == pytest.approx(np.exp(-4.5), abs=4 * np.sqrt(np.exp(-4.5) / 4000))
+    middle, all_of_them = distance(runs, {"N": 1e9, "D": 2e10})
+    assert middle < 0.1
+    assert all_of_them > 0.99
+    assert distance(runs.select(np.arange(4000) < 1), there) == (0.0, 1.0)
+
+
+# --- Monte-Carlo error of what is printed --------------------------------------------------------
+
+
+def test_the_error_of_an_interval_end_is_how_it_scatters() -> None:
+    rng, size = np.random.default_rng(5), 1000
+    many = rng.standard_normal((400, size))
+    scatter = np.quantile(many, 0.055, axis=1).std()
+    low, high = end_errors(many[0], size)
+    # One estimate of the spread of an end, from one set of draws, is good to about a fifth.
+    assert low == pytest.approx(scatter, rel=0.5)
+    assert high == pytest.approx(scatter, rel=0.5)
+    mean = np.mean([end_errors(one, size)[0] for one in many])
+    assert mean == pytest.approx(scatter, rel=0.12)
+    assert np.isnan(end_errors(np.array([1.0, np.inf]), 100)).all()
+    assert np.isnan(end_errors(many[0], np.nan)).all()
+
+
+def test_ends_that_are_known_to_no_better_than_a_tenth_are_told() -> None:
+    draws = norm.ppf((np.arange(2000) + 0.5) / 2000)
+    assert rough_ends({"G": draws}, {"G": 400.0}, "the optimum") == ()
+    (note,) = rough_ends({"G": draws, "S": draws}, {"G": 20.0, "S": 400.0}, "the optimum")
+    assert note.code == "rough_ends"
+    assert "G (" in note.message
+    assert "S (" not in note.message
+    assert max(end_errors(draws, 20.0)) > LARGEST_ERROR * 2 * 1.598
+
+
+def test_an_optimum_says_how_well_its_interval_is_known(posterior: bl.Posterior) -> None:
+    answer = bl.optimum(posterior, at={"N": 30e9})
+    frame = answer.to_frame()
+    assert (frame["rhat"] < 1.01).all()
+    assert (frame["ess_tail"] > 400).all()
+    width = frame["high"] - frame["low"]
+    assert (frame["mcse_low"] > 0).all()
+    assert (frame[["mcse_low", "mcse_high"]].max(axis=1) < 0.05 * width).all()
+    assert answer.distance is not None
+    away, share = answer.distance
+    # 30B is nine times the largest of the runs.
+    assert away > 3
+    assert share == 0
+    assert answer.to_dict()["distance"] == {"from_runs": away, "share_as_far": share}
+
+
+def test_a_combination_that_no_run_comes_near_is_far_though_each_variable_is_not() -> None:
+    rng = np.random.default_rng(6)
+    size = np.geomspace(1e8, 1e10, 60)
+    tokens = 20 * size * np.exp(0.3 * rng.standard_normal(60))
+    runs = bl.simulate("chinchilla", design={"N": size, "D": tokens}, noise_sd=0.001, seed=6)
+    posterior = bl.fit(runs, "chinchilla", method="laplace", progress=False)
+    budget = bl.Budget(train_flops=6 * 1.5e9 * 1.5e9 * 20)
+    near = {note.code for note in bl.optimum(posterior, budget=budget).notes}
+    assert "far_from_runs" not in near
+    far = bl.optimum(posterior, budget=bl.Budget(train_flops=6 * 3e8 * 1.5e11, max_params=3e8))
+    assert "far_from_runs" in {note.code for note in far.notes}
+
+
+# --- runs left out ----------------------------------------------------------------------------
+
+
+def test_probabilities_of_runs_left_out_are_those_of_fits_without_them() -> None:
+    runs = bl.simulate("chinchilla", rows=20, noise_sd=0.01, seed=3)
+    options = {"method": "laplace", "fallback": True, "seed": 1}
+    posterior = bl.fit(runs, "chinchilla", **options)
+    found = left_out_pit(posterior)
+    assert found is not None
+    exact = []
+    for i in range(20):
+        out = np.arange(20) == i
+        fitted = bl.fit(runs.select(~out), "chinchilla", reference=posterior.reference, **options)
+        exact.append(score(fitted, runs.select(out)).pit[0])
+    # Shares of 500 draws, weighted, against 4,000: four standard errors.
+    np.testing.assert_allclose(found, exact, atol=4 * 0.5 / np.sqrt(500))
+
+
+def test_scatter_of_another_shape_is_told_by_runs_left_out() -> None:
+    runs = bl.simulate("chinchilla", rows=100, noise_sd=0.003, seed=39)
+    late = 0.02 * np.random.default_rng(1).standard_exponential(100)
+    above = replace(runs, table=runs.table.assign(loss=runs.column("loss") * np.exp(late)))
+    options = {"method": "laplace", "fallback": True, "seed": 1}
+    told = bl.fit(above, "chinchilla", noise="normal", **options)
+    note = next(note for note in told.notes if note.code == "loo_pit")
+    assert "do not scatter around what the others predict as normal noise does" in note.message
+    assert "loo_pit" not in codes(bl.fit(above, "chinchilla", noise="undertuned", **options))
+    # At the limit of .005, hardly any of twenty tables whose noise is as modelled is told.
+    for seed in range(20):
+        fine = bl.simulate("chinchilla", rows=60, noise_sd=0.003, seed=seed)
+        pit = left_out_pit(bl.fit(fine, "chinchilla", method="laplace", seed=1))
+        assert pit is not None
+        assert kstest(pit, "uniform").pvalue > 1e-3
+
+
+def test_a_floor_far_below_its_prior_predicts_as_the_likelihood_saw_it() -> None:
+    raw = {**bl.law("chinchilla").published(), "E": 0.05}
+    runs = bl.simulate("chinchilla", rows=80, noise_sd=0.002, seed=4, coefficients=raw)
+    posterior = bl.fit(runs, "chinchilla", method="laplace", fallback=True, seed=1)
+    total = posterior.law.form.predict(posterior.reference.at, posterior.coefficients())
+    np.testing.assert_allclose(total, posterior.draws["T"].ravel(), rtol=1e-5)
+    # The floor is told lower than four standard deviations of its prior.
+    prior = posterior.law.parameters["E"].prior
+    lowest = prior.location / prior.spread**4 * posterior.reference.loss
+    assert (posterior.draws["E"] < lowest).any()
+    assert "loo_pit" not in codes(posterior)
