@@ -87,18 +87,7 @@ def check_card(law: str | Path | Law) -> dict[str, list[Problem]]:
 
 
 def described(law: Law) -> Iterator[Problem]:
-    """A card says where the law comes from and what its letters mean.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each part that is missing.
-    """
+    """A card says where the law comes from and what its letters mean."""
     for key in ("name", "title", "source", "year", "status"):
         if not law.card.get(key):
             yield Problem(key, f"the card has no {key}")
@@ -118,18 +107,7 @@ def described(law: Law) -> Iterator[Problem]:
 
 
 def reproduces(law: Law) -> Iterator[Problem]:
-    """Published coefficients reproduce the published numbers.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each check that fails.
-    """
+    """Published coefficients reproduce the published numbers."""
     for position, check in enumerate(law.checks, start=1):
         place = f"check {position}"
         try:
@@ -146,21 +124,7 @@ def reproduces(law: Law) -> Iterator[Problem]:
 
 
 def computed(law: Law, check: Check) -> float:
-    """What a check's expression is at the published coefficients.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    check : Check
-        One of its checks. A variable that it reads and does not give stands for its best value; C,
-        where the law does not read it, for training FLOPs to be spent.
-
-    Returns
-    -------
-    float
-        The value; NaN where the search for a best value fails.
-    """
+    """What a check's expression is at the published coefficients."""
     raw, at = law.published(check.coefficients), dict(check.at)
     if not law.form.canonical_reads(check.of) <= set(at):
         flops = at.pop("C", None) if "C" not in law.variables else None
@@ -177,18 +141,7 @@ def computed(law: Law, check: Check) -> float:
 
 
 def round_trip(law: Law) -> Iterator[Problem]:
-    """The way from coefficients to what the priors are stated on and back changes nothing.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each parameter that comes back different.
-    """
+    """The way from coefficients to what the priors are stated on and back changes nothing."""
     form, at, scale = law.form, law.middle, _scale(law)
     for title, raw in _sets(law).items():
         again = form.to_raw(form.to_on(raw, at, scale), at, scale)
@@ -219,18 +172,7 @@ def _offset(
 
 
 def units(law: Law) -> Iterator[Problem]:
-    """Counting a group of like units in another one changes coefficients, never the priors.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each group under whose scaling the law changes.
-    """
+    """Counting a group of like units in another one changes coefficients, never the priors."""
     rng, factor, at, scale = np.random.default_rng(3), 7.3, law.middle, _scale(law)
     columns = grid(law, rng)
     raw = law.at_medians(at, scale)
@@ -258,18 +200,7 @@ def units(law: Law) -> Iterator[Problem]:
 
 
 def finite(law: Law) -> Iterator[Problem]:
-    """Values are positive and gradients finite, also far from the paper's runs.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each set of coefficients and each derivative that is not.
-    """
+    """Values are positive and gradients finite, also far from the paper's runs."""
     import jax
     import jax.numpy as jnp
 
@@ -298,18 +229,7 @@ def finite(law: Law) -> Iterator[Problem]:
 
 
 def sane(law: Law) -> Iterator[Problem]:
-    """The prior expects values like the reference value at the reference run.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        If fewer than 95% of prior predictions are within .1 and 6.7 times that value.
-    """
+    """The prior expects values like the reference value at the reference run."""
     scale = TYPICAL_LOSS if law.predicts == "loss" else _scale(law)
     on = _from_prior(law, np.random.default_rng(6), _DRAWS)
     with np.errstate(all="ignore"):
@@ -325,18 +245,7 @@ def sane(law: Law) -> Iterator[Problem]:
 
 
 def unsurprising(law: Law) -> Iterator[Problem]:
-    """Published coefficients lie within three standard deviations of their priors.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each coefficient that does not.
-    """
+    """Published coefficients lie within three standard deviations of their priors."""
     for title in law.coefficients:
         raw = law.published(title)
         on = law.form.to_on(raw, law.middle, _scale(law, title))
@@ -354,18 +263,7 @@ def unsurprising(law: Law) -> Iterator[Problem]:
 
 
 def survives(law: Law) -> Iterator[Problem]:
-    """A card written to a file, or as JSON beside a posterior, is the same law again.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Yields
-    ------
-    Problem
-        For each format that changes it.
-    """
+    """A card written to a file, or as JSON beside a posterior, is the same law again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "card.toml"
         law.save(path)
@@ -395,22 +293,7 @@ EXAMINATIONS: dict[str, Examination] = {
 
 
 def grid(law: Law, rng: np.random.Generator, size: int = 400) -> dict[str, np.ndarray]:
-    """Configurations far beyond any run: parameters and tokens from 1e6 to 1e14.
-
-    Parameters
-    ----------
-    law : Law
-        A law whose letters all have ranges.
-    rng : numpy.random.Generator
-        Source of randomness.
-    size : int
-        Number of configurations.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (size,)
-        Canonical variables; those of the card's own go up to a hundred times its range.
-    """
+    """Configurations far beyond any run: parameters and tokens from 1e6 to 1e14."""
     least = _ends(law, 0)
     columns = {}
     for name in law.variables:

@@ -46,25 +46,7 @@ class Residuals:
 
 
 def residuals(posterior: Posterior, *, probability: float = INTERVAL) -> Residuals:
-    """Standardised residuals of a posterior's own runs.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    probability : float
-        Of the intervals and of the band.
-
-    Returns
-    -------
-    Residuals
-        In the order of the runs.
-
-    Raises
-    ------
-    RequestError
-        If the probability is not between 0 and 1.
-    """
+    """Standardised residuals of a posterior's own runs."""
     law, measured = law_and_measured(posterior, posterior.runs)
     noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
     scale, errors = noise["noise_scale"], posterior.runs.errors(posterior.law.predicts)

@@ -210,20 +210,7 @@ class RollingOrigin:
 
 
 def stretched(beyond: np.ndarray, growth: float) -> np.ndarray:
-    """By how much intervals are widened.
-
-    Parameters
-    ----------
-    beyond : ndarray of shape (runs,)
-        Factor by which each run exceeds the largest that was fitted to.
-    growth : float
-        For each doubling.
-
-    Returns
-    -------
-    ndarray of shape (runs,)
-        One within the runs; at least that of one doubling beyond them.
-    """
+    """By how much intervals are widened."""
     doublings = np.log2(np.maximum(beyond, 1.0))
     return np.where(beyond > 1, 1.0 + growth * np.maximum(doublings, _NEAREST), 1.0)
 

@@ -297,13 +297,7 @@ def demo(
 
 
 def main() -> int:
-    """Run the command line.
-
-    Returns
-    -------
-    int
-        2 for bad input; with ``--strict`` 3 where a note is an error; else 0.
-    """
+    """Run the command line."""
     try:
         # Typer ends usage errors, help and interrupts by itself.
         app()

@@ -10,13 +10,7 @@ from bayeslaw.cli import show
 
 
 def show_comparison(answer: bl.Comparison) -> None:
-    """Print a comparison: laws by what was left out, and cut by cut beyond the runs.
-
-    Parameters
-    ----------
-    answer : Comparison
-        The comparison.
-    """
+    """Print a comparison: laws by what was left out, and cut by cut beyond the runs."""
     show.notes(answer.notes)
     grouped = answer.leave == "group"
     rows = []
@@ -78,13 +72,7 @@ def show_comparison(answer: bl.Comparison) -> None:
 
 
 def show_nested(answer: bl.Nested) -> None:
-    """Print what a table says of part of a law.
-
-    Parameters
-    ----------
-    answer : Nested
-        The answer.
-    """
+    """Print what a table says of part of a law."""
     show.notes(answer.notes)
     rows = [
         [
@@ -116,13 +104,7 @@ def show_nested(answer: bl.Nested) -> None:
 
 
 def show_check(answer: bl.NewRunsCheck) -> None:
-    """Print new runs against what was predicted of them.
-
-    Parameters
-    ----------
-    answer : Check
-        The check.
-    """
+    """Print new runs against what was predicted of them."""
     show.notes(answer.notes)
     show.frame(f"New runs, {100 * answer.probability:g}% intervals", answer.table)
     sys.stdout.write(f"{answer.statement}\n")

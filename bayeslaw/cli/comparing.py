@@ -71,13 +71,7 @@ Leave = Annotated[
 
 
 def add(app: typer.Typer) -> None:
-    """Give an app the commands of this module.
-
-    Parameters
-    ----------
-    app : Typer
-        The command line.
-    """
+    """Give an app the commands of this module."""
     app.command(
         epilog="Example: bayeslaw compare sweep.csv --laws chinchilla,farseer2025 "
         "--column N=N_total --unit N=1e9 --cuts 0.1,0.3 --out laws.csv --picture laws.png"

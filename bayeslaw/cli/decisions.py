@@ -46,13 +46,7 @@ Free = Annotated[list[str] | None, typer.Option(help="Variable to search over.")
 
 
 def add(app: typer.Typer) -> None:
-    """Add the commands.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        Where to.
-    """
+    """Add the commands."""
     app.command(
         epilog="Examples: bayeslaw optimum fit.nc --at N=30e9; "
         "bayeslaw optimum fit.nc --train-flops 1e22 --max-params 100e9; "
@@ -177,13 +171,7 @@ def optimum(
 
 
 def print_optimum(answer: bl.Optimum) -> None:
-    """Print an optimum as a table, and what costs next to nothing below it.
-
-    Parameters
-    ----------
-    answer : Optimum
-        The answer.
-    """
+    """Print an optimum as a table, and what costs next to nothing below it."""
     rows: list[list[Any]] = []
     named = {f"N_a/N, {name}": one for name, one in answer.rules.items()}
     for name, one in {**answer.quantities, **named}.items():
@@ -212,13 +200,7 @@ def _where(at: dict[str, float], budget: bl.Budget) -> str:
 
 
 def print_cheapest(answer: bl.Cheapest) -> None:
-    """Print what reaches a target.
-
-    Parameters
-    ----------
-    answer : Cheapest
-        The answer.
-    """
+    """Print what reaches a target."""
     rows: list[list[Any]] = [
         [name, value, "chosen" if name in answer.chosen else "fixed"]
         for name, value in answer.configuration.items()

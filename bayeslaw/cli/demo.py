@@ -21,17 +21,7 @@ CURVE = (1e9, 3e9, 1e10, 3e10, 1e11, 3e11, 1e12)
 
 
 def run(out: Path, seed: int, json: bool) -> None:
-    """Simulate, fit, optimise, draw; print the table and name the files.
-
-    Parameters
-    ----------
-    out : Path
-        Folder to write to; created if need be.
-    seed : int
-        For the runs and the chains.
-    json : bool
-        Whether to print JSON instead.
-    """
+    """Simulate, fit, optimise, draw; print the table and name the files."""
 
     def say(text: str) -> None:
         (sys.stderr if json else sys.stdout).write(text + "\n")

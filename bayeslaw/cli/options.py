@@ -80,27 +80,7 @@ CostOption = Annotated[
 def mixed(
     fits: list[Path], weights: list[float] | None, on_missing: Literal["error", "drop"]
 ) -> bl.Posterior | bl.Mixture:
-    """Open one posterior, or several that answer like one.
-
-    Parameters
-    ----------
-    fits : list of Path
-        Files.
-    weights : list of float or None
-        One for each.
-    on_missing : {"error", "drop"}
-        As in ``average_laws``.
-
-    Returns
-    -------
-    Posterior or Mixture
-        What was asked for.
-
-    Raises
-    ------
-    RequestError
-        If weights are given for a single one.
-    """
+    """Open one posterior, or several that answer like one."""
     if len(fits) > 1:
         return bl.average_laws(
             [bl.Posterior.load(fit) for fit in fits], weights, on_missing=on_missing
@@ -117,18 +97,7 @@ def configurations(
     mapping: Path | None,
     where: str | None,
 ) -> bl.Runs:
-    """Read configurations.
-
-    Parameters
-    ----------
-    table, column, unit, mapping, where
-        As the options say.
-
-    Returns
-    -------
-    Runs
-        The table.
-    """
+    """Read configurations."""
     return bl.read_runs(
         table,
         columns=pairs(column, "--column"),
@@ -139,25 +108,7 @@ def configurations(
 
 
 def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
-    """Read options of the form NAME=VALUE.
-
-    Parameters
-    ----------
-    given : list of str or None
-        Texts.
-    option : str
-        For messages.
-
-    Returns
-    -------
-    list of (str, str)
-        Names and values.
-
-    Raises
-    ------
-    RequestError
-        If one has another form.
-    """
+    """Read options of the form NAME=VALUE."""
     found = []
     for text in given or []:
         name, equals, value = text.partition("=")
@@ -168,25 +119,7 @@ def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
 
 
 def numbers(given: list[str] | None, option: str) -> list[tuple[str, float]]:
-    """Read options of the form NAME=NUMBER.
-
-    Parameters
-    ----------
-    given : list of str or None
-        Texts.
-    option : str
-        For messages.
-
-    Returns
-    -------
-    list of (str, float)
-        Names and numbers.
-
-    Raises
-    ------
-    RequestError
-        If one is no number, or given twice.
-    """
+    """Read options of the form NAME=NUMBER."""
     found: dict[str, float] = {}
     for name, value in pairs(given, option):
         if name in found:
@@ -201,23 +134,7 @@ def numbers(given: list[str] | None, option: str) -> list[tuple[str, float]]:
 
 
 def pools(given: list[str] | None) -> list[str] | dict[str, str]:
-    """Read coefficients that vary by group.
-
-    Parameters
-    ----------
-    given : list of str or None
-        Names, or NAME=COLUMN.
-
-    Returns
-    -------
-    list of str or dict of str to str
-        As ``fit`` takes them.
-
-    Raises
-    ------
-    RequestError
-        If only some of several name their column.
-    """
+    """Read coefficients that vary by group."""
     named = [text for text in given or [] if "=" in text]
     if not named:
         return list(given or [])

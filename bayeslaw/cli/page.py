@@ -12,13 +12,7 @@ _TEXTS, _MEANS, _NUMBER = 128, 44, 8
 
 
 def print_page(page: Mapping[str, Any]) -> None:
-    """Print what ``bayeslaw.law.page`` says of a law.
-
-    Parameters
-    ----------
-    page : mapping
-        The page.
-    """
+    """Print what ``bayeslaw.law.page`` says of a law."""
     aliases = f" ({', '.join(page['aliases'])})" if page["aliases"] else ""
     title = f": {page['title']}" if page["title"] else ""
     show.heading(f"{page['name']}{aliases}{title}")

@@ -33,13 +33,7 @@ from bayeslaw.cli.options import (
 
 
 def add(app: typer.Typer) -> None:
-    """Add the command.
-
-    Parameters
-    ----------
-    app : typer.Typer
-        Where to.
-    """
+    """Add the command."""
     app.command(
         epilog="Examples: bayeslaw report fit.nc --at N=30e9 --out report.html; "
         "bayeslaw report fit.nc --train-flops 1e22 --max-params 100e9 --out report.html"

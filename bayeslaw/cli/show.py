@@ -23,13 +23,7 @@ _WATCHED: ContextVar[set[str] | None] = ContextVar("watched", default=None)
 
 @contextmanager
 def watched() -> Iterator[set[str]]:
-    """Collect the severities of all notes that are shown, as text or as JSON.
-
-    Yields
-    ------
-    set of str
-        Filled as they are shown.
-    """
+    """Collect the severities of all notes that are shown, as text or as JSON."""
     severities: set[str] = set()
     token = _WATCHED.set(severities)
     try:
@@ -59,18 +53,7 @@ def _severities(answer: Any) -> Iterator[str]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON holds it: what is not finite becomes null.
-
-    Parameters
-    ----------
-    value : object
-        Numbers, text, mappings and sequences of them.
-
-    Returns
-    -------
-    object
-        The same with Python's own types.
-    """
+    """A value as JSON holds it: what is not finite becomes null."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -83,32 +66,13 @@ def plain(value: Any) -> Any:
 
 
 def as_json(answer: Mapping[str, Any]) -> None:
-    """Print an answer as JSON.
-
-    Parameters
-    ----------
-    answer : mapping
-        What to print.
-    """
+    """Print an answer as JSON."""
     _saw(_severities(answer))
     sys.stdout.write(json.dumps(plain(answer), indent=2) + "\n")
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number in a few digits, anything else as it is.
-
-    Parameters
-    ----------
-    value : object
-        What to write.
-    digits : int
-        How many digits.
-
-    Returns
-    -------
-    str
-        Short text; empty for a missing number.
-    """
+    """A number in a few digits, anything else as it is."""
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.{digits}g}"
     return "" if value is None else str(value)
@@ -117,19 +81,7 @@ def number(value: Any, digits: int = 4) -> str:
 def table(
     title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], *, digits: int = 4
 ) -> None:
-    """Print a table.
-
-    Parameters
-    ----------
-    title : str
-        Printed above it.
-    heads : sequence of str
-        Names of the columns.
-    rows : iterable of sequence
-        Values.
-    digits : int
-        How many digits of a number.
-    """
+    """Print a table."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -152,27 +104,14 @@ def table(
 
 
 def width() -> int:
-    """How wide a table may be.
-
-    Returns
-    -------
-    int
-        The width of the terminal. Without one there is nothing to keep to: a table in a file or a
-        pipe stays whole.
-    """
+    """How wide a table may be."""
     from rich.console import Console
 
     return Console().width if sys.stdout.isatty() else 200
 
 
 def heading(text: str) -> None:
-    """Print a line that stands out on a terminal.
-
-    Parameters
-    ----------
-    text : str
-        The line.
-    """
+    """Print a line that stands out on a terminal."""
     from rich.console import Console
     from rich.text import Text
 
@@ -180,16 +119,7 @@ def heading(text: str) -> None:
 
 
 def lines(texts: Iterable[str], *, indent: int | None = None) -> None:
-    """Print plain lines.
-
-    Parameters
-    ----------
-    texts : iterable of str
-        The lines.
-    indent : int, optional
-        Break lines that are too long for a terminal between words, and go on this far in. Without
-        it they stay whole.
-    """
+    """Print plain lines."""
     for text in texts:
         if indent is not None and sys.stdout.isatty():
             start = " " * indent
@@ -204,28 +134,14 @@ def lines(texts: Iterable[str], *, indent: int | None = None) -> None:
 
 
 def frame(title: str, data: pd.DataFrame) -> None:
-    """Print a DataFrame with its index.
-
-    Parameters
-    ----------
-    title : str
-        Printed above it.
-    data : pandas.DataFrame
-        What to print.
-    """
+    """Print a DataFrame with its index."""
     heads = [str(data.index.name or ""), *map(str, data.columns)]
     values = ([index, *row] for index, row in zip(data.index, data.values.tolist(), strict=True))
     table(title, heads, values)
 
 
 def notes(found: Iterable[Note]) -> None:
-    """Print notes on the error stream, the gravest first.
-
-    Parameters
-    ----------
-    found : iterable of Note
-        Notes.
-    """
+    """Print notes on the error stream, the gravest first."""
     from rich.console import Console
     from rich.text import Text
 

@@ -22,23 +22,7 @@ class Strict(TyperGroup):
         _add(self)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command, and end with status 3 if it showed an error and was asked to.
-
-        Parameters
-        ----------
-        ctx : typer.Context
-            Of this group.
-
-        Returns
-        -------
-        object
-            What the command returns.
-
-        Raises
-        ------
-        typer.Exit
-            With status 3.
-        """
+        """Run a command, and end with status 3 if it showed an error and was asked to."""
         with show.watched() as severities:
             value = super().invoke(ctx)
         if ctx.meta.get(_ASKED) and "error" in severities:

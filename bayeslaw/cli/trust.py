@@ -14,13 +14,7 @@ from bayeslaw.runs.writing import write_table
 
 
 def add(app: typer.Typer) -> None:
-    """Give an app the commands of this module.
-
-    Parameters
-    ----------
-    app : Typer
-        The command line.
-    """
+    """Give an app the commands of this module."""
     app.command(epilog="Example: bayeslaw rolling fit.nc --picture rolling.png")(rolling)
     app.command(epilog="Example: bayeslaw prior-sensitivity fit.nc --at N=30e9")(prior_sensitivity)
 

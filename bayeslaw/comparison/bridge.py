@@ -53,28 +53,6 @@ def bridge(
 
     A normal proposal has the moments of one half of every chain, and the bridge leads to the other
     half; then the halves change places, and the two logarithms are averaged.
-
-    Parameters
-    ----------
-    log_density : callable
-        From points of shape (n, dimensions) to natural logarithms of shape (n,), the same function
-        that was sampled; what is not finite counts as impossible.
-    draws : ndarray of shape (chains, draws, dimensions)
-        Draws of the density, at least 100 a chain.
-    lp : ndarray of shape (chains, draws), optional
-        ``log_density`` of the draws, where it is known.
-    seed : int
-        For the draws of the proposal.
-
-    Returns
-    -------
-    Bridge
-        The logarithm of the integral and its error.
-
-    Raises
-    ------
-    RequestError
-        If there are too few draws, or one of them is impossible.
     """
     chains, length, size = draws.shape
     if length < LEAST_DRAWS:
@@ -111,18 +89,7 @@ def bridge(
 
 
 def effective_size(values: np.ndarray) -> float:
-    """Effective number of draws for a mean.
-
-    Parameters
-    ----------
-    values : ndarray of shape (chains, draws)
-        Draws.
-
-    Returns
-    -------
-    float
-        As many as there are, where they do not vary.
-    """
+    """Effective number of draws for a mean."""
     from arviz_stats.base import array_stats
 
     if np.ptp(values) == 0:
@@ -154,20 +121,7 @@ def _ratios(
 
 
 def crossing(ours: np.ndarray, theirs: np.ndarray, effective: float) -> float:
-    """The bridge itself: the log normaliser at which both sides agree.
-
-    Parameters
-    ----------
-    ours, theirs : ndarray
-        Log of density over proposal, at draws of the density and of the proposal.
-    effective : float
-        Effective number of draws of the density.
-
-    Returns
-    -------
-    float
-        The one root of what Meng and Wong's iteration leads to.
-    """
+    """The bridge itself: the log normaliser at which both sides agree."""
     shift = np.log(effective / theirs.size)
     finite = np.concatenate([ours.ravel(), theirs[np.isfinite(theirs)]])
     reach = 50.0 + abs(shift)

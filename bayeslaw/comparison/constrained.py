@@ -55,13 +55,7 @@ class Restricted:
         return (self.high - self.low) / (self.prior_high - self.prior_low)
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the draws, as plain data.
-
-        Returns
-        -------
-        dict
-            The numbers.
-        """
+        """All but the draws, as plain data."""
         kept = ("value", "median", "low", "high", "prior_low", "prior_high", "above", "informed_by")
         return {name: getattr(self, name) for name in kept}
 
@@ -140,28 +134,7 @@ def sentence(
     restricted: Mapping[str, Restricted],
     beyond: pd.DataFrame,
 ) -> str:
-    """The answer in one sentence.
-
-    Parameters
-    ----------
-    asked : str
-        The constraint.
-    reads : str
-        Of the constrained law.
-    difference, error : float
-        Of log predictive density over what was left out.
-    comparison : Comparison
-        The two laws.
-    restricted : mapping of str to Restricted
-        What the constraint fixes.
-    beyond : pandas.DataFrame
-        Differences on larger runs.
-
-    Returns
-    -------
-    str
-        Which may be that the table cannot say.
-    """
+    """The answer in one sentence."""
     left = f"{comparison.leave}s left out"
     by = f"{abs(difference):.2g} nats (standard error {error:.2g})"
     way = "worse" if difference < 0 else "better"
@@ -195,18 +168,7 @@ def _further(beyond: pd.DataFrame, reads: str) -> str:
 
 
 def remarks(restricted: Mapping[str, Restricted]) -> list[Note]:
-    """What there is to say of a constraint.
-
-    Parameters
-    ----------
-    restricted : mapping of str to Restricted
-        What it fixes.
-
-    Returns
-    -------
-    list of Note
-        On priors that cannot reach what it says, and runs that say little.
-    """
+    """What there is to say of a constraint."""
     found = []
     for name, one in restricted.items():
         if one.prior.min() > one.value or one.prior.max() < one.value:

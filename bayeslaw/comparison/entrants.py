@@ -18,34 +18,7 @@ _PLACE = "compare, laws"
 def entrants(
     runs: Runs, laws: Sequence[Given] | Mapping[str, Given], *, skip_unfit: bool
 ) -> tuple[dict[str, Law], Runs, list[Note]]:
-    """Read the laws and refuse what cannot be compared.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    laws : sequence or mapping
-        Laws, their names or paths of cards; a mapping gives each a label of one's own.
-    skip_unfit : bool
-        Whether to leave out laws that need what the table does not give.
-
-    Returns
-    -------
-    laws : dict of str to Law
-        By label, in the given order.
-    runs : Runs
-        The table with every variable that they read.
-    notes : list of Note
-        On laws that were left out.
-
-    Raises
-    ------
-    RequestError
-        If there are fewer than two laws, one stands there twice, or they predict different
-        quantities.
-    TableError
-        If the table lacks what a law needs.
-    """
+    """Read the laws and refuse what cannot be compared."""
     found = _loaded(laws)
     _several(found, ())
     _differ(found)
@@ -95,18 +68,7 @@ def _loaded(laws: Sequence[Given] | Mapping[str, Given]) -> dict[str, Law]:
 
 
 def statistics(law: Law) -> tuple[object, ...]:
-    """All of a law that a fit depends on.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Returns
-    -------
-    tuple
-        Two laws whose tuples are equal have the same posterior.
-    """
+    """All of a law that a fit depends on."""
     priors = tuple((name, entry.prior) for name, entry in law.parameters.items())
     return law.form, priors, law.predicts
 

@@ -60,26 +60,7 @@ class Cut:
 
 
 def ordering(runs: Runs, over: str | None) -> Expression | None:
-    """What orders runs by size.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    over : str or None
-        A variable or an expression over several; by default the table's own compute, else
-        ``6*N_a*D`` or ``6*N*D``, else the largest of the three that there is.
-
-    Returns
-    -------
-    Expression or None
-        None where nothing was asked for and the table has nothing of the kind that varies.
-
-    Raises
-    ------
-    RequestError
-        If the table lacks a variable of the expression.
-    """
+    """What orders runs by size."""
     if over is not None:
         if not isinstance(over, str):
             raise RequestError(f"over = {over!r}", place=_PLACE, remedy='Such as "6*N*D"')
@@ -102,25 +83,7 @@ def ordering(runs: Runs, over: str | None) -> Expression | None:
 
 
 def values_of(runs: Runs, over: Expression) -> np.ndarray:
-    """What orders the runs, of shape (runs,).
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    over : Expression
-        Over its variables.
-
-    Returns
-    -------
-    ndarray of shape (runs,)
-        Its values.
-
-    Raises
-    ------
-    RequestError
-        If a value is not finite.
-    """
+    """What orders the runs, of shape (runs,)."""
     value = over(runs.columns(sorted(over.names)))
     values = np.broadcast_to(np.asarray(value, dtype=float), (len(runs),))
     bad = ~np.isfinite(values)
@@ -132,20 +95,7 @@ def values_of(runs: Runs, over: Expression) -> np.ndarray:
 
 
 def levels(runs: Runs, over: Expression) -> np.ndarray:
-    """Number of the level of each run, from the smallest; runs of one budget share one.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    over : Expression
-        What orders them.
-
-    Returns
-    -------
-    ndarray of int of shape (runs,)
-        A level reaches 2% beyond its smallest value, since budgets are met about.
-    """
+    """Number of the level of each run, from the smallest; runs of one budget share one."""
     values = values_of(runs, over)
     found, number, start = np.empty(len(values), dtype=int), -1, -math.inf
     for i in np.argsort(values, kind="stable"):
@@ -158,32 +108,7 @@ def levels(runs: Runs, over: Expression) -> np.ndarray:
 def cuts_of(
     runs: Runs, over: Expression, shares: Sequence[float], least: int = LEAST_TRAINING
 ) -> tuple[list[Cut], list[Note]]:
-    """Hold out the largest levels, in steps.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    over : Expression
-        What orders them.
-    shares : sequence of float
-        Share of the levels that each step holds out.
-    least : int
-        So many runs must be left to fit to.
-
-    Returns
-    -------
-    cuts : list of Cut
-        From the fewest runs held out to the most; shares that hold out the same runs are one. None
-        where the table is too small.
-    notes : list of Note
-        On steps that cannot be taken.
-
-    Raises
-    ------
-    RequestError
-        If a share is not between 0 and 1.
-    """
+    """Hold out the largest levels, in steps."""
     for share in shares:
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
             raise RequestError(
@@ -216,49 +141,14 @@ def cuts_of(
 
 
 def training_reference(runs: Runs, law: Law, scale: float) -> Reference:
-    """Where the priors of a fit to training rows are stated.
-
-    Parameters
-    ----------
-    runs : Runs
-        The training rows.
-    law : Law
-        The law.
-    scale : float
-        Loss scale of the full table, which is part of the model.
-
-    Returns
-    -------
-    Reference
-        The training rows' own typical run, with that scale.
-    """
+    """Where the priors of a fit to training rows are stated."""
     return Reference(loss=scale, at=Reference.of(runs, law.variables, law.predicts).at)
 
 
 def extrapolate(
     posterior: Posterior, cut: Cut, *, probability: float, progress: bool | None = None
 ) -> tuple[dict[str, Any], Scores]:
-    """Fit to the smaller runs and score the larger ones.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit to all runs, whose law, noise, loss scale and settings are used.
-    cut : Cut
-        Which runs are held out.
-    probability : float
-        Probability of the intervals.
-    progress : bool, optional
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    row : dict
-        What is reported; scores are means over the runs held out, with standard errors over them
-        (their groups, where there are any).
-    scores : Scores
-        Of each of them.
-    """
+    """Fit to the smaller runs and score the larger ones."""
     runs, law = posterior.runs, posterior.law
     training = runs.select(~cut.held)
     reference = training_reference(training, law, posterior.reference.loss)

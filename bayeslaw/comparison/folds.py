@@ -22,18 +22,7 @@ APPROXIMATE_DRAWS, SAMPLED_DRAWS = 2500, 500
 
 
 def groups_of(runs: Runs) -> np.ndarray:
-    """Number of the group of each run: runs that agree in all grouping columns share one.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-
-    Returns
-    -------
-    ndarray of int of shape (runs,)
-        Counted in the order of their first rows; every run by itself where nothing groups them.
-    """
+    """Number of the group of each run: runs that agree in all grouping columns share one."""
     if not runs.groups:
         return np.arange(len(runs))
     labels = list(zip(*(runs.labels(name) for name in runs.groups), strict=True))
@@ -42,21 +31,7 @@ def groups_of(runs: Runs) -> np.ndarray:
 
 
 def folds_of(groups: np.ndarray, most: int = MOST_FOLDS) -> list[np.ndarray]:
-    """Folds of whole groups.
-
-    Parameters
-    ----------
-    groups : ndarray of int of shape (runs,)
-        Number of each run's group.
-    most : int
-        Up to so many groups each are a fold; more are dealt out, the largest first, each to the
-        fold that has the fewest runs.
-
-    Returns
-    -------
-    list of ndarray of bool of shape (runs,)
-        True for the runs that are left out together; every run is in one of them.
-    """
+    """Folds of whole groups."""
     sizes = np.bincount(groups)
     if len(sizes) <= most:
         return [groups == group for group in range(len(sizes))]
@@ -79,22 +54,6 @@ def refit(
     Noise and loss scale are the posterior's: they belong to the model. The fits are the normal
     approximation at the mode with importance weights, which are as good as draws wherever they pass
     their own check; where they do not, NUTS takes over.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit to all runs.
-    tables : sequence of Runs
-        What to fit to.
-    reference : Reference, optional
-        Where priors are stated; the posterior's own unless given.
-    progress : bool, optional
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    list of Posterior
-        In the order of the tables.
     """
     if posterior.grouped:
         raise RequestError(
@@ -151,22 +110,7 @@ class Unseen:
 def leave_out(
     posterior: Posterior, folds: Sequence[np.ndarray], *, progress: bool | None = None
 ) -> list[Unseen]:
-    """Fit again without each fold, and see how its runs are predicted.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit to all runs.
-    folds : sequence of ndarray of bool of shape (runs,)
-        True for the runs to leave out.
-    progress : bool, optional
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    list of Unseen
-        One a fold.
-    """
+    """Fit again without each fold, and see how its runs are predicted."""
     runs = posterior.runs
     fits = refit(posterior, [runs.select(~fold) for fold in folds], progress=progress)
     found = []

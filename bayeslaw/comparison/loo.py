@@ -42,18 +42,7 @@ class LeftOut:
 
 
 def largest_k(draws: int) -> float:
-    """The largest Pareto k at which importance weights can be relied on.
-
-    Parameters
-    ----------
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    float
-        ``min(1 - 1/log10(draws), 0.7)`` (Vehtari et al. 2024, arXiv:1507.02646).
-    """
+    """The largest Pareto k at which importance weights can be relied on."""
     return min(1.0 - 1.0 / np.log10(draws), 0.7)
 
 
@@ -62,18 +51,6 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
 
     Where Pareto k is above ``largest_k``, the law is fitted again without that run
     (``folds.leave_out``).
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit to all runs.
-    progress : bool, optional
-        Whether to show a progress bar of the fits.
-
-    Returns
-    -------
-    LeftOut
-        ``pareto_k`` is that of the importance weights, also of runs that were fitted without.
     """
     from arviz_stats.base import array_stats
 
@@ -101,22 +78,7 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
 def leave_groups_out(
     posterior: Posterior, groups: np.ndarray, *, progress: bool | None = None
 ) -> LeftOut:
-    """Leave whole groups out by fitting again without them.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit to all runs.
-    groups : ndarray of int of shape (runs,)
-        Number of each run's group; many groups are left out several at a time (``folds_of``).
-    progress : bool, optional
-        Whether to show a progress bar of the fits.
-
-    Returns
-    -------
-    LeftOut
-        The density of each run by itself, without all of its group.
-    """
+    """Leave whole groups out by fitting again without them."""
     folds = folds_of(groups)
     found = leave_out(posterior, folds, progress=progress)
     density = np.empty(len(groups))
@@ -140,21 +102,7 @@ def _quality(found: Sequence[Unseen]) -> tuple[int, float]:
 
 
 def standard_error(values: np.ndarray, groups: np.ndarray) -> float:
-    """Standard error of a sum over runs that are alike within their groups.
-
-    Parameters
-    ----------
-    values : ndarray of shape (runs,)
-        What is summed.
-    groups : ndarray of int of shape (runs,)
-        Number of each run's group, from zero without gaps.
-
-    Returns
-    -------
-    float
-        From the scatter of the groups' sums around what their sizes let expect; with every run a
-        group of its own, the square root of the runs times their variance. NaN of one group.
-    """
+    """Standard error of a sum over runs that are alike within their groups."""
     count = int(groups.max()) + 1
     if count < 2:
         return float("nan")

@@ -35,28 +35,7 @@ def remarks(
     leave: Leave,
     over: Expression | None,
 ) -> list[Note]:
-    """Notes on a comparison.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    fits : mapping of str to Posterior
-        The fits to all runs.
-    table, extrapolation : pandas.DataFrame
-        As of ``Comparison``.
-    left, single : mapping of str to LeftOut
-        By what the laws are ranked, and leaving out single runs.
-    leave : {"run", "group"}
-        What was left out at a time.
-    over : Expression or None
-        What orders runs by size.
-
-    Returns
-    -------
-    list of Note
-        The table's own, each fit's, and those on the comparison.
-    """
+    """Notes on a comparison."""
     found = [*runs.notes]
     for label, posterior in fits.items():
         own = [note for note in posterior.notes if note not in runs.notes]

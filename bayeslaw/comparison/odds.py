@@ -23,29 +23,7 @@ SPREADS = (0.5, 2.0)
 def odds(
     fits: Mapping[str, Posterior], *, seed: int = 0, progress: bool | None = None
 ) -> tuple[dict[str, dict[str, float]], list[Note]]:
-    """Compare laws by evidence.
-
-    Parameters
-    ----------
-    fits : mapping of str to Posterior
-        NUTS fits of each law to the same runs.
-    seed : int
-        For the draws of the proposals.
-    progress : bool, optional
-        Whether to show progress bars of the fits under other priors.
-
-    Returns
-    -------
-    columns : dict of str to dict of str to float
-        By column and law: ``log_evidence`` and its Monte-Carlo error ``evidence_error``;
-        ``log_bayes_factor`` against the law of the highest evidence, which are the log posterior
-        odds where the laws are equally probable beforehand, and ``bayes_factor_error``. Across
-        laws that do not share their priors, ``bayes_factor_low`` and ``bayes_factor_high``, the
-        range of the logarithm with all priors of both laws as they are, half and twice as wide;
-        missing for laws that do.
-    notes : list of Note
-        On evidences that may not be trusted, and on a best law that depends on the priors' width.
-    """
+    """Compare laws by evidence."""
     weighed = {label: evidence(one, seed=seed) for label, one in fits.items()}
     best = max(weighed, key=lambda label: weighed[label].log_evidence)
     notes = _remarks(weighed, fits)
@@ -74,19 +52,7 @@ def odds(
 
 
 def nested(full: Law, part: Law) -> bool:
-    """Whether one law is another under constraints, all other priors the same.
-
-    Parameters
-    ----------
-    full, part : Law
-        The laws.
-
-    Returns
-    -------
-    bool
-        True if the constraints that ``part`` was made by make a law of the same formula and priors
-        of ``full``; what a law is called says nothing.
-    """
+    """Whether one law is another under constraints, all other priors the same."""
     made = part.card.get("constraints", [])
     for first in range(len(made)):
         left = made[first:]
@@ -106,21 +72,7 @@ def nested(full: Law, part: Law) -> bool:
 
 
 def respread(law: Law, times: float) -> Law:
-    """A law with all its priors wider or narrower about their medians.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    times : float
-        What a normal prior's standard deviation, and the logarithm of a lognormal's factor, is
-        multiplied by.
-
-    Returns
-    -------
-    Law
-        The same otherwise.
-    """
+    """A law with all its priors wider or narrower about their medians."""
     priors: dict[str, dict[str, Any]] = {}
     for name, entry in law.parameters.items():
         prior = entry.prior

@@ -28,28 +28,7 @@ def ranked(
     held: Mapping[str, list[np.ndarray]],
     evidence: Mapping[str, Mapping[str, float]] | None = None,
 ) -> pd.DataFrame:
-    """Rank laws by how they predict what was left out.
-
-    Parameters
-    ----------
-    fits : mapping of str to Posterior
-        The fits to all runs.
-    left, single : mapping of str to LeftOut
-        By what the laws are ranked, and leaving out single runs; the same where runs are the rule.
-    groups : ndarray of int of shape (runs,)
-        Number of each run's group.
-    extrapolation : pandas.DataFrame
-        A row for each ``law`` and cut; empty without cuts.
-    held : mapping of str to list of ndarray
-        For each cut the log predictive density of the runs held out.
-    evidence : mapping of str to mapping of str to float, optional
-        Columns to add, by law.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table of a ``Comparison``.
-    """
+    """Rank laws by how they predict what was left out."""
     import pandas as pd
 
     labels = list(fits)

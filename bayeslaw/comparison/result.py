@@ -122,20 +122,7 @@ class Comparison:
 
 
 def reading(difference: float, error: float) -> str:
-    """What a difference to the best law says.
-
-    Parameters
-    ----------
-    difference : float
-        Of expected log predictive densities, at most zero.
-    error : float
-        Its standard error.
-
-    Returns
-    -------
-    str
-        "not distinguished", "perhaps worse" or "worse".
-    """
+    """What a difference to the best law says."""
     if abs(difference) < DISTINGUISHED:
         return "not distinguished"
     # Of two groups or one there is no telling.

@@ -65,20 +65,7 @@ class Scores:
 
 
 def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
-    """Log density of runs for every draw, whether or not the posterior has seen them.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    runs : Runs
-        With the law's variables and what it predicts.
-
-    Returns
-    -------
-    ndarray of shape (draws, runs)
-        Minus infinity where a draw predicts nothing positive and finite.
-    """
+    """Log density of runs for every draw, whether or not the posterior has seen them."""
     if posterior.discrepancy is not None:
         raise RequestError(
             "beside a Gaussian process, runs have no likelihoods of their own",
@@ -97,31 +84,7 @@ def score(
     widened: np.ndarray | None = None,
     seed: int = 0,
 ) -> Scores:
-    """Score runs under a posterior's predictive distribution at level ``observation``.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    runs : Runs
-        With the law's variables and what it predicts.
-    probability : float
-        Probability of the intervals.
-    widened : ndarray of shape (runs,), optional
-        Factors by which each predictive distribution of log loss is widened around its median.
-    seed : int
-        For the scatter of observations.
-
-    Returns
-    -------
-    Scores
-        One value a run.
-
-    Raises
-    ------
-    TableError
-        If a column is missing.
-    """
+    """Score runs under a posterior's predictive distribution at level ``observation``."""
     rng = np.random.default_rng(seed)
     step = max(1, _CELLS // posterior.draws["noise_scale"].size)
     parts = []
@@ -164,34 +127,12 @@ def score(
 
 
 def mean_density(log_density: np.ndarray) -> np.ndarray:
-    """Log of the mean density over draws.
-
-    Parameters
-    ----------
-    log_density : ndarray of shape (draws, runs)
-        Log density of each run for each draw.
-
-    Returns
-    -------
-    ndarray of shape (runs,)
-        Log predictive density.
-    """
+    """Log of the mean density over draws."""
     return np.asarray(logsumexp(log_density, axis=0) - np.log(len(log_density)))
 
 
 def density_error(log_density: np.ndarray) -> np.ndarray:
-    """Monte-Carlo standard error of ``mean_density``, if the draws are independent.
-
-    Parameters
-    ----------
-    log_density : ndarray of shape (draws, runs)
-        Log density of each run for each draw.
-
-    Returns
-    -------
-    ndarray of shape (runs,)
-        To first order; far out in the tail a few draws make up the mean, and it is large.
-    """
+    """Monte-Carlo standard error of ``mean_density``, if the draws are independent."""
     shifted = np.exp(log_density - log_density.max(axis=0).clip(min=np.finfo(float).min))
     mean = shifted.mean(axis=0)
     relative = np.divide(shifted.std(axis=0), mean, out=np.zeros_like(mean), where=mean > 0)
@@ -199,22 +140,7 @@ def density_error(log_density: np.ndarray) -> np.ndarray:
 
 
 def law_and_measured(posterior: Posterior, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of the law's value and of what was measured.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    runs : Runs
-        With the law's variables and what it predicts.
-
-    Returns
-    -------
-    law : ndarray of shape (draws, runs)
-        Minus infinity where a draw predicts nothing positive.
-    measured : ndarray of shape (runs,)
-        Of what was measured.
-    """
+    """Logarithms of the law's value and of what was measured."""
     return _centre(posterior, runs), _measured(posterior, runs)
 
 

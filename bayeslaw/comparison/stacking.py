@@ -12,21 +12,7 @@ _STEPS = 20_000
 
 
 def stack(log_density: np.ndarray, importance: np.ndarray | None = None) -> np.ndarray:
-    """Stack laws (Yao et al. 2018, arXiv:1704.02030).
-
-    Parameters
-    ----------
-    log_density : ndarray of shape (runs, laws)
-        Log density of each run as each law predicts it without having seen it.
-    importance : ndarray of shape (runs,), optional
-        How much each run counts; all the same unless given.
-
-    Returns
-    -------
-    ndarray of shape (laws,)
-        Weights from 0 to 1 that add up to 1 and have the highest mean log density of the mixture.
-        Laws that predict exactly alike share their weight equally.
-    """
+    """Stack laws (Yao et al. 2018, arXiv:1704.02030)."""
     from scipy.optimize import LinearConstraint, minimize
 
     laws = log_density.shape[1]
@@ -66,17 +52,6 @@ def stack(log_density: np.ndarray, importance: np.ndarray | None = None) -> np.n
 
 
 def stack_parts(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Stack laws over several sets of runs, each of which counts the same.
-
-    Parameters
-    ----------
-    parts : sequence of ndarray of shape (runs, laws)
-        Log densities; the number of runs may differ from part to part.
-
-    Returns
-    -------
-    ndarray of shape (laws,)
-        As of ``stack``.
-    """
+    """Stack laws over several sets of runs, each of which counts the same."""
     importance = np.concatenate([np.full(len(part), 1.0 / len(part)) for part in parts])
     return stack(np.concatenate(parts), importance)

@@ -41,13 +41,7 @@ _users = _Users()
 
 
 def cache_folder() -> Path | None:
-    """Where compiled code is kept.
-
-    Returns
-    -------
-    Path or None
-        A folder for this machine, since code is compiled for its processor; None if switched off.
-    """
+    """Where compiled code is kept."""
     named = os.environ.get("BAYESLAW_CACHE")
     if named == "":
         return None
@@ -77,13 +71,7 @@ def clear_cache() -> int:
 
 @contextmanager
 def compiled() -> Iterator[None]:
-    """Compute in double precision and keep what is compiled.
-
-    Yields
-    ------
-    None
-        JAX's settings are the caller's again afterwards.
-    """
+    """Compute in double precision and keep what is compiled."""
     with jax.enable_x64(True):
         folder = _enter()
         try:

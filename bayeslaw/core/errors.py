@@ -53,54 +53,14 @@ class RequestError(BayesLawError):
 
 
 def real(value: object, name: str, *, place: str) -> float:
-    """A number that a caller gave.
-
-    Parameters
-    ----------
-    value : object
-        What was given.
-    name, place : str
-        For messages.
-
-    Returns
-    -------
-    float
-        The number, finite or not.
-
-    Raises
-    ------
-    RequestError
-        If it is none.
-    """
+    """A number that a caller gave."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise RequestError(f"{name} = {value!r}", place=place, remedy="Give a number")
     return float(value)
 
 
 def whole(value: Any, name: str, *, place: str, least: int = 0, most: int = 2**32 - 1) -> int:
-    """A whole number among the options of a call.
-
-    Parameters
-    ----------
-    value : object
-        What was given.
-    name : str
-        Name of the option.
-    place : str
-        The call.
-    least, most : int
-        The smallest and the largest number that are allowed.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    RequestError
-        If it is no whole number, or out of range.
-    """
+    """A whole number among the options of a call."""
     # Integers of NumPy are whole numbers too; True is not.
     whole_number = isinstance(value, Integral) and not isinstance(value, bool)
     number = index(value) if whole_number else None
@@ -115,20 +75,7 @@ def whole(value: Any, name: str, *, place: str, least: int = 0, most: int = 2**3
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
-    """Suggest the option that a misspelt name most likely meant.
-
-    Parameters
-    ----------
-    name : str
-        What was asked for.
-    options : iterable of str
-        What exists.
-
-    Returns
-    -------
-    str
-        A sentence naming the nearest option, if one is near, and then the others.
-    """
+    """Suggest the option that a misspelt name most likely meant."""
     options = list(options)
     folded = {option.casefold(): option for option in options}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)

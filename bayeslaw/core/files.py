@@ -11,23 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Write a file beside its place and move it there when it is complete.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file belongs; one that is there is replaced only by a complete one.
-
-    Yields
-    ------
-    Path
-        What to write to, in the same folder, since a rename is atomic only within one file system.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be moved to its place.
-    """
+    """Write a file beside its place and move it there when it is complete."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         yield partial

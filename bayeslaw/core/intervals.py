@@ -27,25 +27,7 @@ class Interval(NamedTuple):
 
 
 def interval(draws: np.ndarray, probability: float = INTERVAL) -> Interval:
-    """Equal-tailed interval and median along the first axis.
-
-    Parameters
-    ----------
-    draws : ndarray of shape (draws, ...)
-        Draws; infinite ones count as beyond every bound.
-    probability : float
-        Probability of the interval.
-
-    Returns
-    -------
-    Interval
-        Arrays of shape (...).
-
-    Raises
-    ------
-    RequestError
-        If the probability is not between 0 and 1.
-    """
+    """Equal-tailed interval and median along the first axis."""
     if not 0 < probability < 1:
         raise RequestError(f"an interval of probability {probability!r}", remedy="Between 0 and 1")
     tail = (1 - probability) / 2

@@ -42,18 +42,7 @@ class Note:
 
 
 def worst(notes: Iterable[Note]) -> Severity | None:
-    """The gravest severity among notes.
-
-    Parameters
-    ----------
-    notes : iterable of Note
-        Any notes.
-
-    Returns
-    -------
-    str or None
-        None if there are no notes.
-    """
+    """The gravest severity among notes."""
     found = {note.severity for note in notes}
     for severity in ("error", "warning", "info"):
         if severity in found:

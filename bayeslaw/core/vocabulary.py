@@ -54,18 +54,7 @@ class Variable:
         return f"{left}{self.low:g}, {self.high:g}{right}"
 
     def contains(self, value: float) -> bool:
-        """Whether one value lies in the domain.
-
-        Parameters
-        ----------
-        value : float
-            The value.
-
-        Returns
-        -------
-        bool
-            True for a finite value within the bounds.
-        """
+        """Whether one value lies in the domain."""
         above = value >= self.low if self.low_included else value > self.low
         below = value <= self.high if self.high_included else value < self.high
         return math.isfinite(value) and above and below
@@ -105,22 +94,7 @@ ORDERED: tuple[tuple[str, str], ...] = (("N_a", "N"), ("K", "E"))
 def check_values(
     values: Mapping[str, float], *, place: str, typical: Mapping[str, float] | None = None
 ) -> None:
-    """Refuse a configuration that no run can have.
-
-    Parameters
-    ----------
-    values : mapping
-        Canonical variables.
-    place : str
-        Where they were given, for messages.
-    typical : mapping, optional
-        A typical run: a count far below both it and anything plausible is in another unit.
-
-    Raises
-    ------
-    RequestError
-        If a value is outside its domain, looks like an undeclared unit, or violates an order.
-    """
+    """Refuse a configuration that no run can have."""
     for name, value in values.items():
         what = variable(name)
         if not what.contains(value):
@@ -146,16 +120,5 @@ def check_values(
 
 
 def variable(name: str) -> Variable:
-    """Look up a canonical variable; a name of a card's own is any positive number.
-
-    Parameters
-    ----------
-    name : str
-        Canonical name, or a new name that a card declares.
-
-    Returns
-    -------
-    Variable
-        Its entry.
-    """
+    """Look up a canonical variable; a name of a card's own is any positive number."""
     return VOCABULARY.get(name, Variable(name, name))

@@ -43,18 +43,7 @@ class Hoister(ast.NodeTransformer):
         return ast.Name(name, ast.Load())
 
     def visit(self, node: ast.AST) -> Any:
-        """Rewrite a tree.
-
-        Parameters
-        ----------
-        node : ast.AST
-            Any node of a formula.
-
-        Returns
-        -------
-        ast.AST
-            A new node; the old one stays as it was.
-        """
+        """Rewrite a tree."""
         if isinstance(node, ast.expr):
             names = set(names_in(node))
             if names and names <= self._data | set(self._expanded):

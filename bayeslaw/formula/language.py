@@ -47,25 +47,7 @@ class Expression:
         return frozenset(names_in(self.tree))
 
     def __call__(self, values: Mapping[str, Any], xp: ModuleType = np) -> Any:
-        """Evaluate on arrays that broadcast against each other.
-
-        Parameters
-        ----------
-        values : mapping
-            A value for each name.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        array or float
-            The value.
-
-        Raises
-        ------
-        FormulaError
-            If a name has no value.
-        """
+        """Evaluate on arrays that broadcast against each other."""
         try:
             return _value(self.tree, values, xp, self.text)
         except (OverflowError, ZeroDivisionError, TypeError) as error:
@@ -73,27 +55,7 @@ class Expression:
 
 
 def parse_expression(text: str, *, place: str = "", comparisons: bool = False) -> Expression:
-    """Read one expression.
-
-    Parameters
-    ----------
-    text : str
-        For instance ``"N_a / 1e9"``. Back-quoted names may hold spaces.
-    place : str
-        Where the text stands, for messages.
-    comparisons : bool
-        Whether comparisons, ``and``, ``or``, ``not`` and quoted text are allowed (row filters).
-
-    Returns
-    -------
-    Expression
-        The checked expression.
-
-    Raises
-    ------
-    FormulaError
-        If the text is not an expression of this language.
-    """
+    """Read one expression."""
     quoted: dict[str, str] = {}
 
     def stand_in(match: re.Match[str]) -> str:
@@ -111,29 +73,7 @@ def parse_expression(text: str, *, place: str = "", comparisons: bool = False) -
 
 
 def parse(source: str, mode: str, text: str, place: str) -> Any:
-    """Parse text to Python's syntax tree; nothing is evaluated.
-
-    Parameters
-    ----------
-    source : str
-        The text, its back-quoted names replaced.
-    mode : {"eval", "exec"}
-        One expression, or statements.
-    text : str
-        The text as written, for messages.
-    place : str
-        Where it stands, for messages.
-
-    Returns
-    -------
-    ast.Expression or ast.Module
-        The tree.
-
-    Raises
-    ------
-    FormulaError
-        If it is too long or no Python expression.
-    """
+    """Parse text to Python's syntax tree; nothing is evaluated."""
     if len(source) > _LONGEST:
         raise FormulaError(f"a formula of {len(source)} characters", place=place)
     try:
@@ -151,24 +91,7 @@ def parse(source: str, mode: str, text: str, place: str) -> Any:
 
 
 def check(tree: ast.AST, comparisons: bool, text: str, place: str) -> None:
-    """Refuse every construct that is not on the list, and nesting that no formula needs.
-
-    Parameters
-    ----------
-    tree : ast.AST
-        The tree.
-    comparisons : bool
-        Whether comparisons and quoted text are on the list.
-    text : str
-        The text as written, for messages.
-    place : str
-        Where it stands, for messages.
-
-    Raises
-    ------
-    FormulaError
-        Naming the construct.
-    """
+    """Refuse every construct that is not on the list, and nesting that no formula needs."""
     level, depth = [tree], 0
     while level:
         level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
@@ -216,18 +139,7 @@ def check(tree: ast.AST, comparisons: bool, text: str, place: str) -> None:
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:
-    """The names that a tree reads, those of functions left out.
-
-    Parameters
-    ----------
-    tree : ast.AST
-        Any tree.
-
-    Yields
-    ------
-    str
-        Names, as often as they stand.
-    """
+    """The names that a tree reads, those of functions left out."""
     functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) not in functions:
@@ -235,18 +147,7 @@ def names_in(tree: ast.AST) -> Iterator[str]:
 
 
 def whole_exponent(node: ast.expr) -> int | None:
-    """The exponent of an integer power.
-
-    Parameters
-    ----------
-    node : ast.expr
-        What stands in the exponent.
-
-    Returns
-    -------
-    int or None
-        None if it is anything but a whole number.
-    """
+    """The exponent of an integer power."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         inner = whole_exponent(node.operand)
         return None if inner is None else -inner

@@ -39,26 +39,7 @@ class _Piece:
 
 
 def latex(formula: Formula) -> str:
-    r"""A formula as LaTeX, for math mode.
-
-    Parameters
-    ----------
-    formula : Formula
-        The formula.
-
-    Returns
-    -------
-    str
-        One equation, or an ``aligned`` environment with one line for each that the prediction
-        follows from, the prediction last. It holds no line break, so that it may stand between
-        dollar signs anywhere.
-
-    Examples
-    --------
-    >>> from bayeslaw.formula import parse_formula
-    >>> print(latex(parse_formula("E_max + A/N**alpha")))
-    L = E_{\mathrm{max}} + \frac{A}{N^{\alpha}}
-    """
+    r"""A formula as LaTeX, for math mode."""
     lines = [(latex_name(target), latex_expression(line)) for target, line in formula.printed]
     if len(lines) == 1:
         return " = ".join(lines[0])
@@ -67,41 +48,12 @@ def latex(formula: Formula) -> str:
 
 
 def latex_expression(expression: Expression) -> str:
-    """An expression as LaTeX, for math mode.
-
-    Parameters
-    ----------
-    expression : Expression
-        Arithmetic, powers and functions; no comparison.
-
-    Returns
-    -------
-    str
-        Its LaTeX.
-
-    Raises
-    ------
-    FormulaError
-        If it is a row filter.
-    """
+    """An expression as LaTeX, for math mode."""
     return _piece(expression.tree).text
 
 
 def latex_name(name: str) -> str:
-    r"""A name as LaTeX.
-
-    Parameters
-    ----------
-    name : str
-        A letter, a Greek letter's name (``lam`` for lambda), or a word. What follows an underscore
-        is a subscript, and so are the digits at the end. A capital with h behind it wears a hat,
-        and ``log10_L`` is a logarithm.
-
-    Returns
-    -------
-    str
-        For instance ``N_a``, ``E_{\mathrm{start}}``, ``\kappa_1`` or ``\mathrm{shape}``.
-    """
+    r"""A name as LaTeX."""
     if hat := re.fullmatch(r"([A-Z])h", name):
         return rf"\hat{{{hat[1]}}}"
     if logarithm := re.fullmatch(r"(ln|log2|log10)_(\w+)", name):

@@ -49,35 +49,11 @@ class Formula:
         return tuple((target, line) for target, line in self.lines if target in wanted)
 
     def scope(self, values: Mapping[str, Any], xp: ModuleType = np) -> Scope:
-        """Values and helper lines together; a line is computed when it is first read.
-
-        Parameters
-        ----------
-        values : mapping
-            A value for each name that the wanted lines need.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        Scope
-            A mapping from names and lines to values.
-        """
+        """Values and helper lines together; a line is computed when it is first read."""
         return Scope(dict(self.lines), values, xp)
 
     def reads(self, expression: Expression) -> frozenset[str]:
-        """Names that an expression reads once its helper lines are followed.
-
-        Parameters
-        ----------
-        expression : Expression
-            Any expression over the names and lines of this formula.
-
-        Returns
-        -------
-        frozenset of str
-            Names that the formula does not define.
-        """
+        """Names that an expression reads once its helper lines are followed."""
         lines = dict(self.lines)
         pending, seen = set(expression.names), set[str]()
         while pending:
@@ -92,18 +68,6 @@ class Formula:
 
         ``x**p`` with ``x`` from the data becomes ``exp(p * ln x)`` with ``ln x`` precomputed, since
         double precision ``pow`` is three times slower than ``exp``.
-
-        Parameters
-        ----------
-        data : frozenset of str
-            Names that are columns of a table.
-
-        Returns
-        -------
-        Formula
-            The same function of the parameters, over precomputed columns.
-        dict of str to Expression
-            How to compute each of those columns.
         """
         hoister = Hoister(data, dict(self.lines))
         rewritten = []
@@ -137,27 +101,7 @@ class Scope(Mapping[str, Any]):
 
 
 def parse_formula(text: str, *, place: str = "formula", result: str = "L") -> Formula:
-    """Read a formula: assignments, one a line, or a single bare expression.
-
-    Parameters
-    ----------
-    text : str
-        The lines.
-    place : str
-        Where the text stands, for messages.
-    result : str
-        Name of the result where the text is a bare expression.
-
-    Returns
-    -------
-    Formula
-        The checked formula.
-
-    Raises
-    ------
-    FormulaError
-        If a line is no assignment, a name is assigned twice or read before it is assigned.
-    """
+    """Read a formula: assignments, one a line, or a single bare expression."""
     statements = parse(text.strip(), "exec", text, place).body
     if not statements:
         raise FormulaError("the formula is empty", place=place, remedy="Write 'L = ...'")

@@ -37,28 +37,7 @@ _PLAIN = {
 
 
 def mathml(latex: str) -> str:
-    """LaTeX as ``bayeslaw.formula.latex`` writes it, as MathML.
-
-    Parameters
-    ----------
-    latex : str
-        A formula, an expression or a name.
-
-    Returns
-    -------
-    str
-        A ``math`` element in display style, with the LaTeX as its alternative text.
-
-    Raises
-    ------
-    FormulaError
-        If it holds something that ``latex`` does not write.
-
-    Examples
-    --------
-    >>> mathml("N_a")[-49:]
-    '<mrow><msub><mi>N</mi><mi>a</mi></msub></mrow></math>'
-    """
+    """LaTeX as ``bayeslaw.formula.latex`` writes it, as MathML."""
     aligned = re.fullmatch(r"\\begin\{aligned\}(.*)\\end\{aligned\}", latex.strip(), re.DOTALL)
     if aligned is None:
         body = _Reader(latex).all()

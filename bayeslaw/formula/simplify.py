@@ -10,20 +10,7 @@ from bayeslaw.formula.lines import Formula
 
 
 def substitute(expression: Expression, values: Mapping[str, ast.expr]) -> Expression:
-    """Replace names by expressions, and simplify.
-
-    Parameters
-    ----------
-    expression : Expression
-        Any expression.
-    values : mapping of str to ast.expr
-        What stands for each name.
-
-    Returns
-    -------
-    Expression
-        A new expression; as written where no name is replaced.
-    """
+    """Replace names by expressions, and simplify."""
     if not expression.names & set(values):
         return expression
 
@@ -40,22 +27,7 @@ def substitute(expression: Expression, values: Mapping[str, ast.expr]) -> Expres
 def substitute_lines(
     formula: Formula, values: Mapping[str, ast.expr]
 ) -> tuple[Formula, dict[str, ast.expr]]:
-    """Replace names in a formula; helper lines that become numbers are written out.
-
-    Parameters
-    ----------
-    formula : Formula
-        Any formula.
-    values : mapping of str to ast.expr
-        What stands for each name.
-
-    Returns
-    -------
-    Formula
-        The new formula.
-    dict of str to ast.expr
-        ``values``, and the helper lines that became numbers.
-    """
+    """Replace names in a formula; helper lines that become numbers are written out."""
     known, lines = dict(values), []
     for target, expression in formula.lines:
         new = substitute(expression, known)
@@ -67,18 +39,7 @@ def substitute_lines(
 
 
 def number(node: ast.expr) -> float | None:
-    """The value of a tree that is a number, signed or not.
-
-    Parameters
-    ----------
-    node : ast.expr
-        Any tree.
-
-    Returns
-    -------
-    float or None
-        None for anything else.
-    """
+    """The value of a tree that is a number, signed or not."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return float(value)
@@ -88,18 +49,7 @@ def number(node: ast.expr) -> float | None:
 
 
 def divides_by_zero(expression: Expression) -> bool:
-    """Whether an expression divides by the number zero.
-
-    Parameters
-    ----------
-    expression : Expression
-        Any expression.
-
-    Returns
-    -------
-    bool
-        True if a divisor is written as zero.
-    """
+    """Whether an expression divides by the number zero."""
     return any(
         isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and number(node.right) == 0
         for node in ast.walk(expression.tree)

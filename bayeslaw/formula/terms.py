@@ -7,18 +7,7 @@ from collections.abc import Iterator
 
 
 def summands(tree: ast.expr) -> Iterator[ast.expr]:
-    """The innermost additive terms of an expression, without their signs.
-
-    Parameters
-    ----------
-    tree : ast.expr
-        Any expression.
-
-    Yields
-    ------
-    ast.expr
-        Terms of its sums; sums inside products, quotients, powers and calls are not opened.
-    """
+    """The innermost additive terms of an expression, without their signs."""
     match tree:
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
             yield from summands(left)
@@ -30,18 +19,7 @@ def summands(tree: ast.expr) -> Iterator[ast.expr]:
 
 
 def factors(term: ast.expr) -> Iterator[ast.expr]:
-    """The factors of a product or quotient that stand above the line.
-
-    Parameters
-    ----------
-    term : ast.expr
-        Any expression.
-
-    Yields
-    ------
-    ast.expr
-        Its factors.
-    """
+    """The factors of a product or quotient that stand above the line."""
     match term:
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             yield from factors(left)
@@ -53,18 +31,7 @@ def factors(term: ast.expr) -> Iterator[ast.expr]:
 
 
 def exponents(tree: ast.expr) -> Iterator[str]:
-    """Names that stand alone, signed or not, in an exponent.
-
-    Parameters
-    ----------
-    tree : ast.expr
-        Any expression.
-
-    Yields
-    ------
-    str
-        The names.
-    """
+    """Names that stand alone, signed or not, in an exponent."""
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right

@@ -26,41 +26,13 @@ _DEGREES = 10.0
 
 
 def clusters(runs: int) -> int:
-    """How many values of the shared coordinates to take.
-
-    Parameters
-    ----------
-    runs : int
-        Size of the table.
-
-    Returns
-    -------
-    int
-        Fewer for larger tables, whose runs leave less open.
-    """
+    """How many values of the shared coordinates to take."""
     return min(max(_WORK // runs, FEWEST), MOST)
 
 
 @partial(jax.jit, static_argnames="density")
 def potentials(density: Density, z: Any, shared: Any, data: Data) -> Any:
-    """Minus the log density of clusters of points.
-
-    Parameters
-    ----------
-    density : Density
-        What to evaluate.
-    z : array of shape (clusters, points, parameters - shared)
-        Coordinates that differ within a cluster.
-    shared : array of shape (clusters, shared)
-        Coordinates that do not.
-    data : Data
-        Table, reference and priors.
-
-    Returns
-    -------
-    array of shape (clusters, points)
-        Up to a constant.
-    """
+    """Minus the log density of clusters of points."""
 
     def cluster(one: Any) -> Any:
         return jax.vmap(lambda z: density.apart(z, one[1], data))(one[0])
@@ -92,26 +64,7 @@ def _expansions(density: Density, z: Any, shared: Any, data: Data) -> Any:
 def conditionals(
     density: Density, start: np.ndarray, shared: np.ndarray, data: Data
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Normal approximations of the first coordinates, given the shared ones.
-
-    Parameters
-    ----------
-    density : Density
-        What to approximate.
-    start : ndarray of shape (parameters - shared,)
-        Near the modes.
-    shared : ndarray of shape (clusters, shared)
-        What is given.
-    data : Data
-        Table, reference and priors.
-
-    Returns
-    -------
-    centre : ndarray of shape (clusters, parameters - shared)
-        After two steps of Gauss and Newton; ``start`` where they lead nowhere.
-    curvature : ndarray of shape (clusters, parameters - shared, parameters - shared)
-        Of minus the log density there.
-    """
+    """Normal approximations of the first coordinates, given the shared ones."""
     z = np.tile(start, (len(shared), 1))
     for steps_left in (2, 1, 0):
         found = _expansions(density, z, shared, data)
@@ -134,32 +87,7 @@ def proposals(
     draws: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points of a t in the shared coordinates, and of one in the others at each of those.
-
-    Parameters
-    ----------
-    density : Density
-        What to approximate.
-    data : Data
-        Table, reference and priors.
-    start : ndarray of shape (parameters - shared,)
-        The mode in the coordinates that are not shared.
-    outer : Whitening
-        Centre and spread of the shared coordinates.
-    draws : int
-        At least so many points in all, several times as many for small tables.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    z : ndarray of shape (clusters, points, parameters - shared)
-        Coordinates that differ within a cluster.
-    common : ndarray of shape (clusters, shared)
-        Coordinates that do not.
-    log_density : ndarray of shape (clusters, points)
-        Of the proposal, up to a constant.
-    """
+    """Points of a t in the shared coordinates, and of one in the others at each of those."""
     count = clusters(len(data.observed))
     shared, own, points = len(outer.centre), len(start), -(-draws // FEWEST)
     # Evenly spread, so that so few points say more of a distribution than random ones.

@@ -40,18 +40,6 @@ class Density:
 
         It is that of the NumPyro model, term by term (a test holds the two together); going through
         NumPyro's handlers would cost half as much again to trace, to compile and to evaluate.
-
-        Parameters
-        ----------
-        z : array of shape (parameters,)
-            Sampling coordinates.
-        data : Data
-            Table, reference and priors.
-
-        Returns
-        -------
-        scalar array
-            Finite wherever the terms of the law are.
         """
         return self.apart(z, z[:0], data)
 
@@ -59,40 +47,13 @@ class Density:
         """``potential`` with the last coordinates given apart.
 
         Many points that share those of the discrepancy share the matrix that they make.
-
-        Parameters
-        ----------
-        z : array of shape (parameters - shared,)
-            The first sampling coordinates.
-        shared : array of shape (shared,)
-            The others.
-        data : Data
-            Table, reference and priors.
-
-        Returns
-        -------
-        scalar array
-            As of ``potential``.
         """
         away, change, centre, values = self.parts([*z, *shared], data)
         fitted = self.model.log_likelihood(centre, values, data)
         return 0.5 * (away**2).sum() - fitted + change
 
     def root(self, shared: Any, data: Data) -> Any:
-        """Factor of the covariance of log losses around the law.
-
-        Parameters
-        ----------
-        shared : array of shape (shared,)
-            The last sampling coordinates: those of noise and discrepancy.
-        data : Data
-            Table, priors and weights.
-
-        Returns
-        -------
-        array of shape (runs, runs)
-            Lower triangular.
-        """
+        """Factor of the covariance of log losses around the law."""
         names = self.model.sampled[len(self.model.sampled) - len(shared) :]
         values = self._values(dict(zip(names, shared, strict=True)), data, jnp)
         assert self.model.discrepancy is not None
@@ -101,26 +62,7 @@ class Density:
         )
 
     def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:
-        """What ``potential`` is made of.
-
-        Parameters
-        ----------
-        z : array of shape (parameters,)
-            Sampling coordinates.
-        data : Data
-            Table, reference and priors.
-
-        Returns
-        -------
-        away : array of shape (parameters,)
-            Distances from the priors' centres, in their standard deviations.
-        change : scalar array
-            What the change of variables adds.
-        centre : array of shape (runs,)
-            Log of the law's value at the runs, as the likelihood sees it.
-        values : dict
-            What the priors are stated on, by parameter, those of noise and discrepancy included.
-        """
+        """What ``potential`` is made of."""
         model = self.model
         moved = dict(zip(model.sampled, z, strict=True))
         normal, change, floor = self._normal(moved, data, jnp)
@@ -133,20 +75,7 @@ class Density:
         return away, change, model.centre(model.of_runs(raw, values, data), data), values
 
     def constrain(self, z: Any, data: Data) -> dict[str, np.ndarray]:
-        """Everything that is reported of a set of points.
-
-        Parameters
-        ----------
-        z : ndarray of shape (..., parameters)
-            Sampling coordinates.
-        data : Data
-            Table, reference and priors.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (...)
-            Raw coefficients and noise parameters by name, prior coordinates by site, and T.
-        """
+        """Everything that is reported of a set of points."""
         moved = dict(zip(self.model.sampled, np.moveaxis(np.asarray(z), -1, 0), strict=True))
         normal, _, below = self._normal(moved, data, np)
         values = self._values(normal, data, np)
@@ -161,20 +90,7 @@ class Density:
         return {**sites, **raw, "T": moved[floor] * data.scale}
 
     def locate(self, values: Mapping[str, float], data: Data) -> np.ndarray:
-        """Sampling coordinates of given parameters: the inverse of ``constrain``.
-
-        Parameters
-        ----------
-        values : mapping
-            What the priors are stated on, by parameter, the noise's included.
-        data : Data
-            Table, reference and priors.
-
-        Returns
-        -------
-        ndarray of shape (parameters,)
-            Sampling coordinates.
-        """
+        """Sampling coordinates of given parameters: the inverse of ``constrain``."""
         z = {
             name: np.log(values[name] - data.priors[name][2])
             if family == "lognormal"
@@ -188,20 +104,7 @@ class Density:
         return np.array([z[name] for name in self.model.sampled])
 
     def recover(self, draws: Mapping[str, np.ndarray], data: Data) -> np.ndarray:
-        """Sampling coordinates of what ``constrain`` returned.
-
-        Parameters
-        ----------
-        draws : mapping of str to ndarray of shape (...)
-            Draws as a posterior holds them.
-        data : Data
-            Table, reference and priors.
-
-        Returns
-        -------
-        ndarray of shape (..., parameters)
-            Sampling coordinates.
-        """
+        """Sampling coordinates of what ``constrain`` returned."""
         z = []
         for name, family in self.model.families:
             if name == self.model.form.floor:
@@ -217,16 +120,6 @@ class Density:
         The likelihood carries its constants already, and the change of variables its Jacobian; the
         priors lack theirs. Where the floor's prior goes on as a straight line, its mass differs
         from 1 by up to 1e-4: that is divided out, so that the prior is a distribution.
-
-        Parameters
-        ----------
-        data : Data
-            For the priors' scales.
-
-        Returns
-        -------
-        float
-            In nats.
         """
         scales = np.asarray(data.numbers)[:, 1]
         missing = float(np.log(scales).sum() + 0.5 * len(scales) * np.log(2 * np.pi))

@@ -118,33 +118,7 @@ def fit_one(
     threads: int,
     rows: int | None = None,
 ) -> Posterior:
-    """Fit one table, inside ``compiled``.
-
-    Parameters
-    ----------
-    runs, law, reference
-        As for ``fit``.
-    settings : Settings
-        How to fit.
-    report : callable
-        Told the number of iterations done.
-    threads : int
-        How many chains may run at once.
-    rows : int, optional
-        As for ``build``.
-
-    Returns
-    -------
-    Posterior
-        As of ``fit``.
-
-    Raises
-    ------
-    RequestError
-        If the reference does not fit.
-    TableError
-        If the table lacks a column.
-    """
+    """Fit one table, inside ``compiled``."""
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     if reference is None:
         reference = Reference.of(runs, law.variables, law.predicts)

@@ -64,22 +64,7 @@ class Weighted:
 
 @partial(jax.jit, static_argnames="density")
 def potentials(density: Density, z: Any, data: Data) -> Any:
-    """Minus the log density at many points.
-
-    Parameters
-    ----------
-    density : Density
-        What to evaluate.
-    z : array of shape (points, parameters)
-        Where, in sampling coordinates.
-    data : Data
-        Table, reference and priors.
-
-    Returns
-    -------
-    array of shape (points,)
-        Up to the constant that ``Density.constant`` gives.
-    """
+    """Minus the log density at many points."""
     return jax.vmap(lambda one: density.potential(one, data))(z)
 
 
@@ -92,24 +77,6 @@ def laplace(
     draws and drawn from again, up to ``ROUNDS`` times; all draws are then weighted as draws of the
     mixture of all approximations (adaptive multiple importance sampling, Cornuet et al. 2012,
     arXiv:0907.1254).
-
-    Parameters
-    ----------
-    density : Density
-        What to approximate.
-    data : Data
-        Table, reference and priors.
-    whitening : Whitening
-        The approximation.
-    seed : int
-        The same seed gives the same draws.
-    draws : int
-        Number of draws.
-
-    Returns
-    -------
-    Weighted
-        With Pareto-smoothed importance weights already applied.
     """
     rng, proposals, parts, before = np.random.default_rng(seed), [whitening], [], True
     while True:
@@ -132,16 +99,6 @@ def laplace_with_misfit(
 
     At least twice: the first draws tell where its coordinates are, whose mode is off their centre.
     Where the second do not suffice more are drawn, each around all before, and taken together.
-
-    Parameters
-    ----------
-    density, data, whitening, seed, draws
-        As for ``laplace``.
-
-    Returns
-    -------
-    Weighted
-        As of ``laplace``.
     """
     rng = np.random.default_rng(seed)
     discrepancy = density.model.discrepancy

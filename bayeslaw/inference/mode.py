@@ -31,22 +31,7 @@ _Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 @partial(jax.jit, static_argnames="density")
 def value_and_gradient(density: Density, z: Any, data: Data) -> Any:
-    """The potential and its gradient, compiled once for each form of law and shape of table.
-
-    Parameters
-    ----------
-    density : Density
-        What to evaluate.
-    z : array of shape (parameters,)
-        Where.
-    data : Data
-        Table, reference and priors.
-
-    Returns
-    -------
-    tuple of array
-        Value, and gradient of the shape of ``z``.
-    """
+    """The potential and its gradient, compiled once for each form of law and shape of table."""
     return jax.value_and_grad(density.potential)(z, data)
 
 
@@ -119,34 +104,7 @@ def find_mode(
     starts: int = 4,
     points: Sequence[np.ndarray] | None = None,
 ) -> Mode:
-    """Search for the mode from the prior's median and from draws of the prior.
-
-    Parameters
-    ----------
-    density : Density
-        What to maximise.
-    data : Data
-        Table, reference and priors.
-    priors : mapping
-        Priors of the sampled parameters.
-    seed : int
-        For the starts.
-    starts : int
-        Number of starts.
-    points : sequence of ndarray of shape (parameters,), optional
-        Where to start instead, in sampling coordinates: such as the mode of a table that differs
-        in its noise alone, from where the way is short.
-
-    Returns
-    -------
-    Mode
-        The best end point.
-
-    Raises
-    ------
-    NoFiniteStart
-        If the density is finite at none of the starts, nor at many more draws of the prior.
-    """
+    """Search for the mode from the prior's median and from draws of the prior."""
     from scipy.optimize import minimize
 
     objective = _objective(density, data)
@@ -176,24 +134,7 @@ def find_mode(
 
 
 def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) -> Mode:
-    """The mode of a density that differs little from one whose mode is known.
-
-    Parameters
-    ----------
-    density : Density
-        What to maximise.
-    data : Data
-        Table, reference and priors.
-    mode : Mode
-        Where to begin, in whose coordinates the search takes few steps.
-    final : bool
-        Whether to find the curvature there; else it stays that of ``mode``.
-
-    Returns
-    -------
-    Mode
-        With the same count of starts.
-    """
+    """The mode of a density that differs little from one whose mode is known."""
     from scipy.optimize import minimize
 
     objective, matrix = _objective(density, data), mode.whitening.matrix
@@ -292,22 +233,7 @@ def _starts(
 def located(
     density: Density, data: Data, points: Sequence[Mapping[str, float]]
 ) -> list[np.ndarray]:
-    """Sampling coordinates to start from, of parameters that know nothing of the runs.
-
-    Parameters
-    ----------
-    density : Density
-        What to maximise.
-    data : Data
-        Table, reference and priors.
-    points : sequence of mapping
-        What the priors are stated on, by parameter.
-
-    Returns
-    -------
-    list of ndarray of shape (parameters,)
-        With T where the runs are, of which the prior says nothing.
-    """
+    """Sampling coordinates to start from, of parameters that know nothing of the runs."""
     # Taken apart as NumPy's: every slice of a JAX array is a call of its own.
     data = jax.device_get(data)
     with np.errstate(all="ignore"):

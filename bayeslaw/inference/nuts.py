@@ -128,35 +128,7 @@ def nuts(
     threads: int,
     thin: int = 1,
 ) -> Chains:
-    """Sample by NUTS.
-
-    Parameters
-    ----------
-    density : Density
-        What to sample.
-    data : Data
-        Table, reference and priors.
-    whitening : Whitening
-        Coordinates to sample in; the chains start at standard normal points of them.
-    seed : int
-        The same seed gives the same draws.
-    chains, draws, warmup : int
-        Number of chains, kept draws a chain and adaptation steps before them; the last two are
-        multiples of ``CHUNK``.
-    target_accept : float
-        Acceptance probability that the step size is tuned to.
-    report : callable
-        Called from this thread with the number of iterations done by all chains.
-    threads : int
-        How many chains run at once.
-    thin : int
-        Iterations for each kept draw; a divisor of ``CHUNK``.
-
-    Returns
-    -------
-    Chains
-        The draws.
-    """
+    """Sample by NUTS."""
     centre, matrix = whitening.centre, whitening.matrix
     size = len(centre)
     # NumPy's: every function of JAX's generator would be compiled, which takes a tenth of a second.

@@ -9,22 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def bar(progress: bool | None, total: int, text: str) -> Iterator[Callable[[int], None]]:
-    """Show how far a computation is.
-
-    Parameters
-    ----------
-    progress : bool or None
-        Whether to; None shows it where the error stream is a terminal.
-    total : int
-        What there is to do.
-    text : str
-        What is being done.
-
-    Yields
-    ------
-    callable
-        To be told how much is done.
-    """
+    """Show how far a computation is."""
     if progress is None:
         progress = sys.stderr.isatty()
     if not progress:

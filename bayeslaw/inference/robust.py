@@ -33,25 +33,7 @@ _OUTLIER = 0.3
 
 @partial(jax.jit, static_argnames="density")
 def noise_parts(density: Density, z: Any, data: Data) -> Any:
-    """Which part of each residual is noise, at one point.
-
-    Parameters
-    ----------
-    density : Density
-        Of a model with a discrepancy.
-    z : array of shape (parameters,)
-        Sampling coordinates.
-    data : Data
-        Table, reference, priors and weights.
-
-    Returns
-    -------
-    squared : array of shape (runs,)
-        Expected square of each run's noise over that of ``noise_scale``.
-    alone : array of shape (runs,)
-        Square of each run's distance from what all others predict of it, over the variance of that
-        prediction: an outlier that has widened the noise to fit itself still stands out here.
-    """
+    """Which part of each residual is noise, at one point."""
     model = density.model
     _, _, centre, values = density.parts(z, data)
     assert model.discrepancy is not None
@@ -68,22 +50,7 @@ def noise_parts(density: Density, z: Any, data: Data) -> Any:
 
 
 def precisions(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, float]:
-    """Expected precision of each run's noise, and the degrees of freedom that suit them.
-
-    Parameters
-    ----------
-    squared : ndarray of shape (runs,)
-        Expected squares of noise over its scale.
-    prior : Prior
-        Of the degrees of freedom.
-
-    Returns
-    -------
-    weights : ndarray of shape (runs,)
-        About one; small for an outlier.
-    degrees : float
-        The most likely.
-    """
+    """Expected precision of each run's noise, and the degrees of freedom that suit them."""
     grid, log_density = _degrees(squared, prior)
     degrees = float(grid[np.argmax(log_density)])
     return (degrees + 1.0) / (degrees + squared), degrees
@@ -92,24 +59,7 @@ def precisions(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, float]:
 def draw_degrees(
     squared: np.ndarray, prior: Prior, rng: np.random.Generator, size: int
 ) -> np.ndarray:
-    """Draw degrees of freedom, given what is known of each run's noise.
-
-    Parameters
-    ----------
-    squared : ndarray of shape (runs,)
-        Expected squares of noise over its scale.
-    prior : Prior
-        Of the degrees of freedom.
-    rng : numpy.random.Generator
-        Source of randomness.
-    size : int
-        Number of draws.
-
-    Returns
-    -------
-    ndarray of shape (size,)
-        Degrees of freedom.
-    """
+    """Draw degrees of freedom, given what is known of each run's noise."""
     grid, log_density = _degrees(squared, prior)
     weight = np.exp(log_density - log_density.max())
     return rng.choice(grid, size, p=weight / weight.sum())

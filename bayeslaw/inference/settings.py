@@ -60,13 +60,7 @@ class Settings:
                 raise RequestError(f"{name} = {value}", place="fit", remedy=remedy)
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as plain data, the same after they were saved and read again.
-
-        Returns
-        -------
-        dict
-            Discrepancies and pools in words.
-        """
+        """The settings as plain data, the same after they were saved and read again."""
         found = {one.name: getattr(self, one.name) for one in fields(self)}
         missed = self.discrepancy
         if isinstance(missed, Sequence) and not isinstance(missed, str):

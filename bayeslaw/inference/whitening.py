@@ -24,20 +24,7 @@ class Whitening:
 
     @classmethod
     def of_hessian(cls, mode: np.ndarray, hessian: np.ndarray) -> Whitening:
-        """From the curvature at a mode.
-
-        Parameters
-        ----------
-        mode : ndarray of shape (parameters,)
-            The mode.
-        hessian : ndarray of shape (parameters, parameters)
-            Second derivatives of minus the log density.
-
-        Returns
-        -------
-        Whitening
-            Directions without curvature get a finite length.
-        """
+        """From the curvature at a mode."""
         size = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-12))
         values, vectors = np.linalg.eigh(hessian / np.outer(size, size))
         root = vectors / np.sqrt(np.maximum(values, 1e-4)) / size[:, None]
@@ -45,20 +32,7 @@ class Whitening:
 
     @classmethod
     def of_draws(cls, z: np.ndarray, weights: np.ndarray | None = None) -> Whitening:
-        """From the moments of draws.
-
-        Parameters
-        ----------
-        z : ndarray of shape (..., parameters)
-            Draws in sampling coordinates, those of all chains taken together.
-        weights : ndarray of shape (draws,), optional
-            Of every draw; equal unless given.
-
-        Returns
-        -------
-        Whitening
-            All draws together.
-        """
+        """From the moments of draws."""
         flat = z.reshape(-1, z.shape[-1])
         share = np.full(len(flat), 1.0 / len(flat)) if weights is None else weights / weights.sum()
         centre = share @ flat

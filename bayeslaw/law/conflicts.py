@@ -7,19 +7,7 @@ from bayeslaw.law.law import Law
 
 
 def conflicts(law: Law) -> tuple[str, ...]:
-    """Names of a card that are canonical variables too, and stand for something else in it.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Returns
-    -------
-    tuple of str
-        A sentence each: what the name is here, and what it is not. Letters for variables come
-        first, then parameters, then lines of the formula.
-    """
+    """Names of a card that are canonical variables too, and stand for something else in it."""
     found = []
     for name, letter in law.letters.items():
         if name not in VOCABULARY or letter.is_.text == name:

@@ -20,27 +20,7 @@ _REMEDY = 'Write "k = 0", "alpha = beta" or "beta = 2*alpha"'
 
 
 def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
-    """The card of a law under constraints.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    constraints : sequence of str
-        Each a parameter, or several with ``=`` between them, ``=``, and a number or an expression
-        of other parameters.
-
-    Returns
-    -------
-    dict
-        A card without the constrained parameters, without what no longer has an effect, and without
-        published sets that violate a constraint.
-
-    Raises
-    ------
-    RequestError
-        If a constraint cannot be read, names what is no parameter, or goes round in a circle.
-    """
+    """The card of a law under constraints."""
     values = _read(law, constraints)
     trees = {name: expression.tree for name, expression in values.items()}
     formula, known = substitute_lines(law.formula, trees)
@@ -74,18 +54,7 @@ def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
 
 
 def one_by_one(constraint: str) -> list[str]:
-    """Constraints of one parameter each, of a chain such as ``"m = n = 0"``.
-
-    Parameters
-    ----------
-    constraint : str
-        One, or a chain.
-
-    Returns
-    -------
-    list of str
-        What the chain says of each parameter; the text itself if it is no chain.
-    """
+    """Constraints of one parameter each, of a chain such as ``"m = n = 0"``."""
     *names, right = (part.strip() for part in constraint.split("="))
     # Two signs next to each other are no chain: reading it says what is wrong.
     chain = len(names) > 1 and all(names)

@@ -108,21 +108,6 @@ def lifetime(cost: Cost) -> Cost:
 
     A served token goes forward only, which is a third of what it costs in training (2 of 6 FLOPs
     per parameter; Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
-
-    Parameters
-    ----------
-    cost : Cost
-        What training costs, over D.
-
-    Returns
-    -------
-    Cost
-        Over ``inference_tokens`` too.
-
-    Raises
-    ------
-    RequestError
-        If the cost does not read D.
     """
     if "D" not in cost.expression.names:
         raise RequestError(

@@ -11,34 +11,7 @@ from bayeslaw.law.law import Law
 
 
 def page(law: Law) -> dict[str, Any]:
-    """What a card says, as plain data.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-
-    Returns
-    -------
-    dict
-        Text, numbers, lists and dicts alone:
-
-        - ``name``, ``aliases``, ``title``, ``source``, ``paper``, ``year``, ``status``,
-          ``predicts``;
-        - ``formula``: its lines as written; ``latex``; ``terms``;
-        - ``letters``: for each its name as ``letter``, ``is``, ``means``, ``embeddings``, the
-          ``range`` of the paper's runs, ``base`` and ``values``;
-        - ``parameters``: for each its ``name``, ``means``, ``prior``, what that is stated ``on``,
-          ``role`` and the reason why it is ``weak``;
-        - ``coefficients``: the published sets by name, the default first;
-        - ``conflicts``: a sentence for each letter that means something else elsewhere;
-        - ``cost``: ``name``, ``formula``, ``unit`` and ``source`` of the convention, and
-          what the source ``lacks``;
-        - ``units``: groups of like units;
-        - ``free``, ``report`` and ``sense``: variables that an optimum is over, what it reports,
-          and whether it is a ``"min"`` or a ``"max"``;
-        - ``notes``: the card's caveats; ``checks``: the number of published checks.
-    """
+    """What a card says, as plain data."""
     return {
         "name": law.name,
         "aliases": list(law.card.get("aliases", ())),

@@ -58,13 +58,7 @@ class Form:
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """Parameters sorted so that each ``on`` reads only those before it and its own.
-
-        Raises
-        ------
-        CardError
-            If they read each other in a circle.
-        """
+        """Parameters sorted so that each ``on`` reads only those before it and its own."""
         needs = {
             name: (self.formula.reads(expression) & set(self.parameters)) - {name}
             for name, expression in self.on
@@ -83,78 +77,24 @@ class Form:
         return tuple(ready)
 
     def canonical_reads(self, expression: Expression) -> frozenset[str]:
-        """Canonical variables behind an expression over letters, lines and parameters.
-
-        Parameters
-        ----------
-        expression : Expression
-            The expression.
-
-        Returns
-        -------
-        frozenset of str
-            Canonical names.
-        """
+        """Canonical variables behind an expression over letters, lines and parameters."""
         read = self.formula.reads(expression)
         return frozenset(n for letter, is_ in self.letters if letter in read for n in is_.names)
 
     def in_letters(self, columns: Mapping[str, Any], xp: ModuleType = np) -> dict[str, Any]:
-        """Translate canonical variables to the paper's letters.
-
-        Parameters
-        ----------
-        columns : mapping
-            Canonical variables, arrays of one shape.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        dict
-            The letters whose variables are all given.
-        """
+        """Translate canonical variables to the paper's letters."""
         return {
             letter: is_(columns, xp) for letter, is_ in self.letters if is_.names <= set(columns)
         }
 
     def scope(self, values: Mapping[str, Any], scale: Any, xp: ModuleType = np) -> Scope:
-        """Letters, parameters, helper lines and the reference scale together.
-
-        Parameters
-        ----------
-        values : mapping
-            Letters and parameters.
-        scale : float
-            Reference value of the predicted quantity.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        Scope
-            What an ``on`` may read.
-        """
+        """Letters, parameters, helper lines and the reference scale together."""
         return self.formula.scope({**values, SCALE: scale}, xp)
 
     def predict(
         self, columns: Mapping[str, Any], raw: Mapping[str, Any], xp: ModuleType = np
     ) -> Any:
-        """The law's value.
-
-        Parameters
-        ----------
-        columns : mapping
-            Canonical variables; shapes broadcast against those of ``raw``.
-        raw : mapping
-            Raw coefficients.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        array
-            The predicted quantity, in the unit of the law.
-        """
+        """The law's value."""
         scope = self.formula.scope({**self.in_letters(columns, xp), **raw}, xp)
         return scope[self.formula.result]
 
@@ -164,18 +104,7 @@ class Form:
         return self.formula.hoist(frozenset(letter for letter, _ in self.letters))
 
     def hoist(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Precompute what the formula reads from a table.
-
-        Parameters
-        ----------
-        columns : mapping
-            Canonical variables, each of shape (runs,).
-
-        Returns
-        -------
-        dict of str to ndarray of shape (runs,)
-            Columns for the first of ``hoisted``.
-        """
+        """Precompute what the formula reads from a table."""
         letters = self.in_letters(columns)
         shape = np.broadcast_shapes(*(np.shape(value) for value in letters.values()))
         return {
@@ -186,24 +115,7 @@ class Form:
     def to_raw(
         self, on: Mapping[str, Any], at: Mapping[str, Any], scale: Any, xp: ModuleType = np
     ) -> dict[str, Any]:
-        """From prior coordinates to the paper's coefficients.
-
-        Parameters
-        ----------
-        on : mapping
-            The quantities that the priors are stated on, by parameter.
-        at : mapping
-            Canonical variables of the reference run.
-        scale : float
-            Reference value of the predicted quantity.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        dict
-            Raw coefficients of the parameters that ``on`` names.
-        """
+        """From prior coordinates to the paper's coefficients."""
         raw: dict[str, Any] = {}
         letters = self.in_letters(at, xp)
         for name in self.order:
@@ -214,48 +126,14 @@ class Form:
     def to_on(
         self, raw: Mapping[str, Any], at: Mapping[str, Any], scale: Any, xp: ModuleType = np
     ) -> dict[str, Any]:
-        """From the paper's coefficients to prior coordinates: the inverse of ``to_raw``.
-
-        Parameters
-        ----------
-        raw : mapping
-            Raw coefficients.
-        at : mapping
-            Canonical variables of the reference run.
-        scale : float
-            Reference value of the predicted quantity.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        dict
-            What the priors are stated on, by parameter.
-        """
+        """From the paper's coefficients to prior coordinates: the inverse of ``to_raw``."""
         scope = self.scope({**self.in_letters(at, xp), **raw}, scale, xp)
         return {name: expression(scope, xp) for name, expression in self.on}
 
     def line(
         self, name: str, known: Mapping[str, Any], scale: Any, xp: ModuleType
     ) -> tuple[Any, Any]:
-        """Offset and slope of a parameter's ``on`` in the parameter itself.
-
-        Parameters
-        ----------
-        name : str
-            The parameter.
-        known : mapping
-            Letters at the reference run, and the parameters that its ``on`` reads.
-        scale : float
-            Reference value of the predicted quantity.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        tuple of array
-            Its ``on`` is offset + slope * parameter.
-        """
+        """Offset and slope of a parameter's ``on`` in the parameter itself."""
         at_zero, at_one = self._on_at(name, (0.0, 1.0), known, scale, xp)
         return at_zero, at_one - at_zero
 
@@ -317,13 +195,7 @@ class Form:
 
     @cached_property
     def powers(self) -> frozenset[str]:
-        """Parameters whose ``on`` is a power of them, times anything else.
-
-        Raises
-        ------
-        CardError
-            If an ``on`` is neither that nor affine in its parameter.
-        """
+        """Parameters whose ``on`` is a power of them, times anything else."""
         known = {**self.in_letters(self._anywhere[0]), **self._anywhere[1]}
         found = set()
         for name in self.order:
@@ -349,13 +221,7 @@ class Form:
         return frozenset(found)
 
     def check(self) -> None:
-        """Verify what the coordinates rely on.
-
-        Raises
-        ------
-        CardError
-            If an ``on`` cannot be solved for its own parameter, or the floor is not additive.
-        """
+        """Verify what the coordinates rely on."""
         _ = self.powers
         if self.floor is not None:
             columns, raw = self._anywhere

@@ -20,25 +20,6 @@ def to_canonical(
 
     A letter that reads one variable not yet known gives that variable; where a letter reads several
     (``E / K``), all but the first that is written are taken to be 1.
-
-    Parameters
-    ----------
-    letters : mapping
-        A card's letters.
-    values : mapping
-        A value for each letter, arrays of one shape.
-    place : str
-        The card's name, for messages.
-
-    Returns
-    -------
-    dict
-        A value for each canonical variable that the letters read.
-
-    Raises
-    ------
-    CardError
-        If a letter cannot be solved for a variable.
     """
     known: dict[str, Any] = {}
     waiting = dict(letters)

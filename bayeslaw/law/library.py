@@ -14,18 +14,7 @@ if TYPE_CHECKING:
 
 
 def folder() -> Path:
-    """Where the cards are.
-
-    Returns
-    -------
-    Path
-        ``models`` inside the installed package, or beside it in a checkout.
-
-    Raises
-    ------
-    RequestError
-        If there is neither.
-    """
+    """Where the cards are."""
     inside = Path(str(resources.files("bayeslaw"))) / "models"
     beside = inside.parent.parent / "models"
     for place in (inside, beside):
@@ -35,13 +24,7 @@ def folder() -> Path:
 
 
 def cards() -> dict[str, Path]:
-    """The cards by name of file.
-
-    Returns
-    -------
-    dict of str to Path
-        Sorted by name.
-    """
+    """The cards by name of file."""
     return {path.stem: path for path in sorted(folder().glob("*.toml"))}
 
 

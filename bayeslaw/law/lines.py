@@ -6,21 +6,7 @@ import re
 
 
 def line_of(text: str, place: str) -> int | None:
-    """Find the line that a message is about.
-
-    Parameters
-    ----------
-    text : str
-        The card.
-    place : str
-        As messages name it: ``"x.toml, [parameters] alpha, prior"``, ``"x.toml, check 3"``,
-        ``"x.toml, formula, line 2"``.
-
-    Returns
-    -------
-    int or None
-        Counted from one; None where the place says nothing that stands in the card.
-    """
+    """Find the line that a message is about."""
     lines = text.splitlines()
     if found := re.search(r"formula(?:, line (\d+))?", place):
         first = _first(lines, r"\s*formula\s*=")

@@ -50,20 +50,7 @@ class Prior:
         return self.low + self.location if self.family == "lognormal" else self.location
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """Draw from the prior.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-        size : int
-            Number of draws.
-
-        Returns
-        -------
-        ndarray of shape (size,)
-            The draws.
-        """
+        """Draw from the prior."""
         centre, scale, low = self.numbers
         draws = centre + scale * rng.standard_normal(size)
         return low + np.exp(draws) if self.family == "lognormal" else draws
@@ -77,25 +64,7 @@ class Prior:
 
     @classmethod
     def parse(cls, entry: Any, place: str) -> Prior:
-        """Read a prior as a card states it.
-
-        Parameters
-        ----------
-        entry : mapping
-            ``{family, median, factor}`` or ``{family, mean, sd}``, and ``low`` for a lognormal.
-        place : str
-            Where it stands, for messages.
-
-        Returns
-        -------
-        Prior
-            The prior.
-
-        Raises
-        ------
-        CardError
-            If the family is unknown or its numbers are missing, foreign or out of range.
-        """
+        """Read a prior as a card states it."""
         if not isinstance(entry, Mapping) or "family" not in entry:
             raise CardError(
                 f"the prior {entry!r} has no family",

@@ -62,25 +62,7 @@ def _table(card: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
 
 
 def number(value: Any, place: str) -> float:
-    """A number of a card.
-
-    Parameters
-    ----------
-    value : object
-        What the card holds.
-    place : str
-        Where, for messages.
-
-    Returns
-    -------
-    float
-        The number.
-
-    Raises
-    ------
-    CardError
-        If it is not a finite number.
-    """
+    """A number of a card."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CardError(f"{value!r} is not a number", place=place)
     if not math.isfinite(value):
@@ -89,27 +71,7 @@ def number(value: Any, place: str) -> float:
 
 
 def read_formula(card: Mapping[str, Any], place: str) -> Formula:
-    """The card's formula.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    Formula
-        The checked formula.
-
-    Raises
-    ------
-    CardError
-        If the card has none, or has keys that no card has.
-    FormulaError
-        If it cannot be read.
-    """
+    """The card's formula."""
     _known(card, _TOP, place)
     for key in ("name", "title", "source", "paper", "predicts", "cost"):
         _text(card, key, f"{place}, {key}")
@@ -125,48 +87,12 @@ def read_formula(card: Mapping[str, Any], place: str) -> Formula:
 
 
 def read_terms(card: Mapping[str, Any], place: str) -> tuple[str, ...]:
-    """What a prediction can be split into.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    tuple of str
-        Names of lines and parameters.
-
-    Raises
-    ------
-    CardError
-        If it is no list of names.
-    """
+    """What a prediction can be split into."""
     return tuple(_list(card, "terms", place, str))
 
 
 def read_year(card: Mapping[str, Any], place: str) -> int | None:
-    """When the law was published.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    int or None
-        None where the card does not say.
-
-    Raises
-    ------
-    CardError
-        If it is no year.
-    """
+    """When the law was published."""
     year = card.get("year")
     if year is None or (type(year) is int and 1900 < year < 2100):
         return year
@@ -174,27 +100,7 @@ def read_year(card: Mapping[str, Any], place: str) -> int | None:
 
 
 def read_letters(card: Mapping[str, Any], formula: Formula, place: str) -> dict[str, Letter]:
-    """The card's variables.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    formula : Formula
-        Its formula.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    dict of str to Letter
-        By letter, in the card's order.
-
-    Raises
-    ------
-    CardError
-        If a letter is not in the formula, or an entry is not well formed.
-    """
+    """The card's variables."""
     letters = {}
     for name, entry in _table(card, "variables", place).items():
         here = f"{place}, [variables] {name}"
@@ -256,30 +162,7 @@ def _check_bases(letters: Mapping[str, Letter], place: str) -> None:
 def read_parameters(
     card: Mapping[str, Any], formula: Formula, letters: Mapping[str, Letter], place: str
 ) -> dict[str, Parameter]:
-    """The card's parameters.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    formula : Formula
-        Its formula.
-    letters : mapping
-        Its variables.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    dict of str to Parameter
-        By name, in the card's order.
-
-    Raises
-    ------
-    CardError
-        If a name of the formula has no entry, an entry is not read by the formula, or a prior is
-        stated on something it cannot be stated on.
-    """
+    """The card's parameters."""
     parameters: dict[str, Parameter] = {}
     for name, entry in _table(card, "parameters", place).items():
         here = f"{place}, [parameters] {name}"
@@ -314,27 +197,7 @@ def read_parameters(
 def read_coefficients(
     card: Mapping[str, Any], parameters: Mapping[str, Parameter], place: str
 ) -> dict[str, dict[str, float]]:
-    """The published coefficient sets.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    parameters : mapping
-        Its parameters.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    dict of str to dict
-        By name of the set, in the card's order.
-
-    Raises
-    ------
-    CardError
-        If a set is incomplete or names a parameter that there is not.
-    """
+    """The published coefficient sets."""
     sets = {}
     for title, entry in _table(card, "coefficients", place).items():
         here = f"{place}, [coefficients.{title}]"
@@ -349,27 +212,7 @@ def read_coefficients(
 
 
 def read_optimum(card: Mapping[str, Any], canonical: Iterable[str], place: str) -> Optimum:
-    """What the card says of optima.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    canonical : iterable of str
-        The law's canonical variables.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    Optimum
-        Free variables and reported expressions.
-
-    Raises
-    ------
-    CardError
-        If a name is not a variable of the law.
-    """
+    """What the card says of optima."""
     here, entry = f"{place}, [optimum]", _table(card, "optimum", place)
     _known(entry, ("free", "report", "sense"), here)
     canonical = list(canonical)
@@ -393,27 +236,7 @@ def read_optimum(card: Mapping[str, Any], canonical: Iterable[str], place: str) 
 def read_ratios(
     card: Mapping[str, Any], letters: Mapping[str, Letter], place: str
 ) -> tuple[Ratio, ...]:
-    """Ratios that a design of this law keeps within bounds.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    letters : mapping
-        Its variables.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    tuple of Ratio
-        In the card's order.
-
-    Raises
-    ------
-    CardError
-        If an entry is not well formed.
-    """
+    """Ratios that a design of this law keeps within bounds."""
     here, entry = f"{place}, [design]", _table(card, "design", place)
     _known(entry, ("ratios",), here)
     ratios = []
@@ -433,29 +256,7 @@ def read_ratios(
 def read_checks(
     card: Mapping[str, Any], known: Iterable[str], sets: Iterable[str], place: str
 ) -> tuple[Check, ...]:
-    """The published numbers of the card.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    known : iterable of str
-        Names that a check may read: lines, letters, parameters and canonical variables.
-    sets : iterable of str
-        Names of the coefficient sets.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    tuple of Check
-        In the card's order.
-
-    Raises
-    ------
-    CardError
-        If a check lacks its value, has foreign keys, or names what the card has not.
-    """
+    """The published numbers of the card."""
     checks, known, sets = [], list(known), list(sets)
     for position, entry in enumerate(_list(card, "checks", place, Mapping), start=1):
         here = f"{place}, check {position}"
@@ -492,27 +293,7 @@ def read_checks(
 def read_units(
     card: Mapping[str, Any], known: Iterable[str], place: str
 ) -> tuple[tuple[str, ...], ...]:
-    """Groups of like units under whose scaling the law keeps its form.
-
-    Parameters
-    ----------
-    card : mapping
-        The card.
-    known : iterable of str
-        Letters, and the result of the formula.
-    place : str
-        Its name, for messages.
-
-    Returns
-    -------
-    tuple of tuple of str
-        The groups.
-
-    Raises
-    ------
-    CardError
-        If a group names what the card has not.
-    """
+    """Groups of like units under whose scaling the law keeps its form."""
     here, entry, known = f"{place}, [units]", _table(card, "units", place), list(known)
     _known(entry, ("groups",), here)
     groups = _list(entry, "groups", here, list)
@@ -525,22 +306,7 @@ def read_units(
 
 
 def check_reference_use(parameter: Parameter, reads: frozenset[str], place: str) -> None:
-    """Refuse a prior stated at a reference that does not exist.
-
-    Parameters
-    ----------
-    parameter : Parameter
-        The parameter.
-    reads : frozenset of str
-        Canonical variables that its ``on`` reads.
-    place : str
-        The card's name, for messages.
-
-    Raises
-    ------
-    CardError
-        If one of them may be zero: it has no geometric mean.
-    """
+    """Refuse a prior stated at a reference that does not exist."""
     for name in sorted(reads):
         if vocabulary.variable(name).includes_zero:
             raise CardError(

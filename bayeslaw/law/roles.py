@@ -26,29 +26,7 @@ def default_parameters(
     priors: Mapping[str, Mapping[str, Any]],
     place: str,
 ) -> dict[str, dict[str, Any]]:
-    """The ``[parameters]`` of a card, for every name that is no variable.
-
-    Parameters
-    ----------
-    formula : Formula
-        The formula.
-    letters : mapping
-        Its variables.
-    priors : mapping
-        Priors given by the caller, with ``on`` where they are not stated on the parameter itself.
-    place : str
-        Name of the law, for messages.
-
-    Returns
-    -------
-    dict of str to dict
-        Entries as in a card.
-
-    Raises
-    ------
-    CardError
-        If a parameter without a prior has no clear role, or a prior is for no parameter.
-    """
+    """The ``[parameters]`` of a card, for every name that is no variable."""
     names = [name for name in _in_order(formula) if name not in letters]
     for name in priors:
         if name not in names:

@@ -112,41 +112,12 @@ rtol = 1e-5
 
 
 def template(name: str, year: int) -> str:
-    """The text of a small working card in which every part of the format is explained.
-
-    Parameters
-    ----------
-    name : str
-        Name of the law.
-    year : int
-        Year of publication.
-
-    Returns
-    -------
-    str
-        TOML.
-    """
+    """The text of a small working card in which every part of the format is explained."""
     return _TEMPLATE.format(name=name, quoted=f'"{name}"', year=year)
 
 
 def new_card(path: str | Path) -> Path:
-    """Write a commented card to start from.
-
-    Parameters
-    ----------
-    path : str or Path
-        A new file ``NAME.toml``; the law is called NAME. It appears whole or not at all.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    RequestError
-        If the name does not suit a law, the file exists, or it cannot be written.
-    """
+    """Write a commented card to start from."""
     path = Path(path)
     place, name = str(path), path.stem
     if path.suffix != ".toml":

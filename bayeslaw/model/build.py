@@ -105,20 +105,7 @@ class Data:
 
 
 def on_site(form: Form, name: str) -> str:
-    """Name under which the quantity that a prior is stated on is sampled.
-
-    Parameters
-    ----------
-    form : Form
-        The law's form.
-    name : str
-        A parameter.
-
-    Returns
-    -------
-    str
-        The parameter's own name if its prior is stated on itself, else with ``_on`` behind it.
-    """
+    """Name under which the quantity that a prior is stated on is sampled."""
     return name if dict(form.on)[name].text == name else f"{name}_on"
 
 
@@ -155,28 +142,11 @@ class Model:
         return tuple(name for name, _ in self.families)
 
     def site(self, name: str) -> str:
-        """Sample site of a parameter.
-
-        Parameters
-        ----------
-        name : str
-            A parameter of law or noise.
-
-        Returns
-        -------
-        str
-            Its name in the trace.
-        """
+        """Sample site of a parameter."""
         return on_site(self.form, name) if name in self.form.parameters else name
 
     def __call__(self, data: Data) -> None:
-        """Run the model under NumPyro's handlers.
-
-        Parameters
-        ----------
-        data : Data
-            Table, reference and prior numbers.
-        """
+        """Run the model under NumPyro's handlers."""
         import jax.numpy as jnp
         import numpyro
 
@@ -213,23 +183,7 @@ class Model:
         return centre + numpyro.deterministic("misfit", root @ rough), values
 
     def log_likelihood(self, centre: Any, values: Mapping[str, Any], data: Data) -> Any:
-        """Log density of all log losses, misfit integrated out.
-
-        Parameters
-        ----------
-        centre : array of shape (runs,)
-            Log of the law's value.
-        values : mapping
-            Parameters of noise and discrepancy.
-        data : Data
-            The table.
-
-        Returns
-        -------
-        scalar array
-            Without a discrepancy, of the noise. With one, noise is normal with the precision that
-            ``data.weights`` gives each run.
-        """
+        """Log density of all log losses, misfit integrated out."""
         if self.discrepancy is None:
             scatter = self.noise.distribution(centre, values, data.errors)
             return scatter.log_prob(data.observed) @ data.counted
@@ -237,44 +191,14 @@ class Model:
         return log_density(data.observed - centre, covariance)
 
     def raw(self, values: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
-        """The paper's coefficients from what the priors are stated on.
-
-        Parameters
-        ----------
-        values : mapping
-            By parameter.
-        data : Data
-            For the reference.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        dict
-            Raw coefficients.
-        """
+        """The paper's coefficients from what the priors are stated on."""
         on = {name: values[name] for name in self.form.parameters if name in values}
         return self.form.to_raw(on, data.at, data.scale, xp)
 
     def of_runs(
         self, raw: Mapping[str, Any], values: Mapping[str, Any], data: Data
     ) -> Mapping[str, Any]:
-        """Raw coefficients of each run, from the common ones.
-
-        Parameters
-        ----------
-        raw : mapping
-            Raw coefficients.
-        values : mapping
-            What the priors are stated on, and the pools' own.
-        data : Data
-            The table.
-
-        Returns
-        -------
-        mapping
-            ``raw`` itself where nothing varies by group, else arrays of shape (runs,).
-        """
+        """Raw coefficients of each run, from the common ones."""
         if not self.pool:
             return raw
         import jax.numpy as jnp
@@ -287,20 +211,7 @@ class Model:
         return {name: raw[name] + apart[name] for name in raw}
 
     def centre(self, raw: Mapping[str, Any], data: Data) -> Any:
-        """Log of the law's value at the runs.
-
-        Parameters
-        ----------
-        raw : mapping
-            Raw coefficients.
-        data : Data
-            The table.
-
-        Returns
-        -------
-        array of shape (runs,)
-            Finite for any coefficients (see ``SMALLEST_SHARE``).
-        """
+        """Log of the law's value at the runs."""
         import jax.numpy as jnp
 
         formula, _ = self.form.hoisted
@@ -327,25 +238,7 @@ def all_priors(
     discrepancy: Discrepancy | None = None,
     pool: tuple[Pool, ...] = (),
 ) -> dict[str, Prior]:
-    """Priors of every parameter.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    noise : Noise
-        The observation model.
-    discrepancy : Discrepancy, optional
-        What the law misses.
-    pool : tuple of Pool
-        Coefficients that vary by group.
-
-    Returns
-    -------
-    dict of str to Prior
-        The law's parameters in the card's order, then the pools', the noise's and the
-        discrepancy's.
-    """
+    """Priors of every parameter."""
     found = {name: one.prior for name, one in law.parameters.items()}
     for one in pool:
         found |= one.priors
@@ -363,38 +256,7 @@ def build(
     pool: tuple[Pool, ...] = (),
     rows: int | None = None,
 ) -> tuple[Model, Data]:
-    """The model and what it is given.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    runs : Runs
-        A table with the law's variables and what it predicts.
-    reference : Reference
-        The reference run and scale.
-    noise : Noise
-        The observation model.
-    discrepancy : Discrepancy, optional
-        What the law misses.
-    pool : tuple of Pool
-        Coefficients that vary by group.
-    rows : int, optional
-        Fill shorter tables up to so many rows, which do not count: tables of one size share
-        compiled code. Not beside a discrepancy.
-
-    Returns
-    -------
-    Model
-        Hashable, free of numbers.
-    Data
-        Arrays.
-
-    Raises
-    ------
-    TableError
-        If the table lacks a column.
-    """
+    """The model and what it is given."""
     priors = all_priors(law, noise, discrepancy, pool)
     inputs = weights = None
     if discrepancy is not None:

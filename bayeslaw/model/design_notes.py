@@ -10,22 +10,7 @@ from bayeslaw.runs.geometry import collinear
 
 
 def design_notes(runs: Runs, law: Law, reference: Reference) -> tuple[Note, ...]:
-    """What a table cannot say about a law, from its design alone.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    law : Law
-        The law.
-    reference : Reference
-        Where its priors are stated.
-
-    Returns
-    -------
-    tuple of Note
-        On constant variables, variables that move together, few runs and embedding conventions.
-    """
+    """What a table cannot say about a law, from its design alone."""
     found = []
     constant = runs.constant(law.variables)
     known = informed(law, runs, reference)

@@ -68,22 +68,7 @@ class Discrepancy(Kernel):
         values: Mapping[str, float],
         columns: Mapping[str, np.ndarray],
     ) -> np.ndarray:
-        """Draw the misfit of a table.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-        values : mapping
-            By parameter.
-        columns : mapping of str to ndarray of shape (runs,)
-            The table, whose spread is the unit of the inputs.
-
-        Returns
-        -------
-        ndarray of shape (runs,)
-            Of log loss.
-        """
+        """Draw the misfit of a table."""
         x = self.inputs(columns, columns)
         with compiled():
             covariance = np.asarray(self.covariance(values, x, x))
@@ -92,24 +77,7 @@ class Discrepancy(Kernel):
         return np.asarray(root @ rng.standard_normal(len(root)))
 
     def of_runs(self, values: Mapping[str, Any], x: Any, weights: Any, errors: Any = None) -> Any:
-        """Covariance of log losses around the law.
-
-        Parameters
-        ----------
-        values : mapping
-            Those of all parts, and ``noise_scale``.
-        x : array of shape (inputs, runs)
-            As ``inputs`` gives them.
-        weights : array of shape (runs,)
-            By which the precision of each run's noise is multiplied.
-        errors : array of shape (runs,), optional
-            Standard errors of the log losses.
-
-        Returns
-        -------
-        array of shape (runs, runs)
-            Misfit and noise.
-        """
+        """Covariance of log losses around the law."""
         variance = self.variance(values, x)
         # In single precision, which a caller's own sampler may use, less would be nothing.
         jitter = max(_JITTER, 100 * float(jnp.finfo(jnp.result_type(variance)).eps))
@@ -124,18 +92,7 @@ class Discrepancy(Kernel):
 
     @classmethod
     def of_words(cls, words: Mapping[str, list[str]] | list[str]) -> Discrepancy:
-        """The inverse of ``words``.
-
-        Parameters
-        ----------
-        words : mapping of str to list of str, or list of str
-            As ``words`` gives them.
-
-        Returns
-        -------
-        Discrepancy
-            The same.
-        """
+        """The inverse of ``words``."""
         if isinstance(words, list):
             # As it was kept when a process was all there was.
             return cls((GaussianProcess(tuple(words)),))
@@ -160,18 +117,6 @@ def log_density(residuals: Any, covariance: Any) -> Any:
 
     Its gradient is written out: differentiating through the factorisation takes several times as
     long.
-
-    Parameters
-    ----------
-    residuals : array of shape (runs,)
-        Log loss less log of the law's value.
-    covariance : array of shape (runs, runs)
-        Positive definite.
-
-    Returns
-    -------
-    scalar array
-        NaN where the covariance is not positive definite.
     """
     root = jnp.linalg.cholesky(covariance)
     white = jax.scipy.linalg.solve_triangular(root, residuals, lower=True)
@@ -206,32 +151,7 @@ def conditional(
     weights: Any,
     errors: Any = None,
 ) -> tuple[Any, Any]:
-    """Misfit at new configurations, given residuals at the runs.
-
-    Parameters
-    ----------
-    process : Discrepancy
-        What the law misses.
-    values : mapping of str to scalar
-        Its parameters and ``noise_scale``.
-    residuals : array of shape (draws, runs)
-        Log loss less log of the law's value, for several draws that share these values.
-    seen : array of shape (inputs, runs)
-        Inputs of the runs.
-    new : array of shape (inputs, configurations)
-        The same of the configurations.
-    weights : array of shape (runs,)
-        By which the precision of each run's noise is multiplied.
-    errors : array of shape (runs,), optional
-        Standard errors of the log losses.
-
-    Returns
-    -------
-    mean : array of shape (draws, configurations)
-        Of the misfit.
-    sd : array of shape (configurations,)
-        Its standard deviation.
-    """
+    """Misfit at new configurations, given residuals at the runs."""
     root = jnp.linalg.cholesky(process.of_runs(values, seen, weights, errors))
     between = jax.scipy.linalg.solve_triangular(
         root, process.covariance(values, seen, new), lower=True

@@ -47,38 +47,14 @@ class ExponentiallyModified(Distribution):
         super().__init__(batch_shape=shape, validate_args=validate_args)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
-        """Draw.
-
-        Parameters
-        ----------
-        key : jax.Array
-            Source of randomness.
-        sample_shape : tuple of int
-            Shape in front of the batch's.
-
-        Returns
-        -------
-        array
-            Draws.
-        """
+        """Draw."""
         one, two = jax.random.split(key)
         shape = (*sample_shape, *self.batch_shape)
         noise = jax.random.normal(one, shape) * self.scale
         return self.loc + noise + jax.random.exponential(two, shape) * self.excess
 
     def log_prob(self, value: Any) -> Any:
-        """Log density.
-
-        Parameters
-        ----------
-        value : array
-            Where.
-
-        Returns
-        -------
-        array
-            Of the same shape; exact to about 1e-10 everywhere.
-        """
+        """Log density."""
         above = value - self.loc
         ratio = self.scale / self.excess
         a = ratio - above / self.scale
@@ -124,38 +100,14 @@ class MeasuredT(Distribution):
         super().__init__(batch_shape=jax.lax.broadcast_shapes(*shapes), validate_args=validate_args)
 
     def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
-        """Draw.
-
-        Parameters
-        ----------
-        key : jax.Array
-            Source of randomness.
-        sample_shape : tuple of int
-            Shape in front of the batch's.
-
-        Returns
-        -------
-        array
-            Draws.
-        """
+        """Draw."""
         one, two = jax.random.split(key)
         shape = (*sample_shape, *self.batch_shape)
         noise = jax.random.t(one, jnp.broadcast_to(self.df, shape), shape) * self.scale
         return self.loc + noise + jax.random.normal(two, shape) * self.error
 
     def log_prob(self, value: Any) -> Any:
-        """Log density.
-
-        Parameters
-        ----------
-        value : array
-            Where.
-
-        Returns
-        -------
-        array
-            Of the same shape; to about 1e-4 for one degree of freedom, and far better for more.
-        """
+        """Log density."""
         half = 0.5 * self.df
         squared = ((value - self.loc) / self.scale) ** 2
         # Where the precision is before the run was seen, and after it if it had no error.

@@ -42,23 +42,7 @@ class Informed:
 
 
 def informed(law: Law, runs: Runs, reference: Reference) -> Informed:
-    """Decide which coefficients the runs can inform.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    runs : Runs
-        A table with its variables; losses are not looked at.
-    reference : Reference
-        Where the priors are stated.
-
-    Returns
-    -------
-    Informed
-        Names of parameters. Small tables are taken for what they vary, not for how often: whether
-        ten runs are enough for twelve parameters is another question.
-    """
+    """Decide which coefficients the runs can inform."""
     letters = _letters(law, runs)
     rng = np.random.default_rng(0)
     silent: list[set[str]] = []
@@ -107,24 +91,7 @@ def _letters(law: Law, runs: Runs) -> dict[str, np.ndarray]:
 def effects(
     law: Law, letters: dict[str, np.ndarray], reference: Reference, at: np.ndarray
 ) -> np.ndarray | None:
-    """Derivatives of the prediction over its scale, in standard deviations of each prior.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    letters : dict of str to ndarray of shape (runs,)
-        Configurations, in the paper's letters.
-    reference : Reference
-        Where the priors are stated.
-    at : ndarray of shape (parameters,)
-        Where: standard deviations of each prior from its centre.
-
-    Returns
-    -------
-    ndarray of shape (runs, parameters) or None
-        By five points; None where the law is not finite.
-    """
+    """Derivatives of the prediction over its scale, in standard deviations of each prior."""
     # All points at once: four steps along each parameter.
     steps = _STEP * np.array([1.0, -1.0, 2.0, -2.0])
     moved = at + np.concatenate([step * np.eye(len(at)) for step in steps])

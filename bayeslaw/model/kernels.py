@@ -55,54 +55,15 @@ class Kernel(ABC):
     def inputs(
         self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """What the covariance is a function of.
-
-        Parameters
-        ----------
-        seen : mapping of str to ndarray of shape (runs,)
-            The runs fitted to.
-        columns : mapping of str to ndarray of shape (configurations,)
-            Where it is wanted.
-
-        Returns
-        -------
-        ndarray of shape (inputs, configurations)
-            Relative to the runs fitted to.
-        """
+        """What the covariance is a function of."""
 
     @abstractmethod
     def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
-        """Prior covariance of the misfit between configurations.
-
-        Parameters
-        ----------
-        values : mapping
-            By parameter.
-        x, y : array of shape (inputs, configurations)
-            As ``inputs`` gives them; ``x`` of runs.
-
-        Returns
-        -------
-        array of shape (configurations of x, configurations of y)
-            Of log loss, squared.
-        """
+        """Prior covariance of the misfit between configurations."""
 
     @abstractmethod
     def variance(self, values: Mapping[str, Any], x: Any) -> Any:
-        """Prior variance of the misfit at configurations.
-
-        Parameters
-        ----------
-        values : mapping
-            By parameter.
-        x : array of shape (inputs, configurations)
-            As ``inputs`` gives them.
-
-        Returns
-        -------
-        array of shape (configurations,)
-            Of log loss, squared.
-        """
+        """Prior variance of the misfit at configurations."""
 
 
 @dataclass(frozen=True)

@@ -53,22 +53,7 @@ class Noise:
     def distribution(
         self, centre: Any, values: Mapping[str, Any], errors: Any = None
     ) -> Distribution:
-        """The distribution of log loss.
-
-        Parameters
-        ----------
-        centre : array
-            Log of the law's value.
-        values : mapping
-            The noise parameters.
-        errors : array, optional
-            Standard errors of the measured log losses, which add to the noise.
-
-        Returns
-        -------
-        numpyro.distributions.Distribution
-            Of the shape of ``centre``.
-        """
+        """The distribution of log loss."""
         from numpyro import distributions as dist
 
         if self.name == "student_t":
@@ -94,24 +79,7 @@ class Noise:
         shape: tuple[int, ...],
         errors: Any = None,
     ) -> np.ndarray:
-        """Draw deviations of log loss from the law.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-        values : mapping
-            The noise parameters; they broadcast against ``shape``.
-        shape : tuple of int
-            Shape of the result.
-        errors : array, optional
-            Standard errors of the measured log losses.
-
-        Returns
-        -------
-        ndarray
-            Deviations.
-        """
+        """Draw deviations of log loss from the law."""
         if errors is not None:
             return self.draw(rng, values, shape) + errors * rng.standard_normal(shape)
         if self.name == "student_t":
@@ -128,26 +96,7 @@ NOISES = ("student_t", "normal", "undertuned")
 
 
 def noise(name: str, *, replicate: bool = False) -> Noise:
-    """Look up an observation model.
-
-    Parameters
-    ----------
-    name : {"student_t", "normal", "undertuned"}
-        Which. The last is a normal, plus an exponential towards higher loss: what poor tuning
-        costs a run.
-    replicate : bool
-        Whether misfit is modelled apart.
-
-    Returns
-    -------
-    Noise
-        The model.
-
-    Raises
-    ------
-    RequestError
-        If there is no such model.
-    """
+    """Look up an observation model."""
     if name not in NOISES:
         raise RequestError(f"unknown noise {name!r}", remedy=nearest(str(name), NOISES))
     if name == "undertuned" and replicate:

@@ -27,31 +27,7 @@ Asked = str | Kernel | Discrepancy | Sequence[str | Kernel] | None
 
 
 def discrepancy(asked: Asked, law: Law, runs: Runs, *, place: str = "fit") -> Discrepancy | None:
-    """What was asked for, for a law and its table.
-
-    Parameters
-    ----------
-    asked : {"gp", "group", "growth"}, GaussianProcess, Offsets, Growth, a sequence of them or None
-        ``"gp"`` and ``"growth"`` take every variable of the law that varies in the table,
-        ``"group"`` every column that ``read_runs`` was told to group by.
-    law : Law
-        The law.
-    runs : Runs
-        The table.
-    place : str
-        Who asks, for messages.
-
-    Returns
-    -------
-    Discrepancy or None
-        With its inputs.
-
-    Raises
-    ------
-    RequestError
-        If there is no such discrepancy, an input is constant or foreign, a group says nothing, or
-        there are more runs than it takes.
-    """
+    """What was asked for, for a law and its table."""
     if asked is None:
         return None
     given: Sequence[object]

@@ -65,18 +65,7 @@ class Pool:
         return {self.scale: _SPREAD, **dict.fromkeys(self.sites, _UNIT)}
 
     def numbers(self, labels: Any) -> np.ndarray:
-        """Places of groups.
-
-        Parameters
-        ----------
-        labels : array of shape (configurations,)
-            Values of the column.
-
-        Returns
-        -------
-        ndarray of int of shape (configurations,)
-            Minus one for groups that no run belongs to.
-        """
+        """Places of groups."""
         known = {label: place for place, label in enumerate(self.groups)}
         return np.array([known.get(str(label), -1) for label in np.asarray(labels)])
 
@@ -89,28 +78,7 @@ class Pool:
         place: Any,
         xp: ModuleType,
     ) -> Any:
-        """What a group's prior is stated on, from the common value.
-
-        Parameters
-        ----------
-        on : array
-            The common value.
-        prior : array of shape (3,)
-            Centre, scale and lower end.
-        family : str
-            Of the prior.
-        values : mapping
-            Spread and distances of the groups.
-        place : int or array of int of shape (runs,)
-            Which group.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        array
-            Of the shape of ``on`` and ``place`` together.
-        """
+        """What a group's prior is stated on, from the common value."""
         away = values[self.scale] * xp.stack([values[site] for site in self.sites])[place]
         if family == "lognormal":
             return prior[2] + (on - prior[2]) * xp.exp(away)
@@ -118,29 +86,7 @@ class Pool:
 
 
 def pooled(asked: Asked, law: Law, runs: Runs, *, place: str = "fit") -> tuple[Pool, ...]:
-    """What was asked for, for a law and its table.
-
-    Parameters
-    ----------
-    asked : sequence of str or mapping of str to str
-        Parameters, or the column by which each varies.
-    law : Law
-        The law.
-    runs : Runs
-        The table.
-    place : str
-        Who asks, for messages.
-
-    Returns
-    -------
-    tuple of Pool
-        In the order given.
-
-    Raises
-    ------
-    RequestError
-        If a parameter is unknown, or a column does not group the runs.
-    """
+    """What was asked for, for a law and its table."""
     if isinstance(asked, str):
         asked = (asked,)
     if not isinstance(asked, Mapping):
@@ -167,27 +113,7 @@ def pooled(asked: Asked, law: Law, runs: Runs, *, place: str = "fit") -> tuple[P
 
 
 def groups(column: str, runs: Runs, *, place: str) -> tuple[str, ...]:
-    """The groups of a column, checked.
-
-    Parameters
-    ----------
-    column : str
-        The column.
-    runs : Runs
-        The table.
-    place : str
-        Who asks, for messages.
-
-    Returns
-    -------
-    tuple of str
-        In the order of their first runs.
-
-    Raises
-    ------
-    RequestError
-        If the column does not group runs, or each run or all runs are a group.
-    """
+    """The groups of a column, checked."""
     if column not in runs.table.columns:
         raise RequestError(
             f"the table has no column {column!r}",
@@ -228,33 +154,7 @@ def by_group(
     scale: Any,
     xp: ModuleType,
 ) -> dict[str, Any]:
-    """How raw coefficients of groups differ from the common ones.
-
-    Parameters
-    ----------
-    pool : tuple of Pool
-        What varies.
-    form : Form
-        The law's form.
-    families, priors : mapping
-        Family, and centre, scale and lower end, by parameter.
-    values : mapping
-        What the priors are stated on, and the pools' own.
-    places : mapping of str to int or array of int
-        Which group, by parameter.
-    at : mapping
-        The reference run.
-    scale : float
-        Reference value of the predicted quantity.
-    xp : module
-        ``numpy`` or ``jax.numpy``.
-
-    Returns
-    -------
-    dict
-        To be added to the common raw coefficients: not the group's own, since the likelihood sees
-        a floor that may lie where its prior has no place for it.
-    """
+    """How raw coefficients of groups differ from the common ones."""
     on = {name: values[name] for name in form.parameters if name in values}
     moved = dict(on)
     for one in pool:

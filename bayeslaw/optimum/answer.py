@@ -75,26 +75,7 @@ class Quantity:
         published: float | None,
         probability: float,
     ) -> Quantity:
-        """A quantity from its draws.
-
-        Parameters
-        ----------
-        draws, prior : ndarray of shape (draws,)
-            Of the posterior and of the prior; NaN where the search did not converge.
-        shares : dict of str to float
-            Shares of draws by status.
-        status : str
-            What most draws are.
-        published : float or None
-            Under the published coefficients.
-        probability : float
-            Probability of the intervals.
-
-        Returns
-        -------
-        Quantity
-            With its intervals.
-        """
+        """A quantity from its draws."""
         ours, before = ends(draws, probability), ends(prior, probability)
         return cls(
             median=ours[1],
@@ -110,13 +91,7 @@ class Quantity:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The quantity as plain data.
-
-        Returns
-        -------
-        dict
-            All but the draws; None for diagnostics that there are none of.
-        """
+        """The quantity as plain data."""
         names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
         found = {name: getattr(self, name) for name in (*names, "published")}
         for name in _DIAGNOSTICS:
@@ -125,22 +100,7 @@ class Quantity:
         return found
 
     def diagnosed(self, found: Convergence, name: str, probability: float) -> Quantity:
-        """The same quantity with what is known of its draws.
-
-        Parameters
-        ----------
-        found : Convergence
-            Diagnostics, of this quantity among others, or not.
-        name : str
-            The quantity's name there.
-        probability : float
-            Probability of the interval.
-
-        Returns
-        -------
-        Quantity
-            A new one.
-        """
+        """The same quantity with what is known of its draws."""
         if name not in found.rhat:
             return self
         low, high = end_errors(self.draws, found.ess_tail[name], probability)
@@ -288,20 +248,7 @@ class Optimum:
 
 
 def ends(draws: np.ndarray, probability: float) -> tuple[float, float, float]:
-    """Low, median and high of draws, those that did not converge left out.
-
-    Parameters
-    ----------
-    draws : ndarray of shape (draws,)
-        NaN where there is none.
-    probability : float
-        Probability of the interval.
-
-    Returns
-    -------
-    tuple of float
-        NaN if no draw is left.
-    """
+    """Low, median and high of draws, those that did not converge left out."""
     kept = draws[~np.isnan(draws)]
     if not len(kept):
         return (np.nan, np.nan, np.nan)
@@ -314,16 +261,6 @@ def statuses(where: Sequence[np.ndarray]) -> dict[str, float]:
 
     It has no optimum, or did not converge, if one of them has none. It is at a bound if all of them
     are: N_a/N is not, because N stands at its cap.
-
-    Parameters
-    ----------
-    where : sequence of ndarray of str of shape (draws,)
-        Statuses of each variable.
-
-    Returns
-    -------
-    dict of str to float
-        They sum to one.
     """
     ranks = np.array([[STATUSES.index(s) for s in status] for status in where])
     gravest = ranks.max(axis=0)
@@ -332,16 +269,5 @@ def statuses(where: Sequence[np.ndarray]) -> dict[str, float]:
 
 
 def most(shares: Mapping[str, float]) -> str:
-    """What most draws are.
-
-    Parameters
-    ----------
-    shares : mapping of str to float
-        Shares by status.
-
-    Returns
-    -------
-    str
-        A status.
-    """
+    """What most draws are."""
     return max(shares, key=lambda name: shares[name])

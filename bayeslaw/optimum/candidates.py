@@ -61,29 +61,7 @@ class Panel:
     def of(
         cls, posterior: Posterior, given: pd.DataFrame, at: Mapping[str, float], budget: Budget
     ) -> Panel:
-        """Fill in what the configurations leave open.
-
-        Parameters
-        ----------
-        posterior : Posterior
-            The law's.
-        given : pandas.DataFrame
-            Configurations, one a row.
-        at : mapping
-            Variables that are the same for all of them.
-        budget : Budget
-            What is spent on each, and caps.
-
-        Returns
-        -------
-        Panel
-            With every variable of the law.
-
-        Raises
-        ------
-        RequestError
-            If a variable is given twice or not known, or the budget cannot be spent.
-        """
+        """Fill in what the configurations leave open."""
         law = posterior.law
         _check_names(posterior, given, at, budget)
         columns = given.assign(**at)
@@ -138,18 +116,7 @@ class Panel:
         )
 
     def part(self, rows: np.ndarray) -> Panel:
-        """Some of the configurations.
-
-        Parameters
-        ----------
-        rows : ndarray of bool of shape (configurations,)
-            Which.
-
-        Returns
-        -------
-        Panel
-            The same for those.
-        """
+        """Some of the configurations."""
         return replace(
             self,
             columns=self.columns[rows],
@@ -165,23 +132,6 @@ def regret_flops(
 
     The first configuration, trained on fewer tokens, becomes as bad in expectation as another one:
     what that would save is what choosing the other one wastes.
-
-    Parameters
-    ----------
-    panels : sequence of Panel
-        The configurations under each law.
-    weights : ndarray of shape (laws,)
-        They sum to one.
-    expected : ndarray of shape (configurations,)
-        Posterior means of the law's value.
-    first : int
-        The configuration of least expected loss.
-
-    Returns
-    -------
-    ndarray of shape (configurations,) or None
-        At most the FLOPs of the first but a thousandth; None where a law cannot tell tokens or
-        cost, or where more of its prediction is better.
     """
     if any(panel.paid is None or "D" not in panel.wanted for panel in panels):
         return None

@@ -190,25 +190,7 @@ class Search:
         self.width: float | None = None
 
     def lowest(self, log_cost: float, confidence: float) -> End:
-        """The configuration whose quantile is least, at one budget.
-
-        Parameters
-        ----------
-        log_cost : float
-            Logarithm of the budget.
-        confidence : float
-            Which quantile over draws.
-
-        Returns
-        -------
-        End
-            The configuration.
-
-        Raises
-        ------
-        RequestError
-            If the search does not converge, or the question contradicts itself.
-        """
+        """The configuration whose quantile is least, at one budget."""
         first = self.parts[0]
         question = pose(
             first.law,
@@ -256,18 +238,7 @@ class Search:
         return End(question, x, float(self.cost(columns)))
 
     def values(self, end: End) -> np.ndarray:
-        """Values at a configuration for all draws, each law in proportion to its weight.
-
-        Parameters
-        ----------
-        end : End
-            A configuration.
-
-        Returns
-        -------
-        ndarray of shape (draws,)
-            Infinite where a law predicts nothing.
-        """
+        """Values at a configuration for all draws, each law in proportion to its weight."""
         found = []
         for part in self.parts:
             place = {**part.reference.at, **end.columns}
@@ -277,25 +248,7 @@ class Search:
         return np.where(value > 0, value, np.inf)
 
     def run(self, target: float, confidence: float) -> End:
-        """The cheapest configuration.
-
-        Parameters
-        ----------
-        target : float
-            Logarithm of the value to be reached.
-        confidence : float
-            Share of draws that have to reach it.
-
-        Returns
-        -------
-        End
-            The configuration.
-
-        Raises
-        ------
-        RequestError
-            If no budget reaches the target, or any does.
-        """
+        """The cheapest configuration."""
         from scipy.optimize import brentq
 
         def above(log_cost: float) -> float:

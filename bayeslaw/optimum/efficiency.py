@@ -74,22 +74,6 @@ def efficient(
     """Active over total parameters by each rule.
 
     Other variables stay at each draw's optimum, and what follows from a budget follows.
-
-    Parameters
-    ----------
-    question : Question
-        What was asked; N_a is among its free variables.
-    coefficients : mapping of str to ndarray of shape (draws,)
-        Raw coefficients.
-    x : ndarray of shape (draws, free)
-        Each draw's optimum in search coordinates, not finite for draws without one.
-    rules : EfficiencyRules
-        Which rules.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (draws,)
-        N_a/N by the rule's name; NaN for draws without optimum.
     """
     problem = question.problem
     i = problem.free.index("N_a")

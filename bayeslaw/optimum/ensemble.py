@@ -22,27 +22,7 @@ from bayeslaw.posterior.posterior import Posterior
 def best_of_all(
     mixture: Mixture, asked: Asked, amounts: Sequence[float] | None = None
 ) -> list[Optimum]:
-    """Carry every law's draws to their optima, and put the answers together.
-
-    Parameters
-    ----------
-    mixture : Mixture
-        Posteriors and weights.
-    asked : Asked
-        The question.
-    amounts : sequence of float, optional
-        FLOPs, one for each answer, instead of those of the budget.
-
-    Returns
-    -------
-    list of Optimum
-        One answer for each amount.
-
-    Raises
-    ------
-    RequestError
-        If a law lacks what is asked for and may not abstain, or none is left.
-    """
+    """Carry every law's draws to their optima, and put the answers together."""
     # Everything that any of them would choose is asked of all.
     laws = [posterior.law for posterior in mixture.posteriors]
     frees = [law.optimum.free if asked.free is None else asked.free for law in laws]
@@ -96,22 +76,7 @@ def best_of_all(
 
 
 def same_cost(posteriors: Sequence[Posterior], budget: Budget, *, place: str) -> None:
-    """Refuse laws that would spend one budget in different ways.
-
-    Parameters
-    ----------
-    posteriors : sequence of Posterior
-        The laws' posteriors.
-    budget : Budget
-        What is spent; its own cost, if it names one, holds for all of them.
-    place : str
-        For messages.
-
-    Raises
-    ------
-    RequestError
-        If their cards state different costs: one configuration would have as many sizes as laws.
-    """
+    """Refuse laws that would spend one budget in different ways."""
     if budget.cost is not None:
         return
     stated = [one.law.cost for one in posteriors]

@@ -15,22 +15,7 @@ Room = Callable[[np.ndarray], np.ndarray]
 
 
 def inside(room: Room, low: np.ndarray, high: np.ndarray, wish: np.ndarray) -> np.ndarray | None:
-    """A point well inside all limits, near to one that is wished for.
-
-    Parameters
-    ----------
-    room : callable
-        How far inside every limit a point of shape (free,) lies, of shape (limits,).
-    low, high : ndarray of shape (free,)
-        Bounds.
-    wish : ndarray of shape (free,)
-        A point within the bounds.
-
-    Returns
-    -------
-    ndarray of shape (free,) or None
-        None if nothing lies inside.
-    """
+    """A point well inside all limits, near to one that is wished for."""
     from scipy.optimize import minimize
 
     if np.min(room(wish), initial=np.inf) > _WANTED:
@@ -70,20 +55,7 @@ def conflict(
     high: np.ndarray,
     wish: np.ndarray,
 ) -> list[int]:
-    """Which limits cannot be kept together.
-
-    Parameters
-    ----------
-    rooms : sequence of callable
-        ``room`` of each limit by itself.
-    low, high, wish : ndarray of shape (free,)
-        As in ``inside``.
-
-    Returns
-    -------
-    list of int
-        Limits without any one of which the others could be kept.
-    """
+    """Which limits cannot be kept together."""
     kept = list(range(len(rooms)))
     for one in range(len(rooms)):
         rest = [i for i in kept if i != one]
@@ -98,22 +70,7 @@ def conflict(
 
 
 def spread(room: Room, low: np.ndarray, high: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """A point inside, and one on either side of it.
-
-    Parameters
-    ----------
-    room : callable
-        As in ``inside``.
-    low, high : ndarray of shape (free,)
-        Bounds.
-    middle : ndarray of shape (free,)
-        A point inside.
-
-    Returns
-    -------
-    ndarray of shape (3, free)
-        All inside.
-    """
+    """A point inside, and one on either side of it."""
     points = [middle]
     for end in (low, high):
         way = 0.3 * (end - middle)

@@ -61,24 +61,6 @@ def near_optimal(
 
     One variable leaves its optimum at a time: the others stay at each draw's own optimum, and what
     follows from a budget follows.
-
-    Parameters
-    ----------
-    question : Question
-        What was asked.
-    coefficients : mapping of str to ndarray of shape (draws,)
-        Raw coefficients.
-    x : ndarray of shape (draws, free)
-        Each draw's optimum in search coordinates; draws that have none are left out.
-    within : float
-        Regret that counts as nothing.
-    probability : float
-        With what probability it has to be below that.
-
-    Returns
-    -------
-    dict of str to Near
-        By variable.
     """
     sound = np.flatnonzero(np.isfinite(x).all(axis=1))
     if not len(sound):
@@ -135,22 +117,7 @@ def near_optimal(
 
 
 def values_at(question: Question, raw: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The law at points of the search; NaN outside the limits.
-
-    Parameters
-    ----------
-    question : Question
-        What was asked.
-    raw : mapping of str to ndarray of shape (draws, 1)
-        Raw coefficients.
-    x : ndarray of shape (draws, points, free)
-        Search coordinates.
-
-    Returns
-    -------
-    ndarray of shape (draws, points)
-        In the unit of the prediction.
-    """
+    """The law at points of the search; NaN outside the limits."""
     problem = question.problem
     with np.errstate(all="ignore"):
         columns = problem.columns(x, question.fixed, question.budget, np)
@@ -186,20 +153,7 @@ def _range(grid: np.ndarray, p: np.ndarray, probability: float) -> tuple[float, 
 
 
 def merged(parts: Sequence[Near], weights: np.ndarray) -> Near:
-    """One near-optimal set of several laws.
-
-    Parameters
-    ----------
-    parts : sequence of Near
-        The same variable under each law.
-    weights : ndarray of shape (laws,)
-        They sum to one.
-
-    Returns
-    -------
-    Near
-        Where the probability, averaged over laws, is as large as asked for.
-    """
+    """One near-optimal set of several laws."""
     values = np.unique(np.concatenate([part.values for part in parts]))
     p, regret = np.zeros(len(values)), np.zeros(len(values))
     for part, weight in zip(parts, weights, strict=True):

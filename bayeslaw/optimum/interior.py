@@ -59,26 +59,7 @@ class State(NamedTuple):
 def advance(
     objective: Function, caps: Function, low: Any, high: Any, state: State, steps: int
 ) -> State:
-    """Take steps until the search has ended, or a number of them are taken.
-
-    Parameters
-    ----------
-    objective : callable
-        What to minimise, at a point of shape (free,); not finite where it is not defined.
-    caps : callable
-        Inequalities at a point, positive where they hold, of shape (caps,).
-    low, high : array of shape (free,)
-        Bounds.
-    state : State
-        Where to go on from.
-    steps : int
-        How many steps at most.
-
-    Returns
-    -------
-    State
-        Where it stands then.
-    """
+    """Take steps until the search has ended, or a number of them are taken."""
 
     def unfinished(carry: tuple[Any, State]) -> Any:
         count, state = carry
@@ -149,22 +130,7 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
 
 
 def curvature(objective: Function, caps: Function, low: Any, high: Any, state: State) -> Any:
-    """The matrix of Newton's system: of the Lagrangian, and of the inequalities.
-
-    Parameters
-    ----------
-    objective, caps : callable
-        As in ``advance``.
-    low, high : array of shape (free,)
-        Bounds.
-    state : State
-        Where.
-
-    Returns
-    -------
-    array of shape (free, free)
-        At an optimum it is positive definite.
-    """
+    """The matrix of Newton's system: of the Lagrangian, and of the inequalities."""
     x = state.x
 
     def lagrangian(x: Any) -> Any:
@@ -180,20 +146,7 @@ def curvature(objective: Function, caps: Function, low: Any, high: Any, state: S
 
 
 def pivots(matrix: Any) -> tuple[list[list[Any]], list[Any]]:
-    """A symmetric matrix as L D L', written out: of five rows at most, it is faster than a call.
-
-    Parameters
-    ----------
-    matrix : array of shape (n, n)
-        Any symmetric matrix.
-
-    Returns
-    -------
-    list of list of array
-        Rows of L below its diagonal of ones.
-    list of array
-        D: all positive where the matrix is positive definite.
-    """
+    """A symmetric matrix as L D L', written out: of five rows at most, it is faster than a call."""
     size = matrix.shape[0]
     lower: list[list[Any]] = [[] for _ in range(size)]
     diagonal: list[Any] = []

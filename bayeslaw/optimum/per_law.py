@@ -37,28 +37,7 @@ def best(
     asked: Asked,
     amounts: Sequence[float] | None = None,
 ) -> list[Optimum]:
-    """Carry one law's draws to their optima.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    asked : Asked
-        The question.
-    amounts : sequence of float, optional
-        FLOPs, one for each answer, instead of those of the budget.
-
-    Returns
-    -------
-    list of Optimum
-        One answer for each amount.
-
-    Raises
-    ------
-    RequestError
-        If the question contradicts itself, or the law falls for ever along a free variable for most
-        draws.
-    """
+    """Carry one law's draws to their optima."""
     budgets = [asked.budget]
     if amounts is not None:
         budgets = [asked.budget.spending(one) for one in amounts]
@@ -100,21 +79,7 @@ class Pushed:
 
 
 def push(posterior: Posterior, questions: Sequence[Question]) -> list[list[Pushed]]:
-    """Carry the posterior, its prior and the published set to their optima.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    questions : sequence of Question
-        Questions that differ in their numbers alone.
-
-    Returns
-    -------
-    list of list of Pushed
-        For each question the posterior's, the prior's and, where the card has coefficients, the
-        published.
-    """
+    """Carry the posterior, its prior and the published set to their optima."""
     law = posterior.law
     prior = {name: posterior.prior[name][:_PRIOR] for name in law.parameters}
     # All in one call: one compilation.
@@ -136,24 +101,7 @@ def push(posterior: Posterior, questions: Sequence[Question]) -> list[list[Pushe
 def answer(
     posterior: Posterior, question: Question, pushed: Sequence[Pushed], asked: Asked
 ) -> Optimum:
-    """What the optima of all draws say.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    question : Question
-        What was asked, made definite.
-    pushed : sequence of Pushed
-        The optima of the posterior, the prior and the published set.
-    asked : Asked
-        What was asked.
-
-    Returns
-    -------
-    Optimum
-        The answer.
-    """
+    """What the optima of all draws say."""
     probability = asked.probability
     law, ours = posterior.law, pushed[0]
     raw = posterior.coefficients()
@@ -256,20 +204,7 @@ def _by_rule(
 
 
 def carried(question: Question, solution: Solution) -> Pushed:
-    """Minimisers as answers: what runs away is infinite, what did not converge is not a number.
-
-    Parameters
-    ----------
-    question : Question
-        What was asked.
-    solution : Solution
-        The minimisers.
-
-    Returns
-    -------
-    Pushed
-        The optima.
-    """
+    """Minimisers as answers: what runs away is infinite, what did not converge is not a number."""
     away_low, away_high = _away(question, solution)
     # A draw that runs away has its optimum at infinity, or at zero on a logarithmic axis.
     x = np.where(away_low, -np.inf, np.where(away_high, np.inf, solution.x))
@@ -334,20 +269,7 @@ def _status(question: Question, solution: Solution) -> dict[str, np.ndarray]:
 
 
 def reported(law: Law, question: Question) -> list[str]:
-    """The card's expressions over what was chosen, and whatever they leave out.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    question : Question
-        What was asked.
-
-    Returns
-    -------
-    list of str
-        Expressions over canonical variables.
-    """
+    """The card's expressions over what was chosen, and whatever they leave out."""
     chosen = set(question.variables)
     texts = [t for t in law.optimum.report if chosen & parse_expression(t).names]
     # A ratio of two says neither.
@@ -363,22 +285,7 @@ def _depends(expression: Expression, where: Mapping[str, np.ndarray]) -> list[np
 def filled(
     expression: Expression, columns: Mapping[str, np.ndarray], where: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """An expression over the draws.
-
-    Parameters
-    ----------
-    expression : Expression
-        Over canonical variables.
-    columns : mapping of str to ndarray of shape (draws,)
-        Canonical variables at the optima.
-    where : mapping of str to ndarray of str of shape (draws,)
-        Each chosen variable's status.
-
-    Returns
-    -------
-    ndarray of shape (draws,)
-        NaN where the search did not converge.
-    """
+    """An expression over the draws."""
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.array(np.broadcast_to(expression(columns), next(iter(columns.values())).shape))
     stuck = np.any([status == "not_converged" for status in _depends(expression, where)], axis=0)

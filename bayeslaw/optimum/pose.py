@@ -31,34 +31,7 @@ def pose(
     free: Iterable[str] | None,
     settled: bool = False,
 ) -> Question:
-    """Make a question definite.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    reference : Reference
-        Where variables that nothing is said of are held.
-    at : mapping
-        Fixed variables.
-    budget : Budget
-        Constraints; it frees the variables that they mention and that are not fixed.
-    free : iterable of str or None
-        Free variables; those of the card unless given.
-    settled : bool
-        Whether nothing needs to be left to choose, where something follows from the budget.
-
-    Returns
-    -------
-    Question
-        Ready to be solved.
-
-    Raises
-    ------
-    RequestError
-        If a variable is unknown, both fixed and free, or outside its domain, if limits contradict
-        each other, or if the question has no bounded answer.
-    """
+    """Make a question definite."""
     at = {name: float(value) for name, value in at.items()}
     cost = None if budget.flops is None else budget.price(law, at, place="optimum")
     priced = frozenset[str]() if cost is None else cost.expression.names
@@ -273,18 +246,7 @@ def _check_held(
 
 
 def remedies(name: str) -> str:
-    """What bounds a variable of which more is always better.
-
-    Parameters
-    ----------
-    name : str
-        A canonical variable.
-
-    Returns
-    -------
-    str
-        For an error's remedy.
-    """
+    """What bounds a variable of which more is always better."""
     fix = f"Fix {name} (at={{'{name}': ...}}, --at {name}=...)"
     if name != "N":
         return f"{fix}, or cap it: Budget(caps={{{name!r}: ...}})"
@@ -297,29 +259,7 @@ def remedies(name: str) -> str:
 
 
 def spent_variable(cost: Cost, priced: list[str], what: str, *, place: str) -> str:
-    """The variable that follows when a budget is spent: the last in which the cost is affine.
-
-    Parameters
-    ----------
-    cost : Cost
-        What is spent.
-    priced : list of str
-        Variables of the cost that nothing else says.
-    what : str
-        How the budget calls what is spent.
-    place : str
-        For messages.
-
-    Returns
-    -------
-    str
-        One of them.
-
-    Raises
-    ------
-    RequestError
-        If there is none.
-    """
+    """The variable that follows when a budget is spent: the last in which the cost is affine."""
     probe = {name: 1.7 + 0.3 * i for i, name in enumerate(sorted(cost.expression.names))}
     # Tokens first: whatever else is bought shapes the model.
     for name in sorted(reversed(priced), key=lambda name: name != "D"):

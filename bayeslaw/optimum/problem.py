@@ -21,26 +21,7 @@ _PLENTY = 1e30
 def bought(
     cost: Expression, columns: Mapping[str, Any], name: str, budget: Any, xp: ModuleType = np
 ) -> Any:
-    """How much of a variable a budget buys, once the rest of its cost is paid.
-
-    Parameters
-    ----------
-    cost : Expression
-        Affine in the variable.
-    columns : mapping
-        What the cost reads besides it.
-    name : str
-        The variable.
-    budget : float
-        What is spent.
-    xp : module
-        ``numpy`` or ``jax.numpy``.
-
-    Returns
-    -------
-    array
-        Not positive where the rest costs more than the budget.
-    """
+    """How much of a variable a budget buys, once the rest of its cost is paid."""
     # Not from its values at 0 and 1: with 1e13 tokens to be served, one more to train on vanishes.
     each = cost({**columns, name: _PLENTY}, xp) / _PLENTY
     return (budget - cost({**columns, name: 0.0}, xp)) / each
@@ -79,24 +60,7 @@ class Problem:
     def columns(
         self, x: Any, fixed: Mapping[str, Any], budget: Any, xp: ModuleType
     ) -> dict[str, Any]:
-        """Canonical variables at a point of the search.
-
-        Parameters
-        ----------
-        x : array of shape (..., free)
-            Search coordinates.
-        fixed : mapping
-            Variables that are not free.
-        budget : float
-            What is spent; unused without ``spent``.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        dict
-            A value of shape (...) for every variable.
-        """
+        """Canonical variables at a point of the search."""
         columns = dict(fixed)
         for i, (name, logarithmic) in enumerate(zip(self.free, self.logarithmic, strict=True)):
             columns[name] = xp.exp(x[..., i]) if logarithmic else x[..., i]
@@ -105,24 +69,7 @@ class Problem:
         return columns
 
     def room(self, columns: Mapping[str, Any], budget: Any, limits: Any, xp: ModuleType) -> Any:
-        """How far inside each limit a configuration is, on the logarithm.
-
-        Parameters
-        ----------
-        columns : mapping
-            Canonical variables, scalars.
-        budget : float
-            What may be spent.
-        limits : array of shape (caps,)
-            Limits of ``caps``.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-
-        Returns
-        -------
-        array of shape (limits,)
-            Positive inside: caps, the budget where it is one, bounds of what follows from it.
-        """
+        """How far inside each limit a configuration is, on the logarithm."""
         parts = [xp.log(limits[i]) - xp.log(cap(columns, xp)) for i, cap in enumerate(self.caps)]
         if self.cost is not None and self.spent is None:
             parts.append(xp.log(budget) - xp.log(self.cost(columns, xp)))

@@ -47,23 +47,7 @@ class Asked:
         rules: EfficiencyRules | None,
         probability: float,
     ) -> Asked:
-        """Put a question together.
-
-        Parameters
-        ----------
-        at, budget, free, within, rules, probability
-            As in ``optimum``.
-
-        Returns
-        -------
-        Asked
-            The question.
-
-        Raises
-        ------
-        RequestError
-            If a number is none that can be meant.
-        """
+        """Put a question together."""
         if not real(within, "within", place="optimum") > 0:
             raise RequestError(
                 f"within = {within!r}", place="optimum", remedy="Give a positive number"
@@ -79,25 +63,7 @@ class Asked:
 
 
 def numbers_of(at: Mapping[str, float] | None, *, place: str) -> dict[str, float]:
-    """Fixed variables as plain numbers.
-
-    Parameters
-    ----------
-    at : mapping or None
-        What was given.
-    place : str
-        For messages.
-
-    Returns
-    -------
-    dict of str to float
-        The same.
-
-    Raises
-    ------
-    RequestError
-        If it is no mapping, or a value no number.
-    """
+    """Fixed variables as plain numbers."""
     if at is None:
         return {}
     if not isinstance(at, Mapping):
@@ -106,25 +72,7 @@ def numbers_of(at: Mapping[str, float] | None, *, place: str) -> dict[str, float
 
 
 def budget_of(budget: Budget | None, *, place: str) -> Budget:
-    """The budget, or none.
-
-    Parameters
-    ----------
-    budget : Budget or None
-        What was given.
-    place : str
-        For messages.
-
-    Returns
-    -------
-    Budget
-        Without constraints unless given.
-
-    Raises
-    ------
-    RequestError
-        If it is something else.
-    """
+    """The budget, or none."""
     if budget is not None and not isinstance(budget, Budget):
         raise RequestError(
             f"budget = {budget!r}", place=place, remedy="Give bl.Budget(train_flops=...)"
@@ -133,23 +81,7 @@ def budget_of(budget: Budget | None, *, place: str) -> Budget:
 
 
 def rules_of(rules: EfficiencyRules | None) -> EfficiencyRules:
-    """The rules, or the usual ones.
-
-    Parameters
-    ----------
-    rules : EfficiencyRules or None
-        What was given.
-
-    Returns
-    -------
-    EfficiencyRules
-        The usual ones unless given.
-
-    Raises
-    ------
-    RequestError
-        If it is something else.
-    """
+    """The rules, or the usual ones."""
     if rules is not None and not isinstance(rules, EfficiencyRules):
         raise RequestError(
             f"rules = {rules!r}", place="optimum", remedy="Give bl.EfficiencyRules(tolerance=...)"

@@ -59,56 +59,19 @@ class Solution:
     as_good_high: np.ndarray
 
     def part(self, rows: slice) -> Solution:
-        """Some of the draws.
-
-        Parameters
-        ----------
-        rows : slice
-            Which.
-
-        Returns
-        -------
-        Solution
-            The same for those.
-        """
+        """Some of the draws."""
         return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
-    """Find every draw's best configuration.
-
-    Parameters
-    ----------
-    question : Question
-        What is asked.
-    coefficients : mapping of str to ndarray of shape (draws,)
-        Raw coefficients.
-
-    Returns
-    -------
-    Solution
-        The best end point over all starts.
-    """
+    """Find every draw's best configuration."""
     return solve_many([question], coefficients)[0]
 
 
 def solve_many(
     questions: Sequence[Question], coefficients: Mapping[str, np.ndarray]
 ) -> list[Solution]:
-    """Find every draw's best configuration for several budgets.
-
-    Parameters
-    ----------
-    questions : sequence of Question
-        Questions that differ in budget, limits of caps and starts alone.
-    coefficients : mapping of str to ndarray of shape (draws,)
-        Raw coefficients.
-
-    Returns
-    -------
-    list of Solution
-        One for each question.
-    """
+    """Find every draw's best configuration for several budgets."""
     first = questions[0]
     raw = {name: np.asarray(values, dtype=float) for name, values in coefficients.items()}
     draws = len(next(iter(raw.values())))

@@ -53,15 +53,7 @@ class Along:
         return [(float(part[0]), float(part[-1])) for part in parts if len(part)]
 
     def finish(self, ax: Axes, over: str) -> None:
-        """Mark the runs as ticks and write the axis.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes
-            Where.
-        over : str
-            What is varied.
-        """
+        """Mark the runs as ticks and write the axis."""
         ticks = self.seen[(self.seen >= self.grid[0]) & (self.seen <= self.grid[-1])]
         ax.plot(
             ticks,

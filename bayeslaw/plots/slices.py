@@ -16,29 +16,7 @@ from bayeslaw.runs.geometry import NEARBY, beyond
 def held(
     posterior: Posterior, moved: Iterable[str], at: Mapping[str, float] | None, *, place: str
 ) -> dict[str, float]:
-    """Where the variables stand that a picture does not move.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    moved : iterable of str
-        Variables that it moves.
-    at : mapping or None
-        What the caller fixes; others stand at the reference run.
-    place : str
-        For messages.
-
-    Returns
-    -------
-    dict of str to float
-        In the order of the law.
-
-    Raises
-    ------
-    RequestError
-        If a name is no variable of the law, moved and fixed at once, or a value is not legal.
-    """
+    """Where the variables stand that a picture does not move."""
     law, given, moved = posterior.law, dict(at or {}), tuple(moved)
     for name in (*moved, *given):
         if name not in law.variables:
@@ -59,18 +37,7 @@ def held(
 
 
 def legal(columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which configurations a run can have.
-
-    Parameters
-    ----------
-    columns : mapping of str to ndarray
-        Canonical variables, of shapes that broadcast.
-
-    Returns
-    -------
-    ndarray of bool
-        Within every domain and order.
-    """
+    """Which configurations a run can have."""
     found = np.ones(np.broadcast_shapes(*(np.shape(one) for one in columns.values())), dtype=bool)
     for name, values in columns.items():
         found = found & np.vectorize(vocabulary.variable(name).contains)(values)
@@ -81,27 +48,7 @@ def legal(columns: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def span_of(posterior: Posterior, name: str, span: tuple[float, float] | None) -> np.ndarray:
-    """Both ends of an axis: those given, or the runs' own range and a factor of 3 on both sides.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    name : str
-        A variable of the law.
-    span : tuple of float or None
-        What the caller wants.
-
-    Returns
-    -------
-    ndarray of shape (2,)
-        The lower end first, within the variable's domain.
-
-    Raises
-    ------
-    RequestError
-        If they are not in order.
-    """
+    """Both ends of an axis: those given, or the runs' own range and a factor of 3 on both sides."""
     domain, seen = vocabulary.variable(name), posterior.runs.column(name)
     if span is not None:
         low, high = span
@@ -124,20 +71,7 @@ def grid_of(name: str, ends: np.ndarray, points: int) -> np.ndarray:
 
 
 def where(posterior: Posterior, fixed: Mapping[str, float]) -> str:
-    """Where the others are held, and how far beyond the runs, for a title.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    fixed : mapping of str to float
-        What is held.
-
-    Returns
-    -------
-    str
-        Such as "N = 30B (8.9x beyond the runs), D = 23.1B".
-    """
+    """Where the others are held, and how far beyond the runs, for a title."""
     said = []
     for name, value in fixed.items():
         times = float(beyond(posterior.runs, {name: np.array([value])})[0][0])

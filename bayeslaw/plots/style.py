@@ -37,20 +37,7 @@ _PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
 def count(value: float, digits: int = 3) -> str:
-    """A count as people write it: 30B, 133M; large FLOPs as 1e22.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    digits : int
-        Significant ones.
-
-    Returns
-    -------
-    str
-        Short form.
-    """
+    """A count as people write it: 30B, 133M; large FLOPs as 1e22."""
     value = float(f"{value:.{digits}g}")
     for size, prefix in _PREFIXES:
         if size <= abs(value) < 1e15:
@@ -63,19 +50,7 @@ def count(value: float, digits: int = 3) -> str:
 
 
 def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """A colour and a marker for each law, which follow from the laws' names.
-
-    Parameters
-    ----------
-    names : iterable of str
-        The laws of all pictures that belong together, in any order.
-
-    Returns
-    -------
-    dict of str to tuple of str
-        Colour and marker by law. A law keeps its own wherever it is drawn, unless one before it in
-        the alphabet has the same; up to nine laws differ from each other.
-    """
+    """A colour and a marker for each law, which follow from the laws' names."""
     wanted = sorted(set(names))
     taken: dict[int, int] = dict.fromkeys(range(len(_LAWS)), 0)
     found = {}
@@ -89,18 +64,7 @@ def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def label(expression: str) -> str:
-    """An axis label: the name, what it means and its unit.
-
-    Parameters
-    ----------
-    expression : str
-        A canonical variable, or an expression over several.
-
-    Returns
-    -------
-    str
-        The label.
-    """
+    """An axis label: the name, what it means and its unit."""
     if expression not in vocabulary.VOCABULARY:
         return expression
     what = vocabulary.variable(expression)
@@ -109,20 +73,7 @@ def label(expression: str) -> str:
 
 
 def axes(ax: Axes | None, **size: Any) -> Axes:
-    """The axes to draw on.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes or None
-        The caller's, or None for a new figure.
-    **size : Any
-        For ``matplotlib.pyplot.subplots``.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Axes in a figure.
-    """
+    """The axes to draw on."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -131,28 +82,7 @@ def axes(ax: Axes | None, **size: Any) -> Axes:
 
 
 def canvas(ax: Axes | None, **size: Any) -> tuple[Figure, Figure | SubFigure]:
-    """What to draw several panels on.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes or None
-        Axes in a grid, whose place the panels take, or None for a new figure.
-    **size : Any
-        For ``matplotlib.pyplot.figure``.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-        The whole figure.
-    canvas : matplotlib.figure.Figure or matplotlib.figure.SubFigure
-        What takes the panels, their legend and title: the figure, or the part of it in which the
-        axes stood.
-
-    Raises
-    ------
-    RequestError
-        If the axes stand in no grid.
-    """
+    """What to draw several panels on."""
     import matplotlib.pyplot as plt
 
     if ax is None:
@@ -171,20 +101,7 @@ def canvas(ax: Axes | None, **size: Any) -> tuple[Figure, Figure | SubFigure]:
 
 
 def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """A smooth density of draws, for the eye.
-
-    Parameters
-    ----------
-    draws : ndarray of shape (draws,)
-        Draws.
-    grid : ndarray of shape (points,)
-        Where to evaluate it.
-
-    Returns
-    -------
-    ndarray of shape (points,)
-        The kernel density estimate, scaled to a highest point of 1.
-    """
+    """A smooth density of draws, for the eye."""
     from scipy.stats import gaussian_kde
 
     height = gaussian_kde(draws)(grid)
@@ -192,17 +109,7 @@ def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def count_axis(ax: Axes, values: np.ndarray, *, which: str = "x") -> None:
-    """Write counts on an axis the short way, on a logarithmic scale where they span a decade.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        The axes.
-    values : ndarray
-        What the axis shows.
-    which : {"x", "y"}
-        Which axis.
-    """
+    """Write counts on an axis the short way, on a logarithmic scale where they span a decade."""
     from matplotlib.ticker import Formatter, LogLocator, NullFormatter
 
     class Counts(Formatter):

@@ -42,20 +42,7 @@ class Convergence:
     def of(
         cls, draws: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray] | None = None
     ) -> Convergence:
-        """Diagnose draws.
-
-        Parameters
-        ----------
-        draws : mapping of str to ndarray of shape (chains, draws)
-            Quantities.
-        stats : mapping of str to ndarray of shape (chains, draws), optional
-            The sampler's ``diverging`` and ``energy``.
-
-        Returns
-        -------
-        Convergence
-            A quantity that does not vary at all has R-hat 1 and as many effective draws as draws.
-        """
+        """Diagnose draws."""
         from arviz_stats.base import array_stats
 
         axes = {"chain_axis": 0, "draw_axis": 1}
@@ -79,18 +66,7 @@ class Convergence:
         return not self.notes()
 
     def notes(self, what: str = "the fit") -> tuple[Note, ...]:
-        """An error for every limit that is not kept.
-
-        Parameters
-        ----------
-        what : str
-            What was diagnosed.
-
-        Returns
-        -------
-        tuple of Note
-            Empty if the draws can be trusted.
-        """
+        """An error for every limit that is not kept."""
         found = []
         more = "Draw more (draws=, warmup=), give more runs, or tighter priors"
         # A comparison with NaN is false: whatever is not within the limit is out of it.
@@ -128,18 +104,7 @@ class Convergence:
 
 
 def smallest_bfmi(energy: np.ndarray) -> float:
-    """Energy Bayesian fraction of missing information of the worst chain.
-
-    Parameters
-    ----------
-    energy : ndarray of shape (chains, iterations)
-        Energies of consecutive iterations.
-
-    Returns
-    -------
-    float
-        The smallest.
-    """
+    """Energy Bayesian fraction of missing information of the worst chain."""
     from arviz_stats.base import array_stats
 
     return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))

@@ -36,19 +36,7 @@ _REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare what other la
 
 
 def doubts(posterior: Posterior) -> tuple[Note, ...]:
-    """Reasons to doubt a fit that its draws cannot give.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-
-    Returns
-    -------
-    tuple of Note
-        On scatter beyond that of replicates, residuals that neighbouring runs share, and parameters
-        at the edge of their prior.
-    """
+    """Reasons to doubt a fit that its draws cannot give."""
     return (
         *_beyond_replicates(posterior),
         *_shared_misfit(posterior),
@@ -63,17 +51,6 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
     By importance sampling from the fit to all runs, the weights cut where the mean weight times the
     root of the number of draws is (Ionides 2008), from some hundreds of draws: enough to tell a
     shape by.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-
-    Returns
-    -------
-    ndarray of shape (runs,)
-        Probabilities that the predictions give to less than was measured; None beside a
-        discrepancy, and where a draw predicts nothing positive for a run.
     """
     if posterior.discrepancy is not None:
         return None
@@ -101,17 +78,6 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
     distance in standardised inputs. Under independent noise the residuals are what the law's
     gradient leaves of scores in random order: without that projection they would seem to disagree,
     since a fit takes smooth errors up.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-
-    Returns
-    -------
-    tuple of float or None
-        The weighted correlation, and how often scores in random order agree as much. None with too
-        few runs to tell, or without a variable that varies.
     """
     law, runs, reference = posterior.law, posterior.runs, posterior.reference
     if len(runs) > _ROWS:
@@ -248,23 +214,7 @@ def _at_the_edge(posterior: Posterior) -> tuple[Note, ...]:
 def end_errors(
     draws: np.ndarray, ess_tail: float, probability: float = INTERVAL
 ) -> tuple[float, float]:
-    """Monte-Carlo standard errors of the ends of an equal-tailed interval.
-
-    Parameters
-    ----------
-    draws : ndarray of shape (draws,)
-        Draws.
-    ess_tail : float
-        Their effective sample size for those quantiles.
-    probability : float
-        Probability of the interval.
-
-    Returns
-    -------
-    tuple of float
-        Of the lower and the upper end (Vehtari et al. 2021, arXiv:1903.08008, section 4.4); NaN
-        where draws or their effective number are not finite.
-    """
+    """Monte-Carlo standard errors of the ends of an equal-tailed interval."""
     if not np.isfinite(draws).all() or not ess_tail > 0:
         return np.nan, np.nan
     tail = (1 - probability) / 2
@@ -279,22 +229,7 @@ def end_errors(
 def rough_ends(
     draws: Mapping[str, np.ndarray], ess_tail: Mapping[str, float], what: str
 ) -> tuple[Note, ...]:
-    """A note on intervals whose ends are not known well enough to be printed.
-
-    Parameters
-    ----------
-    draws : mapping of str to ndarray of shape (draws,)
-        Quantities.
-    ess_tail : mapping of str to float
-        Their effective sample sizes.
-    what : str
-        Of what the intervals are.
-
-    Returns
-    -------
-    tuple of Note
-        Empty if the errors of all ends are below a tenth of the width.
-    """
+    """A note on intervals whose ends are not known well enough to be printed."""
     worst = {}
     for name, values in draws.items():
         ends = interval(values)

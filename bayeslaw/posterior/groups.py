@@ -17,20 +17,7 @@ if TYPE_CHECKING:
 
 
 def evaluated_by_group(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The law's value with the coefficients of each configuration's own group.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        With coefficients that vary by group.
-    columns : mapping of str to ndarray of shape (configurations,)
-        The law's variables, and the columns that tell groups.
-
-    Returns
-    -------
-    ndarray of shape (draws, configurations)
-        In the unit of the law.
-    """
+    """The law's value with the coefficients of each configuration's own group."""
     places = np.stack([one.numbers(columns[one.column]) for one in posterior.pool])
     found = np.empty((posterior.draws["noise_scale"].size, places.shape[1]))
     for these in np.unique(places, axis=1).T:
@@ -44,21 +31,7 @@ def evaluated_by_group(posterior: Posterior, columns: Mapping[str, np.ndarray]) 
 
 
 def of_places(posterior: Posterior, places: np.ndarray) -> dict[str, np.ndarray]:
-    """Raw coefficients of one group.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        With coefficients that vary by group.
-    places : ndarray of int of shape (pooled,)
-        Number of the group of each such coefficient; minus one for a group that no run is of,
-        which differs from the common value as the others do.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (draws,)
-        By parameter.
-    """
+    """Raw coefficients of one group."""
     law, form = posterior.law, posterior.law.form
     values = {name: posterior.draws[on_site(form, name)].ravel() for name in law.parameters}
     where = {}
@@ -76,25 +49,7 @@ def of_places(posterior: Posterior, places: np.ndarray) -> dict[str, np.ndarray]
 
 
 def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
-    """The posterior of one group.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        With coefficients that vary by group.
-    labels : mapping of str to str
-        The group in each column.
-
-    Returns
-    -------
-    Posterior
-        With the group's coefficients.
-
-    Raises
-    ------
-    RequestError
-        If nothing varies by group, there is no such group, or there is a discrepancy beside.
-    """
+    """The posterior of one group."""
     if posterior.discrepancy is not None:
         raise RequestError(
             "one group beside a discrepancy, which is told by the runs of all",

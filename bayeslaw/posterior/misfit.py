@@ -25,22 +25,7 @@ def _together(count: int) -> int:
 def misfit(
     posterior: Posterior, columns: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Misfit at configurations, as ``Posterior.misfit`` gives it.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    columns : mapping of str to ndarray of shape (configurations,)
-        As of ``Posterior.columns``.
-
-    Returns
-    -------
-    kept : ndarray of shape (kept,)
-        The draws that this was computed for.
-    mean, sd : ndarray of shape (kept, configurations)
-        On log loss, for each draw.
-    """
+    """Misfit at configurations, as ``Posterior.misfit`` gives it."""
     everything = np.arange(posterior.draws["noise_scale"].size)
     size = len(next(iter(columns.values())))
     if posterior.discrepancy is None:

@@ -183,20 +183,7 @@ def average_laws(
 
 
 def blended(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Draws of several posteriors as draws of their mixture.
-
-    Parameters
-    ----------
-    parts : sequence of ndarray of shape (draws, ...)
-        Draws of each.
-    weights : ndarray of shape (parts,)
-        They sum to one.
-
-    Returns
-    -------
-    ndarray of shape (draws, ...)
-        As many as all parts have, each part at evenly spaced draws and in proportion.
-    """
+    """Draws of several posteriors as draws of their mixture."""
     total = sum(len(part) for part in parts)
     # Rounded so that they sum to the total.
     ends = np.round(np.cumsum(weights) * total).astype(int)
@@ -211,22 +198,7 @@ def blended(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
 def joined(
     posteriors: Sequence[Posterior], weights: np.ndarray, more: Sequence[Note] = ()
 ) -> tuple[Note, ...]:
-    """Notes of several posteriors, each once, and one on their weights.
-
-    Parameters
-    ----------
-    posteriors : sequence of Posterior
-        The laws' posteriors.
-    weights : ndarray of shape (posteriors,)
-        They sum to one.
-    more : sequence of Note
-        Further notes, each once.
-
-    Returns
-    -------
-    tuple of Note
-        The gravest are not sorted first: whoever shows them does that.
-    """
+    """Notes of several posteriors, each once, and one on their weights."""
     said = ", ".join(
         f"{100 * weight:.3g}% {posterior.law.name}"
         for posterior, weight in zip(posteriors, weights, strict=True)

@@ -34,18 +34,7 @@ _WEIGHTS = "noise weights"
 
 
 def to_tree(posterior: Posterior) -> xr.DataTree:
-    """Arrange a posterior in ArviZ's groups.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-
-    Returns
-    -------
-    xarray.DataTree
-        Its groups, with everything else as JSON in an attribute of the root.
-    """
+    """Arrange a posterior in ArviZ's groups."""
     import xarray as xr
 
     runs, predicts = posterior.runs, posterior.law.predicts
@@ -107,20 +96,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
 
 
 def save(posterior: Posterior, path: Path) -> None:
-    """Write a posterior, whole or not at all.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    path : Path
-        Where to.
-
-    Raises
-    ------
-    PosteriorError
-        If the file cannot be written.
-    """
+    """Write a posterior, whole or not at all."""
     if not path.name:
         raise PosteriorError(f"{str(path)!r} is no file", place="save", remedy="Name a file")
     try:
@@ -135,23 +111,7 @@ def save(posterior: Posterior, path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a posterior.
-
-    Parameters
-    ----------
-    path : Path
-        A file that ``save`` wrote.
-
-    Returns
-    -------
-    dict
-        The fields of a ``Posterior``.
-
-    Raises
-    ------
-    PosteriorError
-        If the file is missing, truncated or foreign, or does not agree with itself.
-    """
+    """Read a posterior."""
     import pandas as pd
     import xarray as xr
 

@@ -25,23 +25,7 @@ _CELLS = 2_000_000
 
 
 def spreads(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Half the width of the central 68% interval that each source alone gives log loss.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The posterior.
-    columns : mapping of str to ndarray of shape (configurations,)
-        Canonical variables.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (configurations,)
-        ``coefficients``: of the run's expected log loss, the law's and what its residuals nearby
-        say of the misfit, as the coefficients vary. ``misfit``: of what is left open about the
-        misfit by given coefficients; none without a discrepancy. ``noise``. Infinite where more
-        than a sixth of the draws predict nothing positive.
-    """
+    """Half the width of the central 68% interval that each source alone gives log loss."""
     size = len(next(iter(columns.values())))
     step = max(1, _CELLS // posterior.draws["noise_scale"].size)
     parts: dict[str, list[np.ndarray]] = {"coefficients": [np.empty(0)]}
@@ -70,20 +54,7 @@ def spreads(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> dict[str
 
 
 def _half_width(below: Callable[[np.ndarray], np.ndarray], scale: np.ndarray) -> np.ndarray:
-    """Half the central 68% interval of a symmetric variable whose scale is uncertain.
-
-    Parameters
-    ----------
-    below : callable
-        Distribution function at a scale of one, for each draw.
-    scale : ndarray of shape (draws, configurations)
-        Scales.
-
-    Returns
-    -------
-    ndarray of shape (configurations,)
-        Of the mixture over draws; NaN where a scale is.
-    """
+    """Half the central 68% interval of a symmetric variable whose scale is uncertain."""
     unknown = np.isnan(scale).any(axis=0)
     scale = np.where(unknown, 1.0, scale)
 

@@ -26,22 +26,7 @@ class Markup(str):
 
 
 def tag(name: str, /, *content: Any, **attributes: str) -> Markup:
-    """One element.
-
-    Parameters
-    ----------
-    name : str
-        Such as "p".
-    *content : object
-        Elements and text; text is escaped.
-    **attributes : str
-        Escaped too; a trailing underscore is left out of a name (``class_``), others are hyphens.
-
-    Returns
-    -------
-    Markup
-        The element.
-    """
+    """One element."""
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for key, value in attributes.items()
@@ -52,34 +37,12 @@ def tag(name: str, /, *content: Any, **attributes: str) -> Markup:
 
 
 def joined(content: Iterable[Any]) -> Markup:
-    """Elements and text one after the other.
-
-    Parameters
-    ----------
-    content : iterable of object
-        Text that is no Markup is escaped.
-
-    Returns
-    -------
-    Markup
-        All of it.
-    """
+    """Elements and text one after the other."""
     return Markup("".join(one if isinstance(one, Markup) else escape(str(one)) for one in content))
 
 
 def number(value: Any) -> str:
-    """A number in a few digits, counts as 30B; anything else as it is.
-
-    Parameters
-    ----------
-    value : object
-        What to write.
-
-    Returns
-    -------
-    str
-        Short text; a dash where there is no number.
-    """
+    """A number in a few digits, counts as 30B; anything else as it is."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -97,22 +60,7 @@ def number(value: Any) -> str:
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
-    """A table whose first column names the rows; it scrolls by itself where a page is narrow.
-
-    Parameters
-    ----------
-    caption : str
-        What it shows.
-    heads : sequence of str
-        Names of the columns.
-    rows : iterable of sequence
-        Numbers, text or elements.
-
-    Returns
-    -------
-    Markup
-        The table in a region that the keyboard reaches.
-    """
+    """A table whose first column names the rows; it scrolls by itself where a page is narrow."""
     head = tag("tr", *(tag("th", one, scope="col") for one in heads))
     body = []
     for first, *others in rows:
@@ -129,39 +77,13 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
 
 def items(texts: Iterable[Any]) -> Markup:
-    """A list.
-
-    Parameters
-    ----------
-    texts : iterable of object
-        Text or elements.
-
-    Returns
-    -------
-    Markup
-        Nothing for an empty one.
-    """
+    """A list."""
     found = [tag("li", one) for one in texts]
     return tag("ul", *found) if found else Markup("")
 
 
 def picture(figure: Figure, caption: str, alternative: str) -> Markup:
-    """A figure as an SVG inside the page, with what it shows in words.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure, which is closed.
-    caption : str
-        What it is.
-    alternative : str
-        What it shows, for readers who do not see it.
-
-    Returns
-    -------
-    Markup
-        The same bytes for the same figure.
-    """
+    """A figure as an SVG inside the page, with what it shows in words."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 

@@ -25,18 +25,7 @@ _CAVEAT = (
 
 
 def page(facts: Report) -> str:
-    """A report as HTML.
-
-    Parameters
-    ----------
-    facts : Report
-        What it says.
-
-    Returns
-    -------
-    str
-        One page without scripts that asks nothing of a network.
-    """
+    """A report as HTML."""
     notes = list(_notes(facts))
     parts: list[Markup] = [tag("h1", facts.question), tag("p", _lead(facts), class_="lead")]
     # Who must not use the numbers has to know before seeing them.

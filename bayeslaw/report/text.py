@@ -21,36 +21,14 @@ EDGE = 1.0 + 1e-9
 
 
 def runs_of(runs: Runs) -> str:
-    """How many runs of which table.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-
-    Returns
-    -------
-    str
-        Such as "446 runs of sweep.csv".
-    """
+    """How many runs of which table."""
     source = {"simulated": "", "DataFrame": " of a DataFrame"}
     kind = "simulated runs" if runs.source == "simulated" else "runs"
     return f"{len(runs)} {kind}{source.get(runs.source, f' of {runs.source}')}"
 
 
 def furthest(best: Optimum) -> str:
-    """How far an answer lies beyond the runs.
-
-    Parameters
-    ----------
-    best : Optimum
-        The answer.
-
-    Returns
-    -------
-    str
-        A sentence; empty within their range.
-    """
+    """How far an answer lies beyond the runs."""
     far = {name: times for name, times in best.beyond.items() if times > EDGE}
     if not far:
         return ""
@@ -64,22 +42,7 @@ def furthest(best: Optimum) -> str:
 def asked(
     posterior: Posterior, best: Optimum | None, at: Mapping[str, float], budget: Budget
 ) -> str:
-    """The question that a page answers.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-    best : Optimum or None
-        The answer.
-    at, budget : mapping, Budget
-        What was asked for.
-
-    Returns
-    -------
-    str
-        A question.
-    """
+    """The question that a page answers."""
     if best is None:
         return f"What do {runs_of(posterior.runs)} say about the law {posterior.law.name}?"
     where = constraints(at, budget)
@@ -88,18 +51,7 @@ def asked(
 
 
 def constraints(at: Mapping[str, float], budget: Budget) -> str:
-    """What bounds a question, starting with a blank; empty for nothing.
-
-    Parameters
-    ----------
-    at, budget : mapping, Budget
-        What was asked for.
-
-    Returns
-    -------
-    str
-        Such as " at N = 30B".
-    """
+    """What bounds a question, starting with a blank; empty for nothing."""
     said = [f"{name} = {style.count(value)}" for name, value in at.items()]
     if budget.flops is not None:
         said.append(f"{style.count(budget.flops)} FLOPs")
@@ -108,36 +60,12 @@ def constraints(at: Mapping[str, float], budget: Budget) -> str:
 
 
 def between(median: float, low: float, high: float) -> str:
-    """A median with its interval.
-
-    Parameters
-    ----------
-    median, low, high : float
-        Numbers.
-
-    Returns
-    -------
-    str
-        Such as "6.746 (6.635 to 6.869)".
-    """
+    """A median with its interval."""
     return f"{number(median)} ({number(low)} to {number(high)})"
 
 
 def coefficients(posterior: Posterior, table: Mapping[str, Mapping[str, float]]) -> str:
-    """What the picture of coefficients shows.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-    table : mapping
-        Its summary by coefficient.
-
-    Returns
-    -------
-    str
-        Sentences.
-    """
+    """What the picture of coefficients shows."""
     names = list(posterior.law.parameters)
     each = [
         f"{name} {between(*(table[name][end] for end in ('median', 'low', 'high')))}"
@@ -159,18 +87,7 @@ def coefficients(posterior: Posterior, table: Mapping[str, Mapping[str, float]])
 
 
 def residuals_seen(posterior: Posterior) -> str:
-    """What the picture of residuals shows.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-
-    Returns
-    -------
-    str
-        Sentences.
-    """
+    """What the picture of residuals shows."""
     found = residuals(posterior)
     median = found.median
     inside = int(((found.band[0] <= median) & (median <= found.band[1])).sum())
@@ -188,18 +105,7 @@ def residuals_seen(posterior: Posterior) -> str:
 
 
 def optimum_seen(best: Optimum) -> str:
-    """What the picture of an optimum shows.
-
-    Parameters
-    ----------
-    best : Optimum
-        The answer.
-
-    Returns
-    -------
-    str
-        A sentence for each quantity.
-    """
+    """What the picture of an optimum shows."""
     said = []
     for name, one in best.quantities.items():
         text = f"Best {name}: {between(one.median, one.low, one.high)}"
@@ -212,18 +118,7 @@ def optimum_seen(best: Optimum) -> str:
 
 
 def decision_seen(choice: Decision) -> str:
-    """What the picture of a decision shows.
-
-    Parameters
-    ----------
-    choice : Decision
-        The ranking.
-
-    Returns
-    -------
-    str
-        Sentences.
-    """
+    """What the picture of a decision shows."""
     table = choice.table
     near = [str(label) for label in choice.near_optimal.index]
     shown = ", ".join(

@@ -23,18 +23,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
 def number(text: str) -> float | None:
-    """Read one cell of text as a number.
-
-    Parameters
-    ----------
-    text : str
-        The cell.
-
-    Returns
-    -------
-    float or None
-        NaN for a missing value, None for text that is not a number.
-    """
+    """Read one cell of text as a number."""
     text = text.strip()
     if text in MISSING:
         return math.nan
@@ -48,18 +37,7 @@ def number(text: str) -> float | None:
 
 
 def hint(value: object) -> str:
-    """How a value that is not a number should be written.
-
-    Parameters
-    ----------
-    value : object
-        The cell.
-
-    Returns
-    -------
-    str
-        A remedy.
-    """
+    """How a value that is not a number should be written."""
     text = str(value).strip()
     plain, point = re.sub(r"[,_' ]", "", text), text.replace(",", ".")
     thousands, decimal = _THOUSANDS.fullmatch(text), _DECIMAL_COMMA.fullmatch(text)
@@ -73,18 +51,7 @@ def hint(value: object) -> str:
 
 
 def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
-    """Give a column of text its type: numbers, flags or text.
-
-    Parameters
-    ----------
-    cells : sequence of str
-        A column of a CSV file, shape (rows,).
-
-    Returns
-    -------
-    array of float64, array of bool or pandas.Series of str
-        Numbers where every cell is a number or missing, flags where every cell is true or false.
-    """
+    """Give a column of text its type: numbers, flags or text."""
     values: list[float] = []
     for cell in cells:
         value = number(cell)
@@ -106,19 +73,7 @@ def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
 
 
 def from_series(series: pd.Series) -> np.ndarray | pd.Series:
-    """Give a typed column the same types that a column of text gets.
-
-    Parameters
-    ----------
-    series : pandas.Series
-        A column of a DataFrame, of Parquet or of JSON lines. It is not changed.
-
-    Returns
-    -------
-    array of float64, array of bool or pandas.Series
-        Numbers become float64: integers overflow silently in products such as ``6*N_a*D``. Text
-        becomes ``str``; dates and nested values stay as they are.
-    """
+    """Give a typed column the same types that a column of text gets."""
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _from_objects(series.to_list())
@@ -138,20 +93,7 @@ def from_series(series: pd.Series) -> np.ndarray | pd.Series:
 
 
 def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Read a column as numbers, and say where that fails.
-
-    Parameters
-    ----------
-    column : pandas.Series
-        A column as `from_text` or `from_series` left it.
-
-    Returns
-    -------
-    values : array of float64, shape (rows,)
-        NaN where missing or not a number.
-    bad : array of bool, shape (rows,)
-        Whether the cell holds something that is not a number.
-    """
+    """Read a column as numbers, and say where that fails."""
     if column.dtype == np.float64:
         return column.to_numpy(), np.zeros(len(column), dtype=bool)
     values = np.full(len(column), np.nan)

@@ -44,20 +44,7 @@ class Flaw:
 
 
 def find_flaws(draft: Draft, groups: Iterable[str] = ()) -> list[Flaw]:
-    """Look for bad values in every variable and group.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-    groups : iterable of str
-        Columns that must have no gaps.
-
-    Returns
-    -------
-    list of Flaw
-        Empty if all is well.
-    """
+    """Look for bad values in every variable and group."""
     flaws = [
         flaw for mapped in draft.variables.values() for flaw in _of_variable(mapped, draft.source)
     ]
@@ -79,20 +66,7 @@ def find_flaws(draft: Draft, groups: Iterable[str] = ()) -> list[Flaw]:
 
 
 def refuse(draft: Draft, flaws: list[Flaw]) -> None:
-    """Raise the first bad value of a table, if there is one.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-    flaws : list of Flaw
-        What was found.
-
-    Raises
-    ------
-    TableError
-        Naming file, row, column, value and remedy, and how many more rows are bad.
-    """
+    """Raise the first bad value of a table, if there is one."""
     if not flaws:
         return
     bad = np.unique(np.concatenate([flaw.rows for flaw in flaws]))
@@ -106,27 +80,7 @@ def refuse(draft: Draft, flaws: list[Flaw]) -> None:
 
 
 def drop(draft: Draft, flaws: list[Flaw]) -> tuple[Draft, tuple[Note, ...]]:
-    """Leave bad rows out, and list them.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-    flaws : list of Flaw
-        What was found.
-
-    Returns
-    -------
-    Draft
-        The good rows.
-    tuple of Note
-        What was dropped and why; empty if nothing was.
-
-    Raises
-    ------
-    TableError
-        If no row is good.
-    """
+    """Leave bad rows out, and list them."""
     if not flaws:
         return draft, ()
     bad = np.unique(np.concatenate([flaw.rows for flaw in flaws]))

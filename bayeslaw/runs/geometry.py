@@ -17,60 +17,19 @@ NEARBY = 1.5
 
 
 def standardised(runs: Runs, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs in standard deviations of the table, logarithms of those that are never zero.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    names : list of str
-        Variables that vary.
-
-    Returns
-    -------
-    inputs : ndarray of shape (runs, variables)
-        With mean 0 and standard deviation 1.
-    centre, spread : ndarray of shape (variables,)
-        What was subtracted, and divided by.
-    """
+    """Inputs in standard deviations of the table, logarithms of those that are never zero."""
     raw = np.stack([on_scale(name, runs.column(name)) for name in names], axis=1)
     centre, spread = raw.mean(axis=0), raw.std(axis=0)
     return (raw - centre) / spread, centre, spread
 
 
 def on_scale(name: str, values: np.ndarray) -> np.ndarray:
-    """A variable on the scale on which distances are taken.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    values : ndarray
-        Its values.
-
-    Returns
-    -------
-    ndarray
-        Their logarithms, unless the variable may be zero.
-    """
+    """A variable on the scale on which distances are taken."""
     return values if vocabulary.variable(name).includes_zero else np.log(values)
 
 
 def collinear(runs: Runs, names: list[str]) -> list[Note]:
-    """A note on variables that follow from the others up to little.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    names : list of str
-        Variables that vary.
-
-    Returns
-    -------
-    list of Note
-        One, or none where every variable keeps enough variance of its own.
-    """
+    """A note on variables that follow from the others up to little."""
     if len(names) < 2 or len(runs) < len(names) + 2:
         return []
     inputs, _, _ = standardised(runs, names)
@@ -93,23 +52,7 @@ def collinear(runs: Runs, names: list[str]) -> list[Note]:
 
 
 def distance(runs: Runs, at: Mapping[str, float]) -> tuple[float, float]:
-    """How far a configuration lies from the runs, all variables together.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    at : mapping of str to float
-        Canonical variables; those that never varied in the table do not count.
-
-    Returns
-    -------
-    distance : float
-        Mahalanobis distance from the middle of the runs, of logarithms of variables that are never
-        zero.
-    share : float
-        Share of the runs that lie at least as far out.
-    """
+    """How far a configuration lies from the runs, all variables together."""
     constant = runs.constant(at)
     names = [name for name in at if name not in constant]
     if not names:
@@ -128,23 +71,7 @@ def distance(runs: Runs, at: Mapping[str, float]) -> tuple[float, float]:
 
 
 def beyond(runs: Runs, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """How far configurations lie outside the range of the runs.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    columns : mapping of str to ndarray of shape (configurations,)
-        Canonical variables.
-
-    Returns
-    -------
-    times : ndarray of shape (configurations,)
-        The largest factor by which a variable exceeds the largest run or falls below the smallest;
-        1 within the range. Of a variable that may be zero, 1 and its distance in ranges.
-    names : ndarray of str of shape (configurations,)
-        The variable with that factor, empty within the range.
-    """
+    """How far configurations lie outside the range of the runs."""
     size = len(np.atleast_1d(next(iter(columns.values()))))
     times, names = np.ones(size), np.full(size, "", dtype=object)
     for name, values in columns.items():
@@ -163,20 +90,7 @@ def beyond(runs: Runs, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, n
 
 
 def lies(name: str, times: float) -> str:
-    """Say how far a configuration lies outside the range of the runs.
-
-    Parameters
-    ----------
-    name : str
-        The variable in which it lies furthest.
-    times : float
-        By which factor, as ``beyond`` says it; infinite where the runs have a single value.
-
-    Returns
-    -------
-    str
-        The rest of a sentence about the configuration.
-    """
+    """Say how far a configuration lies outside the range of the runs."""
     if np.isfinite(times):
         return f"lies {times:.3g} times beyond the runs in {name}"
     return f"differs from every run in {name}, which never varied"

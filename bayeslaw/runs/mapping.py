@@ -76,18 +76,7 @@ class Draft:
         return len(self.source.table)
 
     def take(self, rows: np.ndarray) -> Draft:
-        """Keep some rows of the source and of every variable.
-
-        Parameters
-        ----------
-        rows : array
-            Positions, or one boolean a row.
-
-        Returns
-        -------
-        Draft
-            The kept rows.
-        """
+        """Keep some rows of the source and of every variable."""
         kept = {
             name: replace(mapped, values=mapped.values[rows])
             for name, mapped in self.variables.items()
@@ -96,27 +85,7 @@ class Draft:
 
 
 def map_columns(source: Source, options: Options) -> Draft:
-    """Find, derive and scale the variables of a table.
-
-    Parameters
-    ----------
-    source : Source
-        The table as published.
-    options : Options
-        Its ``columns`` and ``units``.
-
-    Returns
-    -------
-    Draft
-        The table with its variables; expressions read source columns before any unit.
-
-    Raises
-    ------
-    TableError
-        If a column that is named does not exist, or a unit belongs to no variable.
-    FormulaError
-        If an expression is not one of this language.
-    """
+    """Find, derive and scale the variables of a table."""
     found = [str(name) for name in source.table.columns]
     meant = {name: name for name in VOCABULARY if name in found} | options.columns
     meant = {name: text for name, text in meant.items() if text}
@@ -138,29 +107,7 @@ def map_columns(source: Source, options: Options) -> Draft:
 
 
 def keep_where(draft: Draft, where: str) -> Draft:
-    """Filter rows.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table; a variable wins over a source column of the same name.
-    where : str
-        A condition, for instance ``"state == 'finished' and D > 1e9"``. Text that is missing
-        counts as empty.
-
-    Returns
-    -------
-    Draft
-        The rows for which it holds.
-
-    Raises
-    ------
-    TableError
-        If a name is unknown, text is compared with numbers, the condition does not give one
-        boolean a row, or no row is left.
-    FormulaError
-        If the text is not a condition of this language.
-    """
+    """Filter rows."""
     place = f"{draft.source.name}, where"
     table = draft.source.table
     condition = _parsed(where, [str(name) for name in table.columns], place, comparisons=True)

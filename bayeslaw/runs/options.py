@@ -57,31 +57,7 @@ class Options:
 
 
 def settle(mapping: str | Path | None, **given: Any) -> Options:
-    """Put arguments of the call over those of a mapping file, and check their form.
-
-    Parameters
-    ----------
-    mapping : str, Path or None
-        A TOML file with ``where``, ``run``, ``step``, ``best_of``, ``group``, ``embeddings`` and
-        ``loss_unit`` on top and the tables ``[columns]`` and ``[units]`` below.
-    **given
-        The same by name; None and () count as not given. ``columns`` and ``units``
-        win key by key.
-
-    Returns
-    -------
-    Options
-        The options that hold.
-
-    Raises
-    ------
-    TableError
-        If the file cannot be read or has unknown keys, a variable is given twice or cannot be
-        named so, or a unit is not a positive number.
-    RequestError
-        If an option has the wrong type, ``embeddings`` is an unknown word, or ``step`` stands
-        without ``run``.
-    """
+    """Put arguments of the call over those of a mapping file, and check their form."""
     place, file = ("read_runs", {}) if mapping is None else _toml(Path(mapping))
     asked = {key: value for key, value in given.items() if value is not None and value != ()}
 

@@ -39,65 +39,21 @@ class Source:
     word: str
 
     def place(self, row: int | None = None, column: str = "") -> str:
-        """Say where something stands, for messages.
-
-        Parameters
-        ----------
-        row : int, optional
-            Position in the table, from zero.
-        column : str
-            The column in words, for instance ``"column 'N_total' (N)"``.
-
-        Returns
-        -------
-        str
-            For instance ``"sweep.csv, line 7, column 'loss'"``.
-        """
+        """Say where something stands, for messages."""
         parts = [self.name]
         if row is not None:
             parts.append(f"{self.word} {self.table.index[row]}")
         return ", ".join([*parts, column] if column else parts)
 
     def take(self, rows: np.ndarray) -> Source:
-        """Keep some rows.
-
-        Parameters
-        ----------
-        rows : array
-            Positions, or one boolean a row.
-
-        Returns
-        -------
-        Source
-            The kept rows in their order, each with its place.
-        """
+        """Keep some rows."""
         return replace(
             self, table=self.table[rows] if rows.dtype == bool else self.table.iloc[rows]
         )
 
 
 def read_source(source: str | Path | pd.DataFrame) -> Source:
-    """Read a table as it is, without giving any column a meaning.
-
-    Parameters
-    ----------
-    source : str, Path or pandas.DataFrame
-        A .csv, .tsv, .parquet, .jsonl, .ndjson or .json (one object a line) file, or a DataFrame,
-        which is copied.
-
-    Returns
-    -------
-    Source
-        The table. CSV lines count from 1, the header's; lines of JSON and rows of Parquet count
-        from 1; a DataFrame keeps its labels.
-
-    Raises
-    ------
-    TableError
-        If the file cannot be read, a header is ambiguous, or there are no rows.
-    RequestError
-        If the source is neither a path nor a DataFrame.
-    """
+    """Read a table as it is, without giving any column a meaning."""
     if isinstance(source, pd.DataFrame):
         names = _headers([str(name) for name in source.columns], "DataFrame", "")
         columns = [from_series(source.iloc[:, place]) for place in range(len(names))]

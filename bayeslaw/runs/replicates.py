@@ -118,20 +118,7 @@ def replicate_noise(
 
 
 def alike(runs: Runs, predicts: str) -> list[str]:
-    """Columns in which replicates agree, unless others are named.
-
-    Parameters
-    ----------
-    runs : Runs
-        The table.
-    predicts : str
-        The quantity that is measured.
-
-    Returns
-    -------
-    list of str
-        All variables but the measured one and its error, and all columns that group runs.
-    """
+    """Columns in which replicates agree, unless others are named."""
     variables = (name for name in runs.variables if name not in (predicts, "loss_se"))
     return [*variables, *runs.groups]
 
@@ -139,21 +126,7 @@ def alike(runs: Runs, predicts: str) -> list[str]:
 def within(
     runs: Runs, names: list[str], predicts: str, ci_prob: float = INTERVAL
 ) -> ReplicateNoise | None:
-    """``replicates``, or None where there are none.
-
-    Parameters
-    ----------
-    runs, predicts, ci_prob
-        As for ``replicates``.
-    names : list of str
-        Columns in which replicates agree.
-
-    Returns
-    -------
-    ReplicateNoise or None
-        None where no two runs agree, or none of those that do differ in loss: a row that stands in
-        the table twice is no replicate.
-    """
+    """``replicates``, or None where there are none."""
     log_loss = np.log(runs.column(predicts))
     labels = {f"{i}": runs.labels(name).astype(str) for i, name in enumerate(names)}
     which = pd.DataFrame(labels).groupby([*labels], sort=False).ngroup().to_numpy()

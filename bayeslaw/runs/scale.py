@@ -14,18 +14,7 @@ _ROUNDING = 1e-6
 
 
 def check_units(draft: Draft) -> None:
-    """Refuse counts that look like thousands, millions or billions without a declared unit.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-
-    Raises
-    ------
-    TableError
-        Naming the first such value and the unit to declare.
-    """
+    """Refuse counts that look like thousands, millions or billions without a declared unit."""
     for name, mapped in draft.variables.items():
         low = variable(name).smallest_plausible
         small = (mapped.values > 0) & (mapped.values < low)
@@ -51,16 +40,6 @@ def snap(draft: Draft) -> Draft:
 
     A derived G of 0.9999999998 means 1: the columns it was derived from were rounded when they were
     written. Derived values are moved from both sides, published ones only from outside.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-
-    Returns
-    -------
-    Draft
-        The table with values within 1e-6 of a bound on the bound.
     """
     moved = {}
     for name, mapped in draft.variables.items():
@@ -78,16 +57,5 @@ def snap(draft: Draft) -> Draft:
 
 
 def and_more(count: int) -> str:
-    """Say how many more rows have the same trouble.
-
-    Parameters
-    ----------
-    count : int
-        How many besides the one named.
-
-    Returns
-    -------
-    str
-        Empty for none.
-    """
+    """Say how many more rows have the same trouble."""
     return f" (and {count} more such {'row' if count == 1 else 'rows'})" if count else ""

@@ -17,20 +17,7 @@ _IDLE = frozenset(
 
 
 def column_remedy(name: str, column: str | None) -> str:
-    """Say how to map a column, in Python and on the command line.
-
-    Parameters
-    ----------
-    name : str
-        The variable.
-    column : str or None
-        The source column, None where nothing comes near.
-
-    Returns
-    -------
-    str
-        A sentence without its full stop.
-    """
+    """Say how to map a column, in Python and on the command line."""
     meant = column or "its column"
     argument = f"{name}={meant}"
     quoted = f'"{argument}"' if re.search(r"[^\w=.+-]", argument) else argument
@@ -42,20 +29,7 @@ def column_remedy(name: str, column: str | None) -> str:
 
 
 def likely_column(name: str, columns: Iterable[str]) -> str | None:
-    """Guess which column holds a variable, from the words of its name and meaning.
-
-    Parameters
-    ----------
-    name : str
-        Canonical name, or one that a card declares.
-    columns : iterable of str
-        Columns to choose from.
-
-    Returns
-    -------
-    str or None
-        The best match, None if no word agrees and no name is similar.
-    """
+    """Guess which column holds a variable, from the words of its name and meaning."""
     columns = list(columns)
     scores = {column: _agreement(name, column) for column in columns}
     # "N_active" shares a word with G, but it is N_a.

@@ -23,23 +23,7 @@ _CONSTANT = 1e-9
 
 
 def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
-    """Configurations as a table of their own, one a row.
-
-    Parameters
-    ----------
-    new : Runs, DataFrame or mapping
-        Columns; the values of a mapping broadcast against each other.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A new table.
-
-    Raises
-    ------
-    TableError
-        If the columns of a mapping have different lengths.
-    """
+    """Configurations as a table of their own, one a row."""
     if isinstance(new, Runs):
         return new.table.copy()
     if isinstance(new, pd.DataFrame):

@@ -15,27 +15,7 @@ _EXACT = 2.0**53
 
 
 def column_of(draft: Draft, name: str, option: str) -> pd.Series:
-    """Look up a column that an option names.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-    name : str
-        A variable or a source column; a variable wins.
-    option : str
-        The option, for messages.
-
-    Returns
-    -------
-    pandas.Series
-        The column.
-
-    Raises
-    ------
-    TableError
-        If there is none, or it holds nested values or integers that float64 cannot tell apart.
-    """
+    """Look up a column that an option names."""
     table = draft.source.table
     if name in draft.variables:
         return pd.Series(draft.variables[name].values, index=table.index)
@@ -64,31 +44,7 @@ def column_of(draft: Draft, name: str, option: str) -> pd.Series:
 
 
 def last_checkpoints(draft: Draft, run: str, step: str | None) -> tuple[Draft, tuple[Note, ...]]:
-    """Keep the last step of each run.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table.
-    run : str
-        Column that names the run.
-    step : str or None
-        Column that orders its checkpoints; None where every run has one row.
-
-    Returns
-    -------
-    Draft
-        One row for each run, in the order of the table.
-    tuple of Note
-        How many rows were left out; empty if none.
-
-    Raises
-    ------
-    TableError
-        If a run or step is missing, or two rows share the last step of a run.
-    RequestError
-        If runs repeat and there is no ``step``.
-    """
+    """Keep the last step of each run."""
     runs = column_of(draft, run, "run")
     _no_gaps(draft, runs, run, "run")
     codes, names = pd.factorize(runs)
@@ -139,31 +95,7 @@ def last_checkpoints(draft: Draft, run: str, step: str | None) -> tuple[Draft, t
 def tuned(
     draft: Draft, best_of: tuple[str, ...], groups: tuple[str, ...]
 ) -> tuple[Draft, tuple[Note, ...]]:
-    """Keep the setting with the lowest loss among rows that differ only in tuned columns.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table, validated.
-    best_of : tuple of str
-        The tuned columns.
-    groups : tuple of str
-        Columns that, like the variables, must agree within a cell.
-
-    Returns
-    -------
-    Draft
-        For each cell the rows of its best setting: the winner, and its replicates with other seeds.
-    tuple of Note
-        How many rows were left out; empty if none.
-
-    Raises
-    ------
-    TableError
-        If a column does not exist.
-    RequestError
-        If the table has no loss.
-    """
+    """Keep the setting with the lowest loss among rows that differ only in tuned columns."""
     settings = [column_of(draft, name, "best_of") for name in best_of]
     if "loss" not in draft.variables:
         raise RequestError(

@@ -15,20 +15,7 @@ from bayeslaw.runs.reading import SUFFIXES
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table in the format that the suffix names; its index is left out.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        The table.
-    path : Path
-        Where to; an existing file is replaced only when the new one is complete.
-
-    Raises
-    ------
-    TableError
-        If the suffix is unknown or the file cannot be written.
-    """
+    """Write a table in the format that the suffix names; its index is left out."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise TableError(

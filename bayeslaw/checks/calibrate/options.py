@@ -31,34 +31,12 @@ _TYPICAL_LOSS = 3.0
 
 
 def as_runs(design: Mapping[str, np.ndarray]) -> Runs:
-    """Configurations as a table without losses.
-
-    Parameters
-    ----------
-    design : mapping of str to ndarray of shape (runs,)
-        Configurations.
-
-    Returns
-    -------
-    Runs
-        The table.
-    """
+    """Configurations as a table without losses."""
     return Runs(table=pd.DataFrame(dict(design)), source="the design", variables=tuple(design))
 
 
 def check_discrepancy(asked: Asked) -> None:
-    """Refuse what no design tells.
-
-    Parameters
-    ----------
-    asked : as for ``fit``
-        A discrepancy.
-
-    Raises
-    ------
-    RequestError
-        If it is by group.
-    """
+    """Refuse what no design tells."""
     given = asked if isinstance(asked, list | tuple) else [asked]
     if any(one == "group" or isinstance(one, Offsets) for one in given):
         raise RequestError(
@@ -69,20 +47,7 @@ def check_discrepancy(asked: Asked) -> None:
 
 
 def check_settings(settings: Settings, tables: int, batch: int) -> None:
-    """Refuse settings under which no fit could be trusted.
-
-    Parameters
-    ----------
-    settings : Settings
-        How to fit.
-    tables, batch : int
-        How many tables there are, and in a batch.
-
-    Raises
-    ------
-    RequestError
-        If one of them does not fit.
-    """
+    """Refuse settings under which no fit could be trusted."""
     whole(tables, "tables", place=PLACE, least=1)
     whole(batch, "batch", place=PLACE, least=1)
     if settings.method == "mode":
@@ -99,24 +64,7 @@ def check_settings(settings: Settings, tables: int, batch: int) -> None:
 
 
 def check_posterior(old: Posterior, law: Law, noise: str, moved: float) -> None:
-    """Refuse a posterior whose draws are no truths of this model.
-
-    Parameters
-    ----------
-    old : Posterior
-        Where truths shall come from.
-    law : Law
-        The law.
-    noise : str
-        Observation model.
-    moved : float
-        By how many factors priors are moved.
-
-    Raises
-    ------
-    RequestError
-        If law, noise or priors differ.
-    """
+    """Refuse a posterior whose draws are no truths of this model."""
     wrong = ""
     for there, said in (
         (old.discrepancy is not None, "with a discrepancy"),
@@ -144,29 +92,7 @@ def check_posterior(old: Posterior, law: Law, noise: str, moved: float) -> None:
 
 
 def designs(law: Law, given: Any, rows: int, seed: int) -> Callable[[int], dict[str, np.ndarray]]:
-    """Configurations of the i-th table.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    given : object
-        The design, as in ``calibrate``.
-    rows, seed : int
-        For a named design.
-
-    Returns
-    -------
-    callable
-        From the number of a table to its configurations.
-
-    Raises
-    ------
-    RequestError
-        If there is no such design.
-    TableError
-        If a variable is missing.
-    """
+    """Configurations of the i-th table."""
     if isinstance(given, str):
         if given not in DESIGNS:
             remedy = nearest(given, DESIGNS) + ". Or give a table of configurations"
@@ -184,25 +110,7 @@ def designs(law: Law, given: Any, rows: int, seed: int) -> Callable[[int], dict[
 
 
 def usual_reference(law: Law, columns: Mapping[str, np.ndarray]) -> Reference:
-    """The reference of a design: its typical run, and the loss that is known to be typical there.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    columns : mapping of str to ndarray of shape (runs,)
-        The design.
-
-    Returns
-    -------
-    Reference
-        With the loss of the first published set.
-
-    Raises
-    ------
-    RequestError
-        If nothing says what is typical.
-    """
+    """The reference of a design: its typical run and the loss there."""
     import pandas as pd
 
     filler = np.full(len(next(iter(columns.values()))), _TYPICAL_LOSS)
@@ -223,27 +131,7 @@ def usual_reference(law: Law, columns: Mapping[str, np.ndarray]) -> Reference:
 
 
 def source_of(law: Law, truth: Any) -> tuple[Posterior | dict[str, float] | None, str]:
-    """Where truths come from.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    truth : object
-        As in ``calibrate``.
-
-    Returns
-    -------
-    Posterior, dict of str to float, or None
-        Whose draws, which coefficients, or the prior.
-    str
-        The same in words.
-
-    Raises
-    ------
-    RequestError
-        If it is none of these.
-    """
+    """Where truths come from."""
     if isinstance(truth, Posterior):
         return truth, f"truths from the posterior of {truth.runs.source}, whose runs are fitted too"
     if isinstance(truth, Mapping):
@@ -280,31 +168,7 @@ def quantities_of(
     times: float | None,
     more: Mapping[str, str] | None,
 ) -> Quantities:
-    """What is asked of every fit.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    reference : Reference
-        Where priors are stated.
-    columns : mapping of str to ndarray of shape (runs,)
-        The design, for its largest run.
-    at, budget, free, times
-        As in ``calibrate``.
-    more : mapping of str to str or None
-        Further expressions.
-
-    Returns
-    -------
-    Quantities
-        Ready to be evaluated.
-
-    Raises
-    ------
-    RequestError
-        If a question or an expression does not fit the law.
-    """
+    """What is asked of every fit."""
     question = None
     if at is not None or budget is not None or free is not None:
         question = pose(

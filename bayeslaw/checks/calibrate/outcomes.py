@@ -57,18 +57,7 @@ class Outcomes:
 
     @classmethod
     def joined(cls, parts: Sequence[Outcomes]) -> Outcomes:
-        """Several rounds as one.
-
-        Parameters
-        ----------
-        parts : sequence of Outcomes
-            Of the same quantities.
-
-        Returns
-        -------
-        Outcomes
-            In their order.
-        """
+        """Several rounds as one."""
         return cls(
             names=parts[0].names,
             truth=np.concatenate([part.truth for part in parts]),
@@ -80,13 +69,7 @@ class Outcomes:
         )
 
     def write(self, path: Path) -> None:
-        """Keep them in a file.
-
-        Parameters
-        ----------
-        path : Path
-            Where.
-        """
+        """Keep them in a file."""
         about = json.dumps([list(self.names), list(self.reasons), list(self.attempts)])
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez(
@@ -100,23 +83,7 @@ class Outcomes:
 
     @classmethod
     def read(cls, path: Path) -> Outcomes:
-        """Read what was kept.
-
-        Parameters
-        ----------
-        path : Path
-            A file that ``write`` wrote.
-
-        Returns
-        -------
-        Outcomes
-            The same.
-
-        Raises
-        ------
-        PosteriorError
-            If it cannot be read.
-        """
+        """Read what was kept."""
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 names, reasons, attempts = json.loads(str(kept["about"]))
@@ -144,24 +111,7 @@ def outcomes(
     quantities: Quantities,
     rngs: Sequence[np.random.Generator],
 ) -> Outcomes:
-    """Place truths among the draws of their fits.
-
-    Parameters
-    ----------
-    truths : sequence of mapping
-        The true coefficients of each table.
-    posteriors : sequence of Posterior or str
-        Their fits, or why there is none.
-    quantities : Quantities
-        What is asked besides coefficients.
-    rngs : sequence of numpy.random.Generator
-        For draws that are equal to the truth, one for each table.
-
-    Returns
-    -------
-    Outcomes
-        One row a table.
-    """
+    """Place truths among the draws of their fits."""
     law = quantities.law
     # One search for the optima of all truths and all fits.
     columns = {name: [np.array([truth[name] for truth in truths])] for name in law.parameters}
@@ -236,17 +186,6 @@ def _likelihood(
 
 
 def reason(posterior: Posterior) -> str:
-    """Why a fit does not count.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        The fit.
-
-    Returns
-    -------
-    str
-        Codes of its error-level notes; empty if it can be trusted.
-    """
+    """Why a fit does not count."""
     codes = (note.code for note in posterior.notes if note.severity == "error")
     return " + ".join(dict.fromkeys(codes))

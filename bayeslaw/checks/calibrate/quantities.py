@@ -49,19 +49,7 @@ class Quantities:
     more: dict[str, Expression]
 
     def of(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Evaluate them.
-
-        Parameters
-        ----------
-        raw : mapping of str to ndarray of shape (draws,)
-            Raw coefficients.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (draws,)
-            What is undefined, such as an optimum that no search finds, is infinite: the same rule
-            for truths and draws, so that no truth is left out for what it is.
-        """
+        """Evaluate them."""
         raw = {name: np.asarray(raw[name]) for name in self.law.parameters}
         found: dict[str, np.ndarray] = {}
         with np.errstate(all="ignore"):
@@ -85,28 +73,7 @@ class Quantities:
 
 
 def larger(law: Law, columns: Mapping[str, np.ndarray], times: float) -> dict[str, float]:
-    """The largest run of a design, grown until it takes a multiple of its compute.
-
-    Parameters
-    ----------
-    law : Law
-        The law; its cost counts the compute.
-    columns : mapping of str to ndarray of shape (runs,)
-        The design.
-    times : float
-        The multiple.
-
-    Returns
-    -------
-    dict of str to float
-        Canonical variables: what the cost reads has grown by one factor, and so has whatever is
-        counted in the same unit. Empty if the law has no compute.
-
-    Raises
-    ------
-    RequestError
-        If no such factor is found.
-    """
+    """The largest run of a design, grown until it takes a multiple of its compute."""
     cost: Cost | None = law.cost
     if cost is None and "C" not in law.variables:
         return {}

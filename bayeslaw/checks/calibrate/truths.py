@@ -68,18 +68,7 @@ class Truths:
     discrepancy: Discrepancy | None = None
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
-        """One truth.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        dict of str to float
-            By the names of a posterior's draws; without the noise where coefficients are given.
-        """
+        """One truth."""
         if isinstance(self.source, Posterior):
             draws = self.source.draws
             size = next(iter(draws.values())).size
@@ -104,22 +93,7 @@ class Truths:
     def table(
         self, truth: Mapping[str, float], design: Mapping[str, np.ndarray], rng: np.random.Generator
     ) -> Runs:
-        """What would be observed under a truth.
-
-        Parameters
-        ----------
-        truth : mapping
-            Of ``draw``.
-        design : mapping of str to ndarray of shape (runs,)
-            Configurations.
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        Runs
-            Where truths come from a posterior, its own runs first: the fit sees old and new.
-        """
+        """What would be observed under a truth."""
         law = self.law
         with np.errstate(all="ignore"):
             centre = log_value(law, design, truth, self.reference.loss)
@@ -139,40 +113,14 @@ class Truths:
     def simulated(
         self, designs: Callable[[int], Mapping[str, np.ndarray]], seed: int, number: int
     ) -> Simulated:
-        """One simulation: the same however many there are, and in any round.
-
-        Parameters
-        ----------
-        designs : callable
-            From the number of a table to its configurations.
-        seed : int
-            Of all simulations.
-        number : int
-            Which.
-
-        Returns
-        -------
-        Simulated
-            Truth and table.
-        """
+        """One simulation: the same however many there are, and in any round."""
         rng = np.random.default_rng([seed, number, 1])
         truth = self.draw(rng)
         runs = self.table(truth, designs(number), rng)
         return Simulated(truth, runs, np.random.default_rng([seed, number, 2]))
 
     def sane(self, runs: Runs) -> bool:
-        """Whether losses are such that the table would be fitted at all.
-
-        Parameters
-        ----------
-        runs : Runs
-            A simulated table.
-
-        Returns
-        -------
-        bool
-            False if a loss is no number, or a thousand times off the reference loss.
-        """
+        """Whether losses are such that the table would be fitted at all."""
         share = runs.column(self.law.predicts) / self.reference.loss
         return bool(np.all((share > _SANE[0]) & (share < _SANE[1])))
 
@@ -180,24 +128,7 @@ class Truths:
 def log_value(
     law: Law, columns: Mapping[str, Any], raw: Mapping[str, Any], scale: float
 ) -> np.ndarray:
-    """Log of the law's value as the model has it, which goes on below zero.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    columns : mapping of str to ndarray
-        Canonical variables.
-    raw : mapping of str to float or ndarray
-        Raw coefficients; shapes broadcast.
-    scale : float
-        The reference loss.
-
-    Returns
-    -------
-    ndarray
-        As ``Model.centre`` of the NumPyro model.
-    """
+    """Log of the law's value as the model has it, which goes on below zero."""
     value = law.form.predict(columns, {name: raw[name] for name in law.parameters})
     low = SMALLEST_SHARE * scale
     line = np.log(low) + (value - low) / low
@@ -205,20 +136,7 @@ def log_value(
 
 
 def moved_priors(law: Law, factors: float) -> Law:
-    """The same law with every prior median moved up.
-
-    Parameters
-    ----------
-    law : Law
-        The law.
-    factors : float
-        By how many of each prior's own factors (or standard deviations).
-
-    Returns
-    -------
-    Law
-        A new law.
-    """
+    """The same law with every prior median moved up."""
     moved = {}
     for name, entry in law.parameters.items():
         prior = entry.prior

@@ -17,36 +17,13 @@ _POINTS = 100
 
 
 def places(count: int) -> np.ndarray:
-    """Where the distribution function of so many numbers is looked at.
-
-    Parameters
-    ----------
-    count : int
-        How many numbers.
-
-    Returns
-    -------
-    ndarray of shape (places,)
-        Evenly spaced, 0 and 1 left out.
-    """
+    """Where the distribution function of so many numbers is looked at."""
     between = max(2, min(count, _POINTS))
     return np.arange(1, between) / between
 
 
 def p_value(numbers: np.ndarray) -> float:
-    """How often uniform numbers stray at least as far anywhere.
-
-    Parameters
-    ----------
-    numbers : ndarray of shape (count,)
-        Independent numbers between 0 and 1.
-
-    Returns
-    -------
-    float
-        Probability under uniformity that the empirical distribution function is somewhere as
-        improbable as these numbers make it: exact, by Algorithm 1 of the paper. 1 of no numbers.
-    """
+    """How often uniform numbers stray at least as far anywhere."""
     count = len(numbers)
     if not count:
         return 1.0
@@ -58,20 +35,7 @@ def p_value(numbers: np.ndarray) -> float:
 
 @lru_cache(maxsize=64)
 def band(count: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Within which the empirical distribution function of uniform numbers stays everywhere.
-
-    Parameters
-    ----------
-    count : int
-        How many numbers.
-    probability : float
-        With what probability, of all places together.
-
-    Returns
-    -------
-    low, high : ndarray of shape (places,)
-        Shares of the numbers.
-    """
+    """Within which the empirical distribution function of uniform numbers stays everywhere."""
     # By bisection on the logarithm of what each place is allowed to be improbable by.
     tight, wide = np.log(1 - probability), np.log((1 - probability) / (4 * len(places(count))))
     for _ in range(25):
