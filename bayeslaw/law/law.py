@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +13,12 @@ import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import CardError, FormulaError, RequestError, nearest
-from bayeslaw.core.files import whole_file
 from bayeslaw.formula import Formula
 from bayeslaw.formula.latex import latex
 from bayeslaw.law import card as cards, reading
 from bayeslaw.law.constrain import constrained
 from bayeslaw.law.cost import COSTS, Cost
+from bayeslaw.law.files import read_toml, write_toml
 from bayeslaw.law.form import SCALE, Form
 from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.lines import line_of
@@ -442,13 +441,7 @@ class Law:
             If the file cannot be read or the card is not well formed.
         """
         path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-            card = tomllib.loads(text)
-        except OSError as error:
-            raise CardError(f"cannot be read ({error.strerror})", place=path.name) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise CardError(f"is not TOML ({error})", place=path.name) from None
+        card, text = read_toml(path)
         try:
             return cls(card, path.name)
         except (CardError, FormulaError) as error:
@@ -469,15 +462,7 @@ class Law:
         CardError
             If it cannot be written.
         """
-        import tomli_w
-
-        path = Path(path)
-        text = tomli_w.dumps(self.card, multiline_strings=True)
-        try:
-            with whole_file(path) as part:
-                part.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise CardError(f"cannot be written ({error.strerror})", place=path.name) from None
+        write_toml(self.card, Path(path))
 
     @classmethod
     def from_formula(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.formula import parse_expression
+from bayeslaw.law.files import read_toml
 from bayeslaw.law.law import Law
 
 if TYPE_CHECKING:
@@ -20,12 +22,37 @@ def folder() -> Path:
     for place in (inside, beside):
         if place.is_dir():
             return place
-    raise RequestError("no folder of law cards was installed", remedy="Reinstall bayeslaw")
+    raise RequestError("no folder of law cards is installed", remedy="Reinstall bayeslaw")
 
 
 def cards() -> dict[str, Path]:
     """The cards by name of file."""
     return {path.stem: path for path in sorted(folder().glob("*.toml"))}
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """A row of plain data for each law: what its card states, without reading formula or priors."""
+    rows = []
+    for path in cards().values():
+        card, _ = read_toml(path)
+        read = [
+            name
+            for letter, entry in card["variables"].items()
+            for name in sorted(parse_expression(entry.get("is", letter), place=path.name).names)
+        ]
+        rows.append(
+            {
+                "law": card["name"],
+                "title": card.get("title", ""),
+                "year": card.get("year"),
+                "predicts": card.get("predicts", "loss"),
+                "variables": ", ".join(dict.fromkeys(read)),
+                "parameters": len(card["parameters"]),
+                "status": card.get("status", "own"),
+                "source": card.get("source", ""),
+            }
+        )
+    return rows
 
 
 def law(name: str | Path | Law) -> Law:
@@ -51,20 +78,19 @@ def law(name: str | Path | Law) -> Law:
     """
     if isinstance(name, Law):
         return name
-    found = cards()
-    if str(name) in found:
-        return Law.from_toml(found[str(name)])
+    library = cards()
+    if str(name) in library:
+        return Law.from_toml(library[str(name)])
     if str(name).endswith(".toml"):
         return Law.from_toml(name)
-    for path in found.values():
-        candidate = Law.from_toml(path)
-        if str(name) in candidate.card.get("aliases", ()):
-            return candidate
-    raise RequestError(f"unknown law {str(name)!r}", remedy=nearest(str(name), found))
+    for path in library.values():
+        if str(name) in read_toml(path)[0].get("aliases", ()):
+            return Law.from_toml(path)
+    raise RequestError(f"unknown law {str(name)!r}", remedy=nearest(str(name), library))
 
 
 def laws() -> pd.DataFrame:
-    """Every law of the library.
+    """List the laws of the library.
 
     Returns
     -------
@@ -73,16 +99,4 @@ def laws() -> pd.DataFrame:
     """
     import pandas as pd
 
-    loaded = [Law.from_toml(path) for path in cards().values()]
-    return pd.DataFrame(
-        {
-            "title": [one.title for one in loaded],
-            "year": pd.array([one.year for one in loaded], dtype="Int64"),
-            "predicts": [one.predicts for one in loaded],
-            "variables": [", ".join(one.variables) for one in loaded],
-            "parameters": [len(one.parameters) for one in loaded],
-            "status": [one.status for one in loaded],
-            "source": [one.source for one in loaded],
-        },
-        index=pd.Index([one.name for one in loaded], name="law"),
-    )
+    return pd.DataFrame(catalogue()).astype({"year": "Int64"}).set_index("law")

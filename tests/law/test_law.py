@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import bayeslaw as bl
 from bayeslaw.core.errors import CardError, FormulaError, RequestError
 from bayeslaw.formula import parse_formula
 from bayeslaw.law import Law
-from bayeslaw.law.library import cards
+from bayeslaw.law.library import cards, catalogue
 
 LOGNORMAL = {"family": "lognormal", "median": 0.25, "factor": 2}
 NORMAL = {"family": "normal", "mean": 0, "sd": 1}
@@ -517,6 +519,30 @@ def test_the_list_of_laws_has_a_row_a_card() -> None:
     assert list(table.index) == [bl.law(name).name for name in cards()]
     assert table.loc["zhao2025", "parameters"] == 12
     assert table.loc["zhao2025", "variables"] == "N, N_a, D, G, S"
+
+
+def test_the_catalogue_states_what_the_laws_do() -> None:
+    for row in catalogue():
+        law = bl.law(row["law"])
+        assert row == {
+            "law": law.name,
+            "title": law.title,
+            "year": law.year,
+            "predicts": law.predicts,
+            "variables": ", ".join(law.variables),
+            "parameters": len(law.parameters),
+            "status": law.status,
+            "source": law.source,
+        }
+
+
+def test_importing_laws_and_listing_them_loads_no_slow_library() -> None:
+    code = (
+        "import sys; from bayeslaw.law.library import catalogue; catalogue(); "
+        "print([m for m in ('jax', 'scipy', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 # --- coefficients and predictions ------------------------------------------------------------
