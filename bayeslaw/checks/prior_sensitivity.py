@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
 from bayeslaw.model.build import all_priors, on_site
@@ -133,15 +134,15 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
         source[f"{name}*"] = "prior only" if one.status == "prior_only" else "runs"
     away = _away(posterior)
     together = -0.5 * np.sum([one**2 for one in away.values()], axis=0)
-    prior = _sensitivity(draws, {"prior": together})
+    prior = power_scaling(draws, together, "prior")
     each = {
-        name: _sensitivity(draws, {"prior": -0.5 * one**2})
+        name: power_scaling(draws, -0.5 * one**2, "prior")
         for name, one in away.items()
         if name in law.parameters
     }
     runs = dict.fromkeys(draws, np.nan)
     if posterior.discrepancy is None:
-        runs = _sensitivity(draws, {"likelihood": posterior.log_likelihood().sum(axis=-1)})
+        runs = power_scaling(draws, posterior.log_likelihood().sum(axis=-1), "likelihood")
     rows = {}
     for name in draws:
         most = max(each, key=lambda one: np.nan_to_num(each[one][name], nan=-1.0))
@@ -171,27 +172,6 @@ def _away(posterior: Posterior) -> dict[str, np.ndarray]:
             value = np.log(np.maximum(value - low, np.exp(centre - 5.0 * scale)))
         found[name] = (value - centre) / scale
     return found
-
-
-def _sensitivity(
-    draws: dict[str, np.ndarray], component: dict[str, np.ndarray]
-) -> dict[str, float]:
-    """Power-scaling sensitivity by ArviZ; NaN where draws are not finite or do not vary."""
-    import arviz_base
-    from arviz_stats import psense
-
-    ((group, density),) = component.items()
-    good = {
-        name: values
-        for name, values in draws.items()
-        if np.isfinite(values).all() and np.ptp(values) > 0
-    }
-    # By number: a name such as N_a/N would be taken for a path.
-    named = {f"{place}": values for place, values in enumerate(good.values())}
-    tree = arviz_base.from_dict({"posterior": named, f"log_{group}": {"sum": density}})
-    found = psense(tree, group=group)
-    told = {name: float(found[f"{place}"]) for place, name in enumerate(good)}
-    return {name: told.get(name, np.nan) for name in draws}
 
 
 def _learned(draws: np.ndarray, before: np.ndarray) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from bayeslaw.core.diagnostics import ess
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.whitening import Whitening
 
@@ -90,11 +91,9 @@ def bridge(
 
 def effective_size(values: np.ndarray) -> float:
     """Effective number of draws for a mean."""
-    from arviz_stats.base import array_stats
-
     if np.ptp(values) == 0:
         return float(values.size)
-    return float(array_stats.ess(values, method="mean", chain_axis=0, draw_axis=1))
+    return ess(values, "mean")
 
 
 def _ratios(

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayeslaw.comparison.folds import Unseen, folds_of, leave_out
 from bayeslaw.comparison.scores import log_likelihood, mean_density
+from bayeslaw.core.diagnostics import loo
 from bayeslaw.posterior.posterior import Posterior
 
 
@@ -52,8 +53,6 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
     Where Pareto k is above ``largest_k``, the law is fitted again without that run
     (``folds.leave_out``).
     """
-    from arviz_stats.base import array_stats
-
     flat = log_likelihood(posterior, posterior.runs)
     chains, draws = posterior.stats["diverging"].shape
     runs = flat.shape[1]
@@ -62,8 +61,7 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
     sizes = posterior.convergence.ess_bulk
     names = [*posterior.law.parameters, *posterior.noise.priors]
     share = min(1.0, float(np.mean([sizes[name] for name in names])) / (chains * draws))
-    density, k, _ = array_stats.loo(np.moveaxis(every, -1, 0), r_eff=share)
-    density, k = np.array(density, dtype=float), np.asarray(k, dtype=float)
+    density, k = loo(every, share)
     # A comparison with NaN is false: weights whose tail cannot be fitted are bad ones.
     bad = ~(k <= largest_k(chains * draws))
     found: list[Unseen] = []

@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,10 @@ _SETTINGS = {
     "jax_persistent_cache_min_compile_time_secs": 0.1,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }
+
+
+# Annotated since JAX leaves it untyped.
+_update: Callable[[str, object], None] = jax.config.update
 
 
 class _Users:
@@ -97,7 +101,7 @@ def _enter() -> bool:
         settings = {**_SETTINGS, "jax_compilation_cache_dir": str(folder)}
         _users.before = {name: getattr(jax.config, name) for name in settings}
         for name, value in settings.items():
-            jax.config.update(name, value)
+            _update(name, value)
         # JAX decides once whether there is a cache, and where.
         compilation_cache.reset_cache()
         _users.count = 1
@@ -109,5 +113,5 @@ def _leave() -> None:
         _users.count -= 1
         if _users.count == 0:
             for name, value in _users.before.items():
-                jax.config.update(name, value)
+                _update(name, value)
             compilation_cache.reset_cache()

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from scipy.special import logsumexp
 
+from bayeslaw.core.diagnostics import smoothed_log_weights
 from bayeslaw.inference import clustered
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
@@ -165,18 +166,15 @@ def _resampled(
     z: np.ndarray, lp: np.ndarray, proposed: np.ndarray, rng: np.random.Generator, draws: int
 ) -> tuple[Weighted, np.ndarray]:
     """Equally weighted draws from points of a proposal, and the smoothed log weights of those."""
-    from arviz_stats.base import array_stats
-
     logarithms = np.where(np.isfinite(lp), lp, -np.inf) - proposed
-    # ArviZ takes log likelihoods to leave out, whose weights are their inverse.
-    smoothed, pareto_k = array_stats.psislw(logarithms.max() - logarithms)
+    smoothed, pareto_k = smoothed_log_weights(logarithms)
     weights = np.exp(smoothed - smoothed.max())
     weights /= weights.sum()
     # Systematic resampling: each draw is kept as often as its weight says, to the next integer.
     places = (rng.random() + np.arange(draws)) / draws
     kept = rng.permutation(np.searchsorted(np.cumsum(weights), places).clip(max=len(z) - 1))
     effective = min(float(1.0 / (weights**2).sum()), float(draws))
-    return Weighted(z[kept], lp[kept], float(pareto_k), effective), smoothed
+    return Weighted(z[kept], lp[kept], pareto_k, effective), smoothed
 
 
 def _moved(z: np.ndarray, logarithms: np.ndarray) -> Whitening:

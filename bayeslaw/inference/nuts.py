@@ -14,11 +14,11 @@ import numpy as np
 from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
+from bayeslaw.core.diagnostics import smallest_bfmi
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import value_and_gradient
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.build import Data
-from bayeslaw.posterior.convergence import smallest_bfmi
 
 #: Iterations between two looks at the clock: a chain can be interrupted, and reports its progress.
 CHUNK = 100

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.diagnostics import mcse_mean
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
@@ -402,13 +403,11 @@ def _notes(
 
 def _close_call(posterior: Posterior, signed: np.ndarray, order: np.ndarray) -> list[Note]:
     """Whether more draws could exchange the first two."""
-    from arviz_stats.base import array_stats
-
     if len(order) < 2 or not np.isfinite(signed).all():
         return []
     shape = posterior.stats["diverging"].shape
     gap = (signed[:, order[1]] - signed[:, order[0]]).reshape(shape)
-    error = float(array_stats.mcse(gap, chain_axis=0, draw_axis=1)) if gap.std() else 0.0
+    error = mcse_mean(gap) if gap.std() else 0.0
     if gap.mean() > 2 * error:
         return []
     return [

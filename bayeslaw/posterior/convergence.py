@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayeslaw.core import diagnostics
 from bayeslaw.core.notes import Note
 
 #: A fit is trusted within these limits (Vehtari et al. 2021; Betancourt 2016 for the energy).
@@ -43,21 +44,18 @@ class Convergence:
         cls, draws: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray] | None = None
     ) -> Convergence:
         """Diagnose draws."""
-        from arviz_stats.base import array_stats
-
-        axes = {"chain_axis": 0, "draw_axis": 1}
         rhat, bulk, tail = {}, {}, {}
         for name, values in draws.items():
             if np.isfinite(values).all() and np.ptp(values) == 0:
                 rhat[name], bulk[name], tail[name] = 1.0, float(values.size), float(values.size)
                 continue
-            rhat[name] = float(array_stats.rhat(values, **axes))
-            bulk[name] = float(array_stats.ess(values, method="bulk", **axes))
-            tail[name] = float(array_stats.ess(values, method="tail", prob=(0.055, 0.945), **axes))
+            rhat[name] = diagnostics.rhat(values)
+            bulk[name] = diagnostics.ess(values, "bulk")
+            tail[name] = diagnostics.ess(values, "tail", (0.055, 0.945))
         chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
             return cls(rhat, bulk, tail, chains=chains)
-        bfmi = smallest_bfmi(stats["energy"])
+        bfmi = diagnostics.smallest_bfmi(stats["energy"])
         return cls(rhat, bulk, tail, int(np.sum(stats["diverging"])), bfmi, chains)
 
     @property
@@ -101,10 +99,3 @@ class Convergence:
                 Note("bfmi", "error", f"E-BFMI is {self.bfmi:.2f}, below {SMALLEST_BFMI}", more)
             )
         return tuple(found)
-
-
-def smallest_bfmi(energy: np.ndarray) -> float:
-    """Energy Bayesian fraction of missing information of the worst chain."""
-    from arviz_stats.base import array_stats
-
-    return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
