@@ -82,7 +82,7 @@ def items(texts: Iterable[Any]) -> Markup:
     return tag("ul", *found) if found else Markup("")
 
 
-def picture(figure: Figure, caption: str, alternative: str) -> Markup:
+def image(figure: Figure, alternative: str) -> Markup:
     """A figure as an SVG inside the page, with what it shows in words."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -93,17 +93,20 @@ def picture(figure: Figure, caption: str, alternative: str) -> Markup:
         figure.savefig(held, format="svg", metadata={"Date": None}, facecolor="white")
     plt.close(figure)
     data = base64.b64encode(held.getvalue()).decode()
-    width, height = (round(96 * float(side)) for side in figure.get_size_inches())
-    image = tag(
-        "img",
-        src=f"data:image/svg+xml;base64,{data}",
-        alt=alternative,
-        width=str(width),
-        height=str(height),
-    )
-    if width > _PANELS:
+    width, height = (str(round(96 * float(side))) for side in figure.get_size_inches())
+    source = f"data:image/svg+xml;base64,{data}"
+    return tag("img", src=source, alt=alternative, width=width, height=height)
+
+
+def scrolling(content: Markup, label: str, *, classes: str = "scroll") -> Markup:
+    """A region that scrolls by itself where a page is narrow."""
+    return tag("div", content, class_=classes, role="region", tabindex="0", aria_label=label)
+
+
+def picture(figure: Figure, caption: str, alternative: str) -> Markup:
+    """A figure with its caption."""
+    drawn = image(figure, alternative)
+    if 96 * float(figure.get_size_inches()[0]) > _PANELS:
         # Shrunk to a phone's width, several panels could not be read.
-        image = tag(
-            "div", image, class_="scroll panels", role="region", tabindex="0", aria_label=caption
-        )
-    return tag("figure", image, tag("figcaption", caption))
+        drawn = scrolling(drawn, caption, classes="scroll panels")
+    return tag("figure", drawn, tag("figcaption", caption))

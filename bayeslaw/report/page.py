@@ -11,11 +11,21 @@ from bayeslaw import plots
 from bayeslaw.core import vocabulary
 from bayeslaw.core.notes import Note
 from bayeslaw.core.version import __version__
-from bayeslaw.formula.mathml import mathml
 from bayeslaw.law.description import page as card_page
+from bayeslaw.plots.formula import formula
 from bayeslaw.report import text as words
 from bayeslaw.report.contents import Report
-from bayeslaw.report.html import Markup, items, joined, number, picture, table, tag
+from bayeslaw.report.html import (
+    Markup,
+    image,
+    items,
+    joined,
+    number,
+    picture,
+    scrolling,
+    table,
+    tag,
+)
 from bayeslaw.report.style import STYLE
 
 _CAVEAT = (
@@ -119,8 +129,7 @@ def _law(facts: Report) -> Iterator[Markup]:
     yield tag("h2", "Law")
     source = f"{law['source']}; coefficients {law['status']}." if law["source"] else "Own."
     yield tag("p", f"{law['title'] or law['name']}. {source}")
-    formula = Markup(mathml(law["latex"]))
-    yield tag("div", formula, class_="scroll", role="region", tabindex="0", aria_label="Formula")
+    yield scrolling(image(formula(law["latex"]), law["latex"]), "Formula", classes="scroll formula")
     rows = [
         [one["letter"], one["is"], one["means"], one["embeddings"] or "–"] for one in law["letters"]
     ]

@@ -26,7 +26,7 @@ figure { margin: 1.1rem 0; }
 img { display: block; max-width: 100%; height: auto; }
 .panels img { min-width: 40rem; }
 figcaption { font-size: .88rem; color: #4a4a4a; max-width: 46rem; margin-top: .3rem; }
-math { font-size: 1.1rem; text-align: left; }
+.formula img { max-width: none; }
 .error, .warning, .info { border-left: .35rem solid; padding: .1rem 0 .1rem .8rem;
   margin: .7rem 0; }
 .error { border-color: #a80000; background: #fdf0f0; }
@@ -43,6 +43,7 @@ math { font-size: 1.1rem; text-align: left; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; }
   .panels img { min-width: 0; }
+  .formula img { max-width: 100%; }
   table { font-size: 7.6pt; width: auto; break-inside: avoid; }
   th, td { padding-right: .5rem; }
   td { min-width: 0; max-width: none; }
