@@ -42,7 +42,7 @@ from .optimum.efficiency import EfficiencyRules as EfficiencyRules
 from .optimum.optimum import Frontier as Frontier, frontier as frontier, optimum as optimum
 from .optimum.target import Cheapest as Cheapest, cheapest as cheapest
 from .posterior.mixture import Mixture as Mixture, average_laws as average_laws
-from .posterior.posterior import Posterior as Posterior
+from .posterior.posterior import Posterior as Posterior, load as load
 from .report.contents import Report as Report
 from .report.report import report as report
 from .runs.read import read_runs as read_runs

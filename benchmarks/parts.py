@@ -181,7 +181,7 @@ def _parts(folder: Path, seed: int) -> list[Part]:
              "three quantiles"),
         Part("saving", lambda: posterior.save(saved), lambda: np.savez(bare, **arrays),
              "numpy.savez of the same arrays"),
-        Part("loading", lambda: bl.Posterior.load(saved),
+        Part("loading", lambda: bl.load(saved),
              lambda: dict(np.load(bare)), "numpy.load of the same arrays"),
         Part("report", lambda: bl.report(posterior, folder / "report.html", at={"N": SIZE}),
              lambda: drawn(posterior), "a panel of the posterior, drawn and encoded as often as it "

@@ -155,7 +155,7 @@ def _upcycling(folder: str, seed: int) -> str:
         )[0]
         rank = int(np.flatnonzero(order == bad)[0]) + 1
         state = "clean" if posterior.convergence.trusted else "not clean"
-        attempts = posterior.settings["attempts"]
+        attempts = posterior.info.attempts
         text += (
             f"D = {tokens}: {len(runs)} runs, {state}, attempt {attempts}, residual scale "
             f"{np.median(posterior.draws['noise_scale']):.4f}. Prior only: "

@@ -104,7 +104,7 @@ def _recover(
         float(max(convergence.rhat.values())),
         round(min([*convergence.ess_bulk.values(), *convergence.ess_tail.values()])),
         convergence.divergences,
-        posterior.settings["attempts"],
+        posterior.info.attempts,
         round(seconds, 1),
         state,
     ]

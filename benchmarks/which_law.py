@@ -40,6 +40,7 @@ from bayeslaw.inference.mode import Mode, find_mode
 from bayeslaw.inference.nuts import nuts
 from bayeslaw.model.build import all_priors, build
 from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.posterior.info import FitInfo
 
 LAWS = (
     "zhao2025",
@@ -320,7 +321,7 @@ def sampled(
         draws=density.constrain(chains.z, numbers),
         stats=chains.stats,
         notes=(),
-        settings={"method": "nuts"},
+        info=FitInfo(),
     )
     return posterior, mode, mixed
 

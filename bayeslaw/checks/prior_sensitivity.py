@@ -105,13 +105,13 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
     """
     import pandas as pd
 
-    if posterior.settings["method"] in ("mode", "prior"):
+    if posterior.info.method in ("mode", "prior"):
         raise RequestError(
             "draws that know nothing of prior and runs",
             place="identify",
             remedy='Fit by method="nuts" or "laplace"',
         )
-    if "of_group" in posterior.settings:
+    if posterior.info.group is not None:
         raise RequestError(
             "coefficients of one group, whose prior is not that of the common values",
             place="identify",

@@ -53,7 +53,7 @@ def residuals(posterior: Posterior, *, probability: float = INTERVAL) -> Residua
     # A run whose loss is unsure may lie further away.
     wide = scale if errors is None else np.hypot(scale, errors)
     ends = interval((measured - law) / wide, probability)
-    rng = np.random.default_rng(posterior.settings["seed"])
+    rng = np.random.default_rng(posterior.info.settings.seed)
     drawn = posterior.noise.draw(rng, noise, (len(scale), _DEVIATIONS)) / scale
     band = interval(drawn.ravel(), probability)
     return Residuals(

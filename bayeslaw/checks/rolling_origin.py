@@ -292,7 +292,7 @@ def rolling_origin(
             fitted,
             runs.select(held),
             probability=ci_prob,
-            seed=posterior.settings["seed"],
+            seed=posterior.info.settings.seed,
         )
         side = np.where(found.error > 0, found.high - found.median, found.median - found.low)
         parts.append(

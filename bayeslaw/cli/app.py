@@ -186,13 +186,13 @@ def fit(
 @app.command(epilog="Example: bayeslaw summary fit.nc")
 def summary(fit: Fit, interval: Interval = 0.89, json: Json = False) -> None:
     """Coefficients with credible intervals, diagnostics and notes."""
-    _summary(bl.Posterior.load(fit), json, {}, interval)
+    _summary(bl.load(fit), json, {}, interval)
 
 
 def _summary(
     posterior: bl.Posterior, json: bool, more: dict[str, Any], interval: float = 0.89
 ) -> None:
-    coefficients = posterior.summary(ci_prob=interval)
+    coefficients = posterior.to_frame(ci_prob=interval)
     if json:
         show.as_json(
             {
@@ -258,7 +258,7 @@ def predict(
     """Predict the loss of configurations, with credible intervals."""
     if out is not None:
         writable(out, fit, table)
-    posterior = bl.Posterior.load(fit)
+    posterior = bl.load(fit)
     new = configurations(table, column, unit, mapping, where)
     bands = posterior.predict(new, level=level.value, ci_prob=interval, seed=seed)
     bands.index.name = bands.index.name or "row"

@@ -91,12 +91,12 @@ def calibrate(
             writable(path, Path(design))
     given: Any = design
     if Path(design).suffix == ".nc":
-        given = bl.Posterior.load(design)
+        given = bl.load(design)
     elif design not in DESIGNS and Path(design).suffix:
         given = configurations(Path(design), column, unit, mapping, where)
     source: Any = truth
     if truth is not None and Path(truth).suffix == ".nc":
-        source = bl.Posterior.load(truth)
+        source = bl.load(truth)
     old = next((one for one in (source, given) if isinstance(one, bl.Posterior)), None)
     budget = None if train_flops is None else bl.Budget(train_flops=train_flops)
     found = bl.calibrate(

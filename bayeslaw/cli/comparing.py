@@ -251,7 +251,7 @@ def check(
     """Hold newly finished runs against what a posterior predicts of them."""
     if out is not None:
         writable(out, fit, table)
-    posterior = bl.Posterior.load(fit)
+    posterior = bl.load(fit)
     runs = configurations(table, column, unit, mapping, where)
     answer = bl.check_new_runs(posterior, runs, ci_prob=interval, seed=seed)
     if out is not None:

@@ -82,12 +82,10 @@ def mixed(
 ) -> bl.Posterior | bl.Mixture:
     """Open one posterior, or several that answer like one."""
     if len(fits) > 1:
-        return bl.average_laws(
-            [bl.Posterior.load(fit) for fit in fits], weights, on_missing=on_missing
-        )
+        return bl.average_laws([bl.load(fit) for fit in fits], weights, on_missing=on_missing)
     if weights:
         raise RequestError("one posterior needs no weight", place="--weight", remedy="Leave it out")
-    return bl.Posterior.load(fits[0])
+    return bl.load(fits[0])
 
 
 def configurations(

@@ -81,7 +81,7 @@ def report(
         cost=cost,
     )
     facts = bl.report(
-        bl.Posterior.load(fit),
+        bl.load(fit),
         out,
         at=dict(numbers(at, "--at")),
         budget=budget,

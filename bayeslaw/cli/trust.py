@@ -34,7 +34,7 @@ def rolling(
     for path in (out, picture):
         if path is not None:
             writable(path, fit)
-    answer = bl.rolling_origin(bl.Posterior.load(fit), over=over, origins=origins, ci_prob=interval)
+    answer = bl.rolling_origin(bl.load(fit), over=over, origins=origins, ci_prob=interval)
     if out is not None:
         write_table(answer.rows, out)
     if picture is not None:
@@ -58,7 +58,7 @@ def prior_sensitivity(
     """Tell what coefficients, and an optimum, owe to the runs and what to the prior."""
     if out is not None:
         writable(out, fit)
-    posterior = bl.Posterior.load(fit)
+    posterior = bl.load(fit)
     best = None
     if at or train_flops is not None:
         budget = None if train_flops is None else bl.Budget(train_flops=train_flops)

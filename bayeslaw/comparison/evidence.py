@@ -187,7 +187,7 @@ def _drawn(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]
             place=place,
             remedy="Give what bl.fit returns",
         )
-    method, draws = posterior.settings["method"], posterior.stats["diverging"].shape[1]
+    method, draws = posterior.info.method, posterior.stats["diverging"].shape[1]
     if method != "nuts":
         raise RequestError(
             f"the fit is by {method!r}, and has no chains", place=place, remedy='method="nuts"'

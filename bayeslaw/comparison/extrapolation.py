@@ -154,7 +154,7 @@ def extrapolate(
     reference = training_reference(training, law, posterior.reference.loss)
     (fitted,) = refit(posterior, [training], reference=reference, progress=progress)
     found = score(
-        fitted, runs.select(cut.held), probability=probability, seed=posterior.settings["seed"]
+        fitted, runs.select(cut.held), probability=probability, seed=posterior.info.settings.seed
     )
     groups = groups_of(runs.select(cut.held))
     row = {

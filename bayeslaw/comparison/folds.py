@@ -61,13 +61,13 @@ def refit(
             place=posterior.law.name,
             remedy="Compare laws that are fitted without pool=",
         )
-    settings = posterior.settings
+    settings = posterior.info.settings
     shared: dict[str, Any] = {
         "noise": posterior.noise.name,
         "discrepancy": posterior.discrepancy,
         "reference": posterior.reference if reference is None else reference,
-        "seed": settings["seed"],
-        "chains": settings["chains"],
+        "seed": settings.seed,
+        "chains": settings.chains,
         "progress": progress,
         "rows": len(posterior.runs),
     }
@@ -79,8 +79,8 @@ def refit(
     again = fit_many(
         [tables[i] for i in failed],
         posterior.law,
-        draws=min(settings["draws"], SAMPLED_DRAWS),
-        warmup=settings["warmup"],
+        draws=min(settings.draws, SAMPLED_DRAWS),
+        warmup=settings.warmup,
         **shared,
     )
     for i, one in zip(failed, again, strict=True):

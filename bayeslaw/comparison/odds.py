@@ -94,16 +94,16 @@ def _share(fits: Mapping[str, Posterior], one: str, other: str) -> bool:
 
 
 def _refitted(posterior: Posterior, times: float, progress: bool | None) -> Posterior:
-    settings = posterior.settings
+    settings = posterior.info.settings
     return fit(
         posterior.runs,
         respread(posterior.law, times),
         noise=posterior.noise.name,
         reference=posterior.reference,
-        seed=settings["seed"],
-        chains=settings["chains"],
-        draws=settings["draws"],
-        warmup=settings["warmup"],
+        seed=settings.seed,
+        chains=settings.chains,
+        draws=settings.draws,
+        warmup=settings.warmup,
         progress=progress,
     )
 

@@ -16,7 +16,6 @@ from bayeslaw.inference.mode import NoFiniteStart, find_mode, located
 from bayeslaw.inference.progress import bar
 from bayeslaw.inference.robust import draw_degrees, robust_mode, rough_and_smooth
 from bayeslaw.inference.sampled import Report, draw, prior_alone
-from bayeslaw.inference.settings import Method, Settings
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.model.build import all_priors, build
@@ -25,6 +24,7 @@ from bayeslaw.model.noise import noise as load_noise
 from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
 from bayeslaw.model.pooling import Asked as Pooled, pooled as load_pool
 from bayeslaw.posterior.fit_checks import doubts
+from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -97,7 +97,7 @@ def fit(
     TableError
         If the table lacks a column that the law needs.
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, fallback, discrepancy, pool)
+    settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy, pool)
     if not isinstance(runs, Runs):
         raise RequestError(
             f"a {type(runs).__name__} where runs belong",
@@ -113,7 +113,7 @@ def fit_one(
     runs: Runs,
     law: Law,
     reference: Reference | None,
-    settings: Settings,
+    settings: FitSettings,
     report: Report,
     threads: int,
     rows: int | None = None,
@@ -145,7 +145,7 @@ def fit_one(
     density, data = Density(model), jax.device_put(numbers)
     priors = all_priors(law, observation, misses, varying)
     squared = None
-    starts: dict[str, list[int]] = {}
+    starts = None
     try:
         if misses is None:
             mode = find_mode(density, data, priors, seed=settings.seed)
@@ -160,7 +160,7 @@ def fit_one(
         # One table among hundreds, or one law among several, does not take the others with it.
         sampled = prior_alone(density, numbers, priors, settings, error)
     else:
-        starts = {"starts_at_mode": [mode.found, mode.starts]}
+        starts = (mode.found, mode.starts)
         sampled = draw(density, data, numbers, mode, settings, report, threads)
     if squared is not None:
         shape, rng = sampled.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
@@ -179,11 +179,11 @@ def fit_one(
         draws=sampled.draws,
         stats=sampled.stats,
         notes=(*runs.notes, *design_notes(runs, law, reference), *sampled.notes),
-        settings={
-            **settings.to_dict(),
-            **sampled.settings,
-            **starts,
-            "versions": {"bayeslaw": __version__, **versions},
-        },
+        info=FitInfo(
+            settings=settings.as_recorded,
+            versions={"bayeslaw": __version__, **versions},
+            starts_at_mode=starts,
+            **{"method": settings.method, **sampled.settings},
+        ),
     )
     return posterior.with_notes(*doubts(posterior)) if starts else posterior

@@ -22,11 +22,11 @@ from bayeslaw.core.notes import Note
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit import fit_one
 from bayeslaw.inference.progress import bar
-from bayeslaw.inference.settings import Method, Settings
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.model.noise import noise as load_noise
 from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
+from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -95,7 +95,7 @@ def fit_many(
     PosteriorError
         If a kept batch cannot be read.
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
+    settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
     one, tables = load_law(law), list(tables)
     whole(batch, "batch", place="fit_many", least=1)
     if not tables:
@@ -160,7 +160,7 @@ class _Job:
         tables: Sequence[Runs],
         law: Law,
         reference: Reference,
-        settings: Settings,
+        settings: FitSettings,
         rows: int | None,
     ) -> None:
         self.tables, self.reference, self.settings = list(tables), reference, settings
@@ -212,7 +212,7 @@ def _write(path: Path, posteriors: list[Posterior]) -> None:
         if one.weights is not None:
             arrays[f"{i}/weights"] = one.weights
     about = [
-        {"notes": [note.to_dict() for note in one.notes], "settings": one.settings}
+        {"notes": [note.to_dict() for note in one.notes], "info": one.info.to_dict()}
         for one in posteriors
     ]
     with whole_file(path) as partial, partial.open("wb") as file:
@@ -248,7 +248,7 @@ def _read(path: Path, job: _Job) -> list[Posterior]:
             draws=part(i, "draws"),
             stats=part(i, "stats"),
             notes=tuple(Note(**note) for note in about[i]["notes"]),
-            settings=about[i]["settings"],
+            info=FitInfo.from_dict(about[i].get("info") or about[i]["settings"]),
         )
         for i, table in enumerate(job.tables)
     ]

@@ -19,9 +19,7 @@ from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import value_and_gradient
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.build import Data
-
-#: Iterations between two looks at the clock: a chain can be interrupted, and reports its progress.
-CHUNK = 100
+from bayeslaw.posterior.info import CHUNK
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from bayeslaw.inference.laplace import (
 )
 from bayeslaw.inference.mode import Mode, NoFiniteStart
 from bayeslaw.inference.nuts import nuts
-from bayeslaw.inference.settings import Settings
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law.priors import Prior
 from bayeslaw.model.build import Data
 from bayeslaw.posterior.convergence import SMALLEST_ESS, Convergence
+from bayeslaw.posterior.info import FitSettings
 
 #: Acceptance probability at first, and in the one retry.
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
@@ -60,7 +60,7 @@ def draw(
     data: Data,
     numbers: Data,
     mode: Mode,
-    settings: Settings,
+    settings: FitSettings,
     report: Report,
     threads: int,
 ) -> Sampled:
@@ -103,7 +103,7 @@ def prior_alone(
     density: Density,
     numbers: Data,
     priors: dict[str, Prior],
-    settings: Settings,
+    settings: FitSettings,
     error: NoFiniteStart,
 ) -> Sampled:
     """Draws of the prior, where there is no posterior to draw from."""
@@ -128,7 +128,7 @@ def _nuts(
     data: Data,
     numbers: Data,
     mode: Mode,
-    settings: Settings,
+    settings: FitSettings,
     report: Report,
     threads: int,
 ) -> Sampled:
@@ -176,7 +176,7 @@ def _nuts(
 
 
 def _laplace(
-    density: Density, data: Data, numbers: Data, mode: Mode, settings: Settings
+    density: Density, data: Data, numbers: Data, mode: Mode, settings: FitSettings
 ) -> Sampled:
     shape = (settings.chains, settings.draws)
     algorithm = laplace if density.model.discrepancy is None else laplace_with_misfit
@@ -204,7 +204,7 @@ def _laplace(
         # where most do the best one may not have been found.
         text = f"only {mode.found} of {mode.starts} searches for the mode ended at the best one"
         notes.append(Note("starts_disagree", "warning", text, remedy))
-    found = {"pareto_k": drawn.pareto_k, "effective": drawn.effective}
+    found = {"pareto_k": drawn.pareto_k, "effective_draws": drawn.effective}
     return Sampled(values, stats, tuple(notes), found)
 
 

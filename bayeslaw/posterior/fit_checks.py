@@ -123,7 +123,7 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
 
 def _beyond_replicates(posterior: Posterior) -> tuple[Note, ...]:
     """Scatter around the law that replicates do not have is misfit, whatever it is called."""
-    if posterior.discrepancy is not None or posterior.settings["method"] == "mode":
+    if posterior.discrepancy is not None or posterior.info.method == "mode":
         return ()
     measured = posterior.law.predicts
     found = within(posterior.runs, alike(posterior.runs, measured), measured)
@@ -142,7 +142,7 @@ def _beyond_replicates(posterior: Posterior) -> tuple[Note, ...]:
 
 
 def _shared_misfit(posterior: Posterior) -> tuple[Note, ...]:
-    if posterior.settings.get("discrepancy"):
+    if posterior.info.settings.discrepancy:
         return ()
     found = neighbours_agree(posterior)
     if found is None or found[1] > _RARE:
@@ -158,7 +158,7 @@ def _shared_misfit(posterior: Posterior) -> tuple[Note, ...]:
 
 def _ill_scattered(posterior: Posterior) -> tuple[Note, ...]:
     """Scatter of another shape than the noise model's, whether or not neighbours share it."""
-    if posterior.settings["method"] == "mode" or len(posterior.runs) < _FEWEST:
+    if posterior.info.method == "mode" or len(posterior.runs) < _FEWEST:
         return ()
     found = left_out_pit(posterior)
     if found is None or (rare := float(kstest(found, "uniform").pvalue)) > _RARE:

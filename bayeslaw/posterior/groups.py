@@ -35,7 +35,7 @@ def of_places(posterior: Posterior, places: np.ndarray) -> dict[str, np.ndarray]
     law, form = posterior.law, posterior.law.form
     values = {name: posterior.draws[on_site(form, name)].ravel() for name in law.parameters}
     where = {}
-    rng = np.random.default_rng(posterior.settings["seed"])
+    rng = np.random.default_rng(posterior.info.settings.seed)
     for one, place in zip(posterior.pool, places, strict=True):
         values |= {name: posterior.draws[name].ravel() for name in one.priors}
         where[one.parameter] = max(int(place), 0)
@@ -92,5 +92,7 @@ def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
         posterior,
         draws=draws,
         pool=(),
-        settings={**posterior.settings, "pool": None, "of_group": dict(labels)},
+        info=replace(
+            posterior.info, settings=replace(posterior.info.settings, pool=()), group=dict(labels)
+        ),
     )

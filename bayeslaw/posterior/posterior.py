@@ -23,6 +23,7 @@ from bayeslaw.posterior import storage
 from bayeslaw.posterior.convergence import Convergence
 from bayeslaw.posterior.fit_checks import end_errors
 from bayeslaw.posterior.groups import evaluated_by_group, of_group
+from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.variance import spreads
 from bayeslaw.runs import Reference, Runs
@@ -61,8 +62,8 @@ class Posterior:
         The sampler's statistics, under ArviZ's names.
     notes : tuple of Note
         What reading and fitting had to say.
-    settings : dict
-        Seed, chains, draws, warmup, method, attempts and versions: what a repetition needs.
+    info : FitInfo
+        Settings, method and versions: what a repetition needs, and what the fit knows of itself.
     discrepancy : Discrepancy or None
         What the law misses.
     weights : ndarray of shape (runs,), optional
@@ -79,7 +80,7 @@ class Posterior:
     draws: dict[str, np.ndarray] = field(repr=False)
     stats: dict[str, np.ndarray] = field(repr=False)
     notes: tuple[Note, ...]
-    settings: dict[str, Any]
+    info: FitInfo
     discrepancy: Discrepancy | None = None
     weights: np.ndarray | None = None
     pool: tuple[Pool, ...] = ()
@@ -95,21 +96,32 @@ class Posterior:
     @cached_property
     def convergence(self) -> Convergence:
         """Diagnostics of everything that was drawn."""
-        if self.settings["method"] != "nuts":
+        if self.info.method != "nuts":
             return Convergence.of(self.draws)
         found = Convergence.of(self.draws, self.stats)
         # The sampler's own, from all iterations, where the draws are thinned.
-        return replace(found, bfmi=self.settings.get("bfmi", found.bfmi))
+        return found if self.info.bfmi is None else replace(found, bfmi=self.info.bfmi)
 
     @property
     def grouped(self) -> bool:
         """Whether coefficients vary by group, or are those of one group among several."""
-        return bool(self.pool) or "of_group" in self.settings
+        return bool(self.pool) or self.info.group is not None
 
     @property
     def trusted(self) -> bool:
         """Whether no note is an error."""
         return worst(self.notes) != "error"
+
+    @property
+    def summary(self) -> str:
+        """Law, runs, method and whether the fit is trusted, in plain sentences."""
+        chains, draws = self.stats["diverging"].shape
+        errors = ", ".join(note.code for note in self.notes if note.severity == "error")
+        return (
+            f"{self.law.name} is fitted to {len(self.runs)} runs of {self.runs.source} by "
+            f"{self.info.method}: {chains} chains of {draws} draws. "
+            + (f"Do not use its numbers: {errors}." if errors else "No note is an error.")
+        )
 
     @cached_property
     def informed(self) -> Informed:
@@ -129,7 +141,7 @@ class Posterior:
     @cached_property
     def prior(self) -> dict[str, np.ndarray]:
         """Draws from the prior, of the same quantities, each of shape (draws,)."""
-        rng = np.random.default_rng(self.settings["seed"])
+        rng = np.random.default_rng(self.info.settings.seed)
         priors = all_priors(self.law, self.noise, self.discrepancy, self.pool)
         values = {name: prior.sample(rng, _PRIOR_DRAWS) for name, prior in priors.items()}
         form = self.law.form
@@ -139,7 +151,7 @@ class Posterior:
         found["T"] = form.predict(self.reference.at, raw)
         return {name: found[name] for name in self.draws}
 
-    def summary(self, *, ci_prob: float = INTERVAL) -> pd.DataFrame:
+    def to_frame(self, *, ci_prob: float = INTERVAL) -> pd.DataFrame:
         """Coefficients in the paper's letters and units, and the noise.
 
         Parameters
@@ -199,7 +211,7 @@ class Posterior:
         Returns
         -------
         str
-            ``runs``, ``prior only`` or ``combination``, as in ``summary``.
+            ``runs``, ``prior only`` or ``combination``, as in ``to_frame``.
         """
         if name in self.informed.prior_only:
             return "prior only"
@@ -547,27 +559,6 @@ class Posterior:
         """
         storage.save(self, Path(path))
 
-    @classmethod
-    def load(cls, path: str | Path) -> Posterior:
-        """Open a saved posterior.
-
-        Parameters
-        ----------
-        path : str or Path
-            A file that ``save`` wrote.
-
-        Returns
-        -------
-        Posterior
-            As it was saved.
-
-        Raises
-        ------
-        PosteriorError
-            If the file is missing, truncated or foreign, or its table is not the one fitted to.
-        """
-        return cls(**storage.load(Path(path)))
-
     def with_notes(self, *notes: Note) -> Posterior:
         """The same posterior with more notes.
 
@@ -582,3 +573,24 @@ class Posterior:
             A new one.
         """
         return replace(self, notes=(*self.notes, *notes))
+
+
+def load(path: str | Path) -> Posterior:
+    """Open a saved posterior.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that ``Posterior.save`` or ``bayeslaw fit --out`` wrote.
+
+    Returns
+    -------
+    Posterior
+        As it was saved.
+
+    Raises
+    ------
+    PosteriorError
+        If the file is missing, truncated or foreign, or its table is not the one fitted to.
+    """
+    return Posterior(**storage.load(Path(path)))

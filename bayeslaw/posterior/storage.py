@@ -16,6 +16,7 @@ from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.noise import noise as load_noise
 from bayeslaw.model.pooling import Pool
+from bayeslaw.posterior.info import FitInfo
 from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from bayeslaw.posterior.posterior import Posterior
 
-FORMAT = 1
+FORMAT = 2
 #: Log likelihoods are stored up to this many numbers; beyond, they are computed when asked for.
 LARGEST_STORED = 10_000_000
 _ATTRIBUTE = "bayeslaw"
@@ -89,7 +90,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
                 "fingerprint": runs.fingerprint,
             },
             "notes": [note.to_dict() for note in posterior.notes],
-            "settings": posterior.settings,
+            "info": posterior.info.to_dict(),
         }
     )
     return tree
@@ -137,9 +138,9 @@ def load(path: Path) -> dict[str, Any]:
         )
     try:
         meta = json.loads(tree.attrs[_ATTRIBUTE])
-        if meta["format"] != FORMAT:
+        if meta["format"] not in (1, FORMAT):
             raise PosteriorError(
-                f"has format {meta['format']}, and this version reads {FORMAT}",
+                f"has format {meta['format']}, and this version reads 1 and {FORMAT}",
                 place=path.name,
                 remedy="Open it with the version of bayeslaw that wrote it",
             )
@@ -175,7 +176,8 @@ def load(path: Path) -> dict[str, Any]:
             "draws": _arrays(tree["posterior"].dataset),
             "stats": _arrays(tree["sample_stats"].dataset),
             "notes": tuple(Note(**note) for note in meta["notes"]),
-            "settings": meta["settings"],
+            # Format 1 kept one dict of settings and findings.
+            "info": FitInfo.from_dict(meta["info" if meta["format"] == FORMAT else "settings"]),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise PosteriorError(
@@ -189,7 +191,7 @@ def load(path: Path) -> dict[str, Any]:
         ) from None
     wanted = {
         "draws": (*fields["law"].parameters, *fields["noise"].priors),
-        "stats": ("diverging", "energy") if fields["settings"]["method"] == "nuts" else ("lp",),
+        "stats": ("diverging", "energy") if fields["info"].method == "nuts" else ("lp",),
     }
     for kind, names in wanted.items():
         for name in names:

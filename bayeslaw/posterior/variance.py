@@ -44,7 +44,7 @@ def spreads(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> dict[str
     found = {name: np.concatenate(part) for name, part in parts.items()}
     noise = posterior.noise_draws()
     if posterior.noise.name == "undertuned":
-        rng = np.random.default_rng(posterior.settings["seed"])
+        rng = np.random.default_rng(posterior.info.settings.seed)
         drawn = posterior.noise.draw(rng, noise, (len(noise["noise_scale"]), _DEVIATIONS))
         ends = interval(drawn.ravel(), ONE_SD)
         return {**found, "noise": np.full(size, (ends.high - ends.low) / 2)}

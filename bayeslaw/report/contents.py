@@ -82,8 +82,9 @@ class Report:
     @property
     def commands(self) -> tuple[str, str]:
         """Commands that make the fit and the page again."""
-        settings, runs = self.posterior.settings, self.posterior.runs
-        named = {name: settings[name] for name in ("method", "seed", "chains", "draws", "warmup")}
+        info, runs = self.posterior.info, self.posterior.runs
+        own = ("seed", "chains", "draws", "warmup")
+        named = {"method": info.method} | {name: getattr(info.settings, name) for name in own}
         # Runs that came from no file have to be written to one first.
         table = runs.source if Path(runs.source).suffix else "runs.csv"
         fitted = ["bayeslaw", "fit", table, "--law", self.posterior.law.name]
@@ -99,7 +100,7 @@ class Report:
     @property
     def versions(self) -> dict[str, str]:
         """Versions that the fit was made with, and Python's that made the page."""
-        return {**self.posterior.settings["versions"], "Python": platform.python_version()}
+        return {**self.posterior.info.versions, "Python": platform.python_version()}
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain data.

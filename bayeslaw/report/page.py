@@ -163,16 +163,16 @@ def _coefficients(facts: Report) -> Iterator[Markup]:
 
 def _checks(facts: Report) -> Iterator[Markup]:
     posterior = facts.posterior
-    found, settings = posterior.convergence, posterior.settings
+    found, info = posterior.convergence, posterior.info
     yield tag("h2", "Checks")
-    said = [f"Method: {settings['method']}, {found.chains} chains of {settings['draws']} draws."]
-    if settings["method"] != "mode":
+    said = [f"Method: {info.method}, {found.chains} chains of {info.settings.draws} draws."]
+    if info.method != "mode":
         said.append(
             f"Largest R-hat {max(found.rhat.values()):.4f} (trusted below 1.01); smallest "
             f"effective sample size {min(found.ess_bulk.values()):.0f} in bulk and "
             f"{min(found.ess_tail.values()):.0f} in the tails (trusted above 400)."
         )
-    if settings["method"] == "nuts":
+    if info.method == "nuts":
         said.append(
             f"{found.divergences} divergent transitions (trusted: none); E-BFMI {found.bfmi:.2f} "
             "(trusted above .3)."
@@ -299,11 +299,10 @@ def _again(facts: Report) -> Iterator[Markup]:
         "fit and this page again:",
     )
     yield tag("pre", tag("code", "\n".join(facts.commands)))
-    settings = posterior.settings
     rows = [
         ["table", posterior.runs.source],
         ["SHA-256 of its values", tag("code", posterior.runs.fingerprint)],
-        ["seed", str(settings["seed"])],
+        ["seed", str(posterior.info.settings.seed)],
         ["versions", ", ".join(f"{name} {said}" for name, said in facts.versions.items())],
     ]
     yield table("Provenance", ["what", "value"], rows)

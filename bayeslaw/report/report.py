@@ -99,7 +99,7 @@ def report(
         path=path,
         question=question or asked(posterior, best, fixed, kept),
         posterior=posterior,
-        coefficients=posterior.summary(ci_prob=ci_prob),
+        coefficients=posterior.to_frame(ci_prob=ci_prob),
         check=posterior_predictive_check(posterior, ci_prob=ci_prob),
         optimum=best,
         decision=choice,

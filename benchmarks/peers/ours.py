@@ -21,7 +21,7 @@ def answer(path: str, law: str, seed: int, method: Any) -> Answer:
         found = {name: interval(raw[name]) for name in ("E", "alpha", "beta")}
         found["N*"] = (size.low, size.median, size.high)
     if method == "laplace":
-        return found, f"Pareto k {posterior.settings['pareto_k']:.2f}"
+        return found, f"Pareto k {posterior.info.pareto_k:.2f}"
     state = posterior.convergence
     worst, least = max(state.rhat.values()), min(state.ess_bulk.values())
     said = f"R-hat {worst:.3g}, least effective size {least:.0f}, {state.divergences} divergences"

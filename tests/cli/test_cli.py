@@ -63,7 +63,7 @@ def no_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
 def caught(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[list[tuple[bl.Runs, Any]]]:
     """What ``fit`` would be called with; it answers with the stored posterior at once."""
     calls: list[tuple[bl.Runs, Any]] = []
-    stored = bl.Posterior.load(folder / "fit.nc")
+    stored = bl.load(folder / "fit.nc")
 
     def instead(runs: bl.Runs, law: str, **options: Any) -> bl.Posterior:
         calls.append((runs, options))
@@ -140,8 +140,8 @@ def test_fit_and_summary_agree(folder: Path) -> None:
 def test_a_fit_is_the_one_in_python(folder: Path) -> None:
     runs = bl.read_runs(folder / "runs.csv")
     same = bl.fit(runs, "chinchilla", seed=1, chains=2, draws=200, warmup=200)
-    saved = bl.Posterior.load(folder / "fit.nc")
-    assert saved.settings == same.settings
+    saved = bl.load(folder / "fit.nc")
+    assert saved.info == same.info
     for name, values in same.draws.items():
         np.testing.assert_array_equal(saved.draws[name], values)
 
@@ -173,7 +173,7 @@ def test_numbers_are_whole_in_a_narrow_terminal(
 def test_names_of_files_are_not_markup(
     folder: Path, tmp_path: Path, caught: list[tuple[bl.Runs, Any]]
 ) -> None:
-    posterior = bl.Posterior.load(folder / "fit.nc")
+    posterior = bl.load(folder / "fit.nc")
     path = tmp_path / "fit.nc"
     replace(posterior, runs=replace(posterior.runs, source="sweep[old].csv")).save(path)
     assert "sweep[old].csv" in bayeslaw("summary", path).out
@@ -207,7 +207,7 @@ def test_optimum_in_json_has_the_promised_shape(folder: Path) -> None:
     for note in data["notes"]:
         assert set(note) == {"code", "severity", "message", "remedy"}
     assert {"simulated", "held_at_reference", "extrapolation"} <= {n["code"] for n in data["notes"]}
-    same = bl.optimum(bl.Posterior.load(folder / "zhao.nc"), at={"N": 30e9})
+    same = bl.optimum(bl.load(folder / "zhao.nc"), at={"N": 30e9})
     assert data == json.loads(json.dumps(same.to_dict()))
 
 
@@ -285,7 +285,7 @@ def test_several_posteriors_are_mixed(folder: Path) -> None:
 def test_optimum_as_a_table(folder: Path) -> None:
     result = bayeslaw("optimum", folder / "zhao.nc", "--at", "N=30e9")
     head = result.out.splitlines()[0]
-    D = bl.Posterior.load(folder / "zhao.nc").reference.at["D"]
+    D = bl.load(folder / "zhao.nc").reference.at["D"]
     assert head.startswith("At ")
     for part in ("N = 3e+10", f"D = {D:.4g}", "89% intervals"):
         assert part in head
@@ -326,7 +326,7 @@ def test_predict_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
     data = result.json
     assert set(data) == {"predictions", "of", "level", "interval", "notes"}
     assert (data["of"], data["level"], data["interval"]) == ("loss", "observation", 0.89)
-    posterior = bl.Posterior.load(folder / "fit.nc")
+    posterior = bl.load(folder / "fit.nc")
     bands = posterior.predict(bl.read_runs(new), level="observation", seed=4)
     assert [row["line"] for row in data["predictions"]] == [2, 3]  # of the file
     for row, (_, band) in zip(data["predictions"], bands.iterrows(), strict=True):
@@ -349,7 +349,7 @@ def test_check_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
     result = bayeslaw(*command, "--out", out, "--interval", "0.5", "--json")
     assert result.code == 0, result.err
     answer = bl.check_new_runs(
-        bl.Posterior.load(folder / "fit.nc"),
+        bl.load(folder / "fit.nc"),
         bl.read_runs(new),
         ci_prob=0.5,
         seed=4,
@@ -367,7 +367,7 @@ def test_the_rolling_origin_is_the_one_in_python(folder: Path, tmp_path: Path) -
     command = ("rolling", folder / "fit.nc", "--origins", 2)
     result = bayeslaw(*command, "--out", out, "--picture", picture, "--json")
     assert result.code == 0, result.err
-    answer = bl.rolling_origin(bl.Posterior.load(folder / "fit.nc"), origins=2)
+    answer = bl.rolling_origin(bl.load(folder / "fit.nc"), origins=2)
     assert result.json["growth"] == answer.growth
     assert result.json["statement"] == answer.statement
     assert len(pd.read_csv(out)) == len(answer.rows)
@@ -382,7 +382,7 @@ def test_identify_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
     command = ("prior-sensitivity", folder / "fit.nc", "--train-flops", "1e22")
     result = bayeslaw(*command, "--out", out, "--json")
     assert result.code == 0, result.err
-    posterior = bl.Posterior.load(folder / "fit.nc")
+    posterior = bl.load(folder / "fit.nc")
     best = bl.optimum(posterior, budget=bl.Budget(train_flops=1e22))
     answer = bl.prior_sensitivity(posterior, best)
     assert result.json["statement"] == answer.statement
@@ -401,7 +401,7 @@ def test_coefficients_that_vary_by_group_are_asked_for(tmp_path: Path) -> None:
     for asked in ("E", "E=family"):
         result = bayeslaw(*command, "--pool", asked, *quick)
         assert result.code == 0, result.err
-        saved = bl.Posterior.load(out)
+        saved = bl.load(out)
         assert [(one.parameter, one.column) for one in saved.pool] == [("E", "family")]
     refused(bayeslaw(*command, "--pool", "E=family", "--pool", "alpha", *quick), "--pool", "each")
     refused(bayeslaw(*command, "--pool", "gamma", *quick), "no parameter 'gamma'")
@@ -878,7 +878,7 @@ def test_an_interrupted_fit_leaves_nothing(folder: Path, tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def unpublished(folder: Path) -> Path:
     """A posterior of a law without published coefficients, with a few absurd draws."""
-    posterior = bl.Posterior.load(folder / "fit.nc")
+    posterior = bl.load(folder / "fit.nc")
     parts = dict(posterior.law.card)
     del parts["coefficients"], parts["checks"]
     rhat = np.full_like(posterior.draws["noise_df"], np.inf)
@@ -921,7 +921,7 @@ def doubtful(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A posterior with an error-level note."""
     note = bl.Note("divergences", "error", "41 divergent transitions: not all of it was seen")
     path = tmp_path_factory.mktemp("doubtful") / "fit.nc"
-    bl.Posterior.load(folder / "fit.nc").with_notes(note).save(path)
+    bl.load(folder / "fit.nc").with_notes(note).save(path)
     return path
 
 
@@ -953,7 +953,7 @@ def test_an_error_among_the_notes_is_shown_and_strict_ends_with_3(
 
 
 def test_strict_without_an_error_is_status_0(folder: Path) -> None:
-    notes = bl.Posterior.load(folder / "fit.nc").notes
+    notes = bl.load(folder / "fit.nc").notes
     bad = any(note.severity == "error" for note in notes)
     assert bayeslaw("laws", "list", "--strict").code == 0
     assert bayeslaw("summary", folder / "fit.nc", "--strict").code == (3 if bad else 0)
@@ -999,7 +999,7 @@ def test_calibrate_takes_a_posterior_and_says_it_in_words(folder: Path) -> None:
 
 @pytest.mark.parametrize("told", ["table", "json"])
 def test_the_demo(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str) -> None:
-    posterior = bl.Posterior.load(folder / "zhao.nc")
+    posterior = bl.load(folder / "zhao.nc")
     seen = []
 
     def instead(runs: bl.Runs, law: str, **options: Any) -> bl.Posterior:

@@ -358,8 +358,8 @@ def test_a_divergence_is_tried_once_more_before_it_is_reported(
     tried = diverging(monkeypatch, failures)
     posterior = bl.fit(table, "chinchilla", seed=1)
     assert tried == targets
-    assert posterior.settings["attempts"] == len(targets)
-    assert posterior.settings["target_accept"] == targets[-1]
+    assert posterior.info.attempts == len(targets)
+    assert posterior.info.target_accept == targets[-1]
     assert codes(posterior) == expected
     severities = {note.code: note.severity for note in posterior.notes}
     assert severities.get("divergences", "error") == "error"
@@ -371,7 +371,7 @@ def test_a_short_fit_says_that_it_is_short(table: bl.Runs, fitted: bl.Posterior)
     # Of the bulk NUTS may have more effective draws than draws; of the tails hardly.
     assert "ess_tail" in codes(posterior)
     assert not posterior.convergence.trusted
-    assert posterior.settings["draws"] == 100
+    assert posterior.info.settings.draws == 100
 
 
 # --- what the design says --------------------------------------------------------------------
@@ -387,7 +387,7 @@ def test_a_variable_that_never_varies_leaves_its_coefficients_to_the_prior(
     assert note.message.startswith("S never varied in simulated")
     assert "optima over it are the prior's; the prior alone informs m, n" in note.message
     assert "vary it" in note.remedy
-    informed = flat.summary()["informed_by"]
+    informed = flat.to_frame()["informed_by"]
     assert {name for name in informed.index if informed[name] == "prior only"} == {"m", "n"}
     # The curvature and the optimum in S have their priors' own distribution: mean and sd within
     # four standard errors, from the effective number of draws.
@@ -397,7 +397,7 @@ def test_a_variable_that_never_varies_leaves_its_coefficients_to_the_prior(
         assert abs(values.mean() - centre) < 4 * error
         error = scale / np.sqrt(2 * array_stats.ess(values, method="sd", **AXES))
         assert abs(values.std() - scale) < 4 * error
-    assert (posterior.summary()["informed_by"] == "runs").all()
+    assert (posterior.to_frame()["informed_by"] == "runs").all()
 
 
 @pytest.mark.parametrize("constant", ["N", "D"])
@@ -505,7 +505,7 @@ def test_a_fit_too_short_to_be_trusted_is_not_drawn_twice() -> None:
     """400 draws have hardly more than 400 effective ones in the tails, however they are drawn."""
     runs = bl.simulate("chinchilla", rows=60, noise_sd=0.002, seed=3)
     posterior = bl.fit(runs, "chinchilla", draws=100, warmup=100, seed=1)
-    assert posterior.settings["attempts"] == 1
+    assert posterior.info.attempts == 1
     assert not posterior.convergence.trusted
 
 

@@ -56,7 +56,7 @@ def same(ours: Sequence[bl.Posterior], theirs: Sequence[bl.Posterior]) -> None:
                 assert said[name].dtype == values.dtype
                 np.testing.assert_array_equal(said[name], values)
         assert one.notes == other.notes
-        assert one.settings == other.settings
+        assert one.info == other.info
         assert one.reference == other.reference
         assert one.runs.fingerprint == other.runs.fingerprint
         assert (one.law.name, one.noise.name) == (other.law.name, other.noise.name)
@@ -292,9 +292,9 @@ def test_kept_posteriors_do_all_that_fresh_ones_do(
     (read,) = many(tables[:1], folder=tmp_path)
     new = {"N": [1e9], "D": [1e11]}
     assert read.predict(new).equals(fitted[0].predict(new))
-    assert read.summary().equals(fitted[0].summary())
+    assert read.to_frame().equals(fitted[0].to_frame())
     read.save(tmp_path / "one.nc")
-    same([bl.Posterior.load(tmp_path / "one.nc")], [fitted[0]])
+    same([bl.load(tmp_path / "one.nc")], [fitted[0]])
 
 
 # --- executors -------------------------------------------------------------------------------

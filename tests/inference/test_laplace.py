@@ -57,11 +57,11 @@ def alarms(posterior: bl.Posterior) -> set[str]:
 def test_its_quantiles_are_those_of_nuts(
     posterior: bl.Posterior, approximated: bl.Posterior
 ) -> None:
-    settings = approximated.settings
-    assert settings["method"] == "laplace"
+    info = approximated.info
+    assert info.method == "laplace"
     assert set(approximated.draws) == set(posterior.draws)
     size = approximated.draws["T"].size
-    assert 0.3 * size < settings["effective"] < size
+    assert 0.3 * size < info.effective_draws < size
     for name, theirs in posterior.draws.items():
         ours = approximated.draws[name]
         for p in (0.055, 0.25, 0.5, 0.75, 0.945):
@@ -69,14 +69,14 @@ def test_its_quantiles_are_those_of_nuts(
             # of the weighted draws, of the resampled ones, and of NUTS.
             share = (ours < np.quantile(theirs, p)).mean()
             ess = array_stats.ess(theirs, method="quantile", prob=p, chain_axis=0, draw_axis=1)
-            error = np.sqrt(p * (1 - p) * (1 / settings["effective"] + 1 / size + 1 / ess))
+            error = np.sqrt(p * (1 - p) * (1 / info.effective_draws + 1 / size + 1 / ess))
             # 26 quantities, which come in pairs, at 5 quantiles.
             assert abs(share - p) < 4.5 * error, (name, p, (share - p) / error)
             assert error < 0.015, (name, p)
 
 
 def test_446_runs_are_approximated_well(approximated: bl.Posterior) -> None:
-    assert approximated.settings["pareto_k"] < 0.7
+    assert approximated.info.pareto_k < 0.7
     assert alarms(approximated) == set()
     assert approximated.trusted
     shape = (4, 5000)
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_draws(table: bl.Runs) -> None:
     for name in first.draws:
         assert (first.draws[name] == again.draws[name]).all()
         assert not np.isin(first.draws[name], other.draws[name]).any()
-    assert first.settings["pareto_k"] == again.settings["pareto_k"]
+    assert first.info.pareto_k == again.info.pareto_k
 
 
 def coordinates(posterior: bl.Posterior, chain: int, draw: int) -> tuple[Density, Any, np.ndarray]:
@@ -196,16 +196,16 @@ def test_few_runs_are_not_approximated_and_it_says_so(
 ) -> None:
     monkeypatch.setattr(LAPLACE, "ROUNDS", 1)
     drawn = quick(hard)
-    assert drawn.settings["method"] == "laplace"
-    assert drawn.settings["pareto_k"] > 0.7
-    assert drawn.settings["effective"] < 400
+    assert drawn.info.method == "laplace"
+    assert drawn.info.pareto_k > 0.7
+    assert drawn.info.effective_draws < 400
     assert {"pareto_k", "ess_weights"} <= alarms(drawn)
     notes = {note.code: note for note in drawn.notes}
     assert not drawn.trusted
     for code in ("pareto_k", "ess_weights"):
         assert notes[code].severity == "error"
         assert notes[code].remedy == 'Fit by method="nuts", or give fallback=True'
-    assert f"{drawn.settings['pareto_k']:.2f}, above 0.7" in notes["pareto_k"].message
+    assert f"{drawn.info.pareto_k:.2f}, above 0.7" in notes["pareto_k"].message
 
 
 def test_few_runs_are_approximated_by_several(hard: bl.Runs) -> None:
@@ -224,14 +224,14 @@ def test_nuts_takes_over_where_asked_and_where_needed(
 ) -> None:
     monkeypatch.setattr(LAPLACE, "ROUNDS", 1)
     handed = quick(hard, fallback=True)
-    assert handed.settings["method"] == "nuts"
+    assert handed.info.method == "nuts"
     assert not alarms(handed)
-    assert "pareto_k" not in handed.settings
+    assert handed.info.pareto_k is None
     asked = quick(hard, method="nuts")
     for name in asked.draws:
         assert (handed.draws[name] == asked.draws[name]).all()
     kept = quick(table, fallback=True)
-    assert kept.settings["method"] == "laplace"
+    assert kept.info.method == "laplace"
     assert alarms(kept) == set()
 
 
@@ -252,7 +252,7 @@ def test_starts_that_end_elsewhere_are_reported(
     assert "2 of 4" in note.message
     # NUTS would begin at the same mode.
     assert drawn.trusted
-    assert quick(table, fallback=True).settings["method"] == "laplace"
+    assert quick(table, fallback=True).info.method == "laplace"
 
 
 # --- the mode --------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_starts_that_end_elsewhere_are_reported(
 
 def test_the_mode_is_one_draw_where_the_density_is_highest(table: bl.Runs) -> None:
     point = quick(table, method="mode")
-    assert point.settings["method"] == "mode"
+    assert point.info.method == "mode"
     assert {values.shape for values in point.draws.values()} == {(1, 1)}
     assert {values.shape for values in point.stats.values()} == {(1, 1)}
     (note,) = (note for note in point.notes if note.code == "mode")
@@ -278,11 +278,11 @@ def test_the_mode_is_one_draw_where_the_density_is_highest(table: bl.Runs) -> No
 
 def test_the_mode_can_be_summarised_and_kept(table: bl.Runs, tmp_path: Any) -> None:
     point = quick(table, method="mode")
-    summary = point.summary()
+    summary = point.to_frame()
     assert (summary["low"] == summary["high"]).all()
     point.save(tmp_path / "point.nc")
-    again = bl.Posterior.load(tmp_path / "point.nc")
-    assert again.settings == point.settings
+    again = bl.load(tmp_path / "point.nc")
+    assert again.info == point.info
     assert again.draws["alpha"] == point.draws["alpha"]
 
 

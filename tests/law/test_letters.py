@@ -181,7 +181,7 @@ def test_a_column_with_the_name_of_a_laws_own_variable_needs_no_mapping(
     posterior = bl.fit(again, "muennighoff2023", method="mode")
     assert posterior.informed_by("R_D_star") == "runs"
     posterior.save(tmp_path / "fit.nc")
-    assert bl.Posterior.load(tmp_path / "fit.nc").informed_by("R_D_star") == "runs"
+    assert bl.load(tmp_path / "fit.nc").informed_by("R_D_star") == "runs"
     table = runs.table.copy()
     table.loc[7, "D_unique"] = -1.0
     with pytest.raises(bl.BayesLawError, match=r"row 7: D_unique = -1\. .*a positive number"):

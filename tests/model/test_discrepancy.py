@@ -206,7 +206,7 @@ def test_saved_and_batched_posteriors_predict_alike(
     new = {"N": np.array([1e9, 1e10]), "D": np.array([1e10, 1e11])}
     wanted = fitted.predict(new, level="run")
     fitted.save(tmp_path / "fit.nc")
-    again = bl.Posterior.load(tmp_path / "fit.nc")
+    again = bl.load(tmp_path / "fit.nc")
     assert again.discrepancy == fitted.discrepancy
     assert again.predict(new, level="run").equals(wanted)
     options = {"method": "laplace", "discrepancy": "gp", "chains": 4, "seed": 1}
@@ -330,8 +330,8 @@ def test_groups_leave_what_the_law_explains() -> None:
     runs = replace(runs, table=table, groups=("family",))
     truth = bl.law("chinchilla").published()["alpha"]
     options = {"method": "laplace", "fallback": True, "seed": 1}
-    plain = bl.fit(runs, "chinchilla", **options).summary().loc["alpha"]
-    grouped = bl.fit(runs, "chinchilla", discrepancy="group", **options).summary().loc["alpha"]
+    plain = bl.fit(runs, "chinchilla", **options).to_frame().loc["alpha"]
+    grouped = bl.fit(runs, "chinchilla", discrepancy="group", **options).to_frame().loc["alpha"]
     assert not plain["low"] <= truth <= plain["high"]
     assert grouped["low"] <= truth <= grouped["high"]
 
@@ -384,7 +384,7 @@ def test_sums_are_saved(tmp_path: Path) -> None:
     runs = shifted(bl.simulate("chinchilla", rows=40, noise_sd=0.002, seed=4), [0.0, 0.01])
     posterior = bl.fit(runs, "chinchilla", method="laplace", discrepancy=["group", "gp"], seed=1)
     posterior.save(tmp_path / "fit.nc")
-    again = bl.Posterior.load(tmp_path / "fit.nc")
+    again = bl.load(tmp_path / "fit.nc")
     assert again.discrepancy == posterior.discrepancy
     at = {"N": [1e9], "D": [2e10], "family": ["family 1"]}
     rows = (one.predict(at, level="run") for one in (posterior, again))

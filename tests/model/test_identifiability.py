@@ -69,7 +69,7 @@ def test_what_the_prior_alone_informs_keeps_its_prior() -> None:
     design = {**bl.draw_design(law, "independent", 80, seed=1), "E": np.ones(80)}
     runs = bl.simulate(law, design=design, noise_sd=0.002, seed=1)
     posterior = bl.fit(runs, law, method="mode")
-    informed_by = posterior.summary()["informed_by"]
+    informed_by = posterior.to_frame()["informed_by"]
     silent = [name for name in law.parameters if informed_by[name] == "prior only"]
     assert silent == ["delta", "gamma", "omega", "zeta", "E_start", "E_max"]
     raw = {name: posterior.draws[name].ravel() for name in law.parameters}

@@ -98,7 +98,7 @@ def test_runs_that_were_not_tuned_are_told_from_the_floor() -> None:
     told = {name: one.predict(at).iloc[0] for name, one in found.items()}
     assert told["normal"]["low"] > exact
     assert told["undertuned"]["low"] <= exact <= told["undertuned"]["high"]
-    rows = found["undertuned"].summary()
+    rows = found["undertuned"].to_frame()
     assert 0.003 < rows.loc["noise_excess", "median"] < 0.03
     assert found["undertuned"].variance_shares(at)["noise"].iloc[0] > 0.5
 
@@ -146,7 +146,7 @@ def test_runs_that_were_measured_badly_count_for_little(kind: str) -> None:
     told = bl.fit(bl.read_runs(table.assign(loss_se=se)), "chinchilla", **options)
     assert np.median(told.draws["noise_scale"]) == pytest.approx(0.002, rel=0.4)
     assert np.median(plain.draws["noise_scale"]) > 0.003
-    ends = {name: one.summary().loc["alpha"] for name, one in (("t", told), ("p", plain))}
+    ends = {name: one.to_frame().loc["alpha"] for name, one in (("t", told), ("p", plain))}
     truth = bl.law("chinchilla").published()["alpha"]
     assert ends["t"]["low"] <= truth <= ends["t"]["high"]
     assert ends["t"]["high"] - ends["t"]["low"] < ends["p"]["high"] - ends["p"]["low"]

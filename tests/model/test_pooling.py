@@ -70,11 +70,11 @@ def test_the_density_is_that_of_the_numpyro_model(runs: bl.Runs) -> None:
 def test_each_group_has_its_own_floor(fitted: bl.Posterior) -> None:
     assert fitted.trusted, fitted.notes
     for name, floor in FLOORS.items():
-        row = fitted.of_group(family=name).summary().loc["E"]
+        row = fitted.of_group(family=name).to_frame().loc["E"]
         width = row["high"] - row["low"]
         # Four groups at once: within one and a half widths of an 89% interval each.
         assert abs(row["median"] - floor) < 1.5 * width
-    told = [fitted.of_group(family=name).summary().loc["E", "median"] for name in FLOORS]
+    told = [fitted.of_group(family=name).to_frame().loc["E", "median"] for name in FLOORS]
     assert np.diff(told) == pytest.approx(np.diff([*FLOORS.values()]), abs=0.02)
 
 
@@ -82,9 +82,9 @@ def test_what_groups_share_is_known_better_than_from_one(
     runs: bl.Runs, fitted: bl.Posterior
 ) -> None:
     alone = bl.fit_each(runs, "chinchilla", by="family", method="laplace", fallback=True, seed=1)
-    together = fitted.summary().loc["alpha"]
+    together = fitted.to_frame().loc["alpha"]
     for one in alone.values():
-        row = one.summary().loc["alpha"]
+        row = one.to_frame().loc["alpha"]
         assert together["high"] - together["low"] < 0.8 * (row["high"] - row["low"])
     truth = bl.law("chinchilla").published()["alpha"]
     width = together["high"] - together["low"]
@@ -132,7 +132,7 @@ def test_a_group_is_a_posterior_like_any(fitted: bl.Posterior) -> None:
 
 def test_what_is_saved_is_read_again(fitted: bl.Posterior, tmp_path: Path) -> None:
     fitted.save(tmp_path / "fit.nc")
-    again = bl.Posterior.load(tmp_path / "fit.nc")
+    again = bl.load(tmp_path / "fit.nc")
     assert again.pool == fitted.pool
     at = {"N": [1e9], "D": [2e10], "family": ["c"]}
     pd.testing.assert_frame_equal(again.predict(at), fitted.predict(at))

@@ -17,6 +17,7 @@ from bayeslaw.core.intervals import interval
 from bayeslaw.model.noise import noise
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.search import Solution, solve, solve_many
+from bayeslaw.posterior.info import FitInfo
 
 CHAINS, DRAWS = 4, 50
 #: Draws of the small posteriors; all have as many, so that they share compiled code.
@@ -44,7 +45,7 @@ def made(law: bl.Law, runs: bl.Runs, raw: Mapping[str, np.ndarray]) -> bl.Poster
         draws={name: np.array(values).reshape(shape) for name, values in flat.items()},
         stats={"diverging": np.zeros(shape, bool), "energy": np.zeros(shape)},
         notes=(),
-        settings={"seed": 0},
+        info=FitInfo(),
     )
     return with_small_prior(posterior)
 

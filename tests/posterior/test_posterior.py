@@ -46,7 +46,7 @@ def held_out() -> bl.Runs:
 
 
 def test_summary_says_what_the_draws_say(posterior: bl.Posterior) -> None:
-    table = posterior.summary()
+    table = posterior.to_frame()
     assert list(table.index) == [*LETTERS, "noise_scale", "noise_df"]
     assert list(table.columns) == [
         *("median", "low", "high", "prior_low", "prior_high", "published"),
@@ -67,15 +67,15 @@ def test_summary_says_what_the_draws_say(posterior: bl.Posterior) -> None:
 
 def test_the_runs_contain_the_truth(posterior: bl.Posterior) -> None:
     # They were simulated from the published coefficients: an 89% interval of each of twelve.
-    table = posterior.summary().loc[list(LETTERS)]
+    table = posterior.to_frame().loc[list(LETTERS)]
     inside = table["published"].between(table["low"], table["high"])
     assert inside.sum() >= 7  # fewer would have a chance below 1e-3
-    wide = posterior.summary(ci_prob=0.9999).loc[list(LETTERS)]
+    wide = posterior.to_frame(ci_prob=0.9999).loc[list(LETTERS)]
     assert wide["published"].between(wide["low"], wide["high"]).all()
 
 
 def test_prior_intervals_are_the_cards(posterior: bl.Posterior) -> None:
-    table = posterior.summary()
+    table = posterior.to_frame()
     # alpha's prior is lognormal with median .25 and factor 2, on alpha itself. The end of an
     # interval has standard error 2.06 sd / sqrt(4000) on the log: four of them are 9.5%.
     for name in ("alpha", "beta"):
@@ -92,7 +92,7 @@ def test_prior_intervals_are_the_cards(posterior: bl.Posterior) -> None:
 def test_prior_only_follows_from_the_design(posterior: bl.Posterior) -> None:
     def informed(**constant: float) -> tuple[set[str], set[str]]:
         runs = replace(posterior.runs, table=posterior.runs.table.assign(**constant))
-        table = replace(posterior, runs=runs).summary()["informed_by"]
+        table = replace(posterior, runs=runs).to_frame()["informed_by"]
         assert set(table) <= {"runs", "prior only", "combination"}
         only, together = (set(table.index[table == kind]) for kind in ("prior only", "combination"))
         return only, together
@@ -107,7 +107,7 @@ def test_prior_only_follows_from_the_design(posterior: bl.Posterior) -> None:
 
 
 def test_wider_probability_wider_interval(posterior: bl.Posterior) -> None:
-    half, most = (posterior.summary(ci_prob=p) for p in (0.5, 0.95))
+    half, most = (posterior.to_frame(ci_prob=p) for p in (0.5, 0.95))
     for name in half.index:
         draws = posterior.draws[name]
         inside = (draws > half.loc[name, "low"]) & (draws < half.loc[name, "high"])
@@ -183,7 +183,8 @@ def test_the_prior_group_is_the_cards_prior(posterior: bl.Posterior) -> None:
 def test_the_same_seed_the_same_prior(posterior: bl.Posterior) -> None:
     again = replace(posterior).prior
     assert all((again[name] == values).all() for name, values in posterior.prior.items())
-    other = replace(posterior, settings={**posterior.settings, "seed": 99}).prior
+    info = posterior.info
+    other = replace(posterior, info=replace(info, settings=replace(info.settings, seed=99))).prior
     assert not (other["alpha"] == again["alpha"]).any()
 
 
@@ -474,7 +475,7 @@ def test_one_chain_is_called_one_chain(posterior: bl.Posterior) -> None:
 
 def test_intervals_do_not_change_the_draws(posterior: bl.Posterior) -> None:
     before = {name: values.copy() for name, values in posterior.draws.items()}
-    posterior.summary()
+    posterior.to_frame()
     posterior.predict(PLACES, level="observation")
     interval(posterior.draws["alpha"].ravel())
     for name, values in posterior.draws.items():

@@ -19,6 +19,7 @@ import xarray as xr
 import bayeslaw as bl
 from bayeslaw.core.errors import PosteriorError
 from bayeslaw.model.noise import noise
+from bayeslaw.posterior.info import FitInfo, FitSettings
 
 storage = importlib.import_module("bayeslaw.posterior.storage")
 
@@ -64,7 +65,7 @@ def assert_same(one: bl.Posterior, other: bl.Posterior) -> None:
     assert other.reference == one.reference
     assert other.noise == one.noise
     assert other.notes == one.notes
-    assert other.settings == one.settings
+    assert other.info == one.info
     ours, theirs = one.runs, other.runs
     for name in ("source", "variables", "groups", "embeddings", "loss_unit", "notes"):
         assert getattr(theirs, name) == getattr(ours, name), name
@@ -78,7 +79,7 @@ def assert_same(one: bl.Posterior, other: bl.Posterior) -> None:
 
 def refused(path: Path, *parts: str) -> PosteriorError:
     with pytest.raises(PosteriorError) as caught:
-        bl.Posterior.load(path)
+        bl.load(path)
     error = caught.value
     assert error.place == path.name
     assert error.remedy
@@ -93,29 +94,29 @@ def refused(path: Path, *parts: str) -> PosteriorError:
 
 
 def test_everything_comes_back(small: bl.Posterior, saved: Path) -> None:
-    opened = bl.Posterior.load(saved)
+    opened = bl.load(saved)
     assert_same(small, opened)
-    assert opened.settings["versions"]["bayeslaw"] == bl.__version__
-    pd.testing.assert_frame_equal(opened.summary(), small.summary())
+    assert opened.info.versions["bayeslaw"] == bl.__version__
+    pd.testing.assert_frame_equal(opened.to_frame(), small.to_frame())
     places = {"N": 30e9, "N_a": 3e9, "D": 1e12, "G": 7, "S": 0.3}
     pd.testing.assert_frame_equal(opened.predict(places), small.predict(places))
 
 
 def test_the_whole_posterior_too(posterior: bl.Posterior, tmp_path: Path) -> None:
     posterior.save(tmp_path / "fit.nc")
-    assert_same(posterior, bl.Posterior.load(tmp_path / "fit.nc"))
+    assert_same(posterior, bl.load(tmp_path / "fit.nc"))
 
 
 def test_a_path_may_be_text(small: bl.Posterior, tmp_path: Path) -> None:
     small.save(str(tmp_path / "fit.nc"))
-    assert_same(small, bl.Posterior.load(str(tmp_path / "fit.nc")))
+    assert_same(small, bl.load(str(tmp_path / "fit.nc")))
     assert [path.name for path in tmp_path.iterdir()] == ["fit.nc"]
 
 
 def test_saving_what_was_opened_changes_nothing(saved: Path, tmp_path: Path) -> None:
-    opened = bl.Posterior.load(saved)
+    opened = bl.load(saved)
     opened.save(tmp_path / "again.nc")
-    assert_same(opened, bl.Posterior.load(tmp_path / "again.nc"))
+    assert_same(opened, bl.load(tmp_path / "again.nc"))
 
 
 def other_table(small: bl.Posterior, index: Any, **options: Any) -> bl.Posterior:
@@ -133,7 +134,7 @@ def test_groups_labels_and_units_come_back(small: bl.Posterior, tmp_path: Path) 
     grouped = other_table(small, labels, **options)
     assert grouped.runs.notes
     grouped.save(tmp_path / "fit.nc")
-    opened = bl.Posterior.load(tmp_path / "fit.nc")
+    opened = bl.load(tmp_path / "fit.nc")
     assert_same(grouped, opened)
     assert opened.runs.table["sweep"].tolist()[:2] == ["first", "secönd"]
     assert list(opened.runs.table.columns) == [*grouped.runs.variables, "sweep", "cluster"]
@@ -147,7 +148,7 @@ def test_groups_labels_and_units_come_back(small: bl.Posterior, tmp_path: Path) 
 def test_any_index_comes_back(small: bl.Posterior, tmp_path: Path, index: Any) -> None:
     labelled = other_table(small, index)
     labelled.save(tmp_path / "fit.nc")
-    assert_same(labelled, bl.Posterior.load(tmp_path / "fit.nc"))
+    assert_same(labelled, bl.load(tmp_path / "fit.nc"))
 
 
 def test_lines_of_a_file_are_still_called_lines(small: bl.Posterior, tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_lines_of_a_file_are_still_called_lines(small: bl.Posterior, tmp_path: P
     read = replace(small, runs=bl.read_runs(tmp_path / "runs.csv"))
     assert read.runs.table.index.name == "line"
     read.save(tmp_path / "fit.nc")
-    assert bl.Posterior.load(tmp_path / "fit.nc").runs.table.index.name == "line"
+    assert bl.load(tmp_path / "fit.nc").runs.table.index.name == "line"
 
 
 def test_normal_noise_and_a_law_of_ones_own_come_back(small: bl.Posterior, tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_normal_noise_and_a_law_of_ones_own_come_back(small: bl.Posterior, tmp_p
         stats=stats,
     )
     own.save(tmp_path / "own.nc")
-    opened = bl.Posterior.load(tmp_path / "own.nc")
+    opened = bl.load(tmp_path / "own.nc")
     assert_same(own, opened)
     assert opened.law.name == "mine"
     assert opened.law.parameters["E"].prior.family == "normal"
@@ -206,7 +207,7 @@ def test_a_posterior_needs_no_library_of_laws(
         raise AssertionError("looked for cards")
 
     monkeypatch.setattr(importlib.import_module("bayeslaw.law.library"), "folder", none)
-    assert bl.Posterior.load(saved).law.card == small.law.card
+    assert bl.load(saved).law.card == small.law.card
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_groups_of_any_name_come_back(small: bl.Posterior, tmp_path: Path, name:
     table = small.runs.table.assign(**{name: "a"})
     grouped = replace(small, runs=bl.read_runs(table, group=[name]))
     grouped.save(tmp_path / "fit.nc")
-    assert_same(grouped, bl.Posterior.load(tmp_path / "fit.nc"))
+    assert_same(grouped, bl.load(tmp_path / "fit.nc"))
 
 
 @pytest.mark.parametrize("name", ["run", "group_0"])
@@ -227,7 +228,7 @@ def test_variables_of_any_name_come_back(small: bl.Posterior, tmp_path: Path, na
     mapped = bl.read_runs(table, columns={name: "number"}, group=["sweep"])
     posterior = replace(small, runs=mapped)
     posterior.save(tmp_path / "fit.nc")
-    assert_same(posterior, bl.Posterior.load(tmp_path / "fit.nc"))
+    assert_same(posterior, bl.load(tmp_path / "fit.nc"))
 
 
 # --- files that cannot be opened --------------------------------------------------------------
@@ -259,7 +260,7 @@ def test_holes_are_no_traceback(copy: Path, at: float) -> None:
     copy.write_bytes(content)
     # Lost numbers of draws cannot be told from draws; what was structure is missed.
     with contextlib.suppress(PosteriorError):
-        bl.Posterior.load(copy)
+        bl.load(copy)
 
 
 @pytest.mark.parametrize("content", ["", "N,D,loss\n1e9,2e10,2.5\n", "\x00" * 5000])
@@ -351,13 +352,57 @@ def meta(path: Path, by: Callable[[dict[str, Any]], Any]) -> None:
     change(path, alter)
 
 
+def test_a_file_of_format_1_still_opens(small: bl.Posterior, copy: Path) -> None:
+    settings = {
+        **{"method": "nuts", "noise": "student_t", "seed": 3, "chains": 4, "draws": 1000},
+        **{"warmup": 400, "fallback": True, "discrepancy": ["gp"], "pool": None, "attempts": 2},
+        **{"target_accept": 0.99, "thin": 4, "bfmi": 0.7, "pareto_k": 0.4, "effective": 900.0},
+        **{"starts_at_mode": [3, 4], "of_group": {"sweep": "a"}, "versions": {"jax": "0.8"}},
+    }
+
+    def as_before(content: dict[str, Any]) -> None:
+        del content["info"]
+        content |= {"format": 1, "settings": settings}
+
+    meta(copy, as_before)
+    opened = bl.load(copy)
+    requested = FitSettings(seed=3, fallback=True, discrepancy=["gp"])
+    assert opened.info == FitInfo(
+        settings=requested,
+        method="nuts",
+        attempts=2,
+        target_accept=0.99,
+        thin=4,
+        bfmi=0.7,
+        pareto_k=0.4,
+        effective_draws=900.0,
+        starts_at_mode=(3, 4),
+        group={"sweep": "a"},
+        versions={"jax": "0.8"},
+    )
+    assert_same(replace(small, info=opened.info), opened)
+
+
+def test_a_prior_of_format_1_still_opens(copy: Path) -> None:
+    def as_before(content: dict[str, Any]) -> None:
+        info = content.pop("info")
+        own = {"method": "prior", "versions": info["versions"]}
+        content |= {"format": 1, "settings": {**info["settings"], **own}}
+
+    meta(copy, as_before)
+    with h5py.File(copy, "r+") as file:
+        file["sample_stats/lp"][...] = -np.inf
+    info = bl.load(copy).info
+    assert (info.method, info.settings.method) == ("prior", "nuts")
+
+
 def test_another_format(copy: Path) -> None:
     meta(copy, lambda content: content.update(format=99))
-    error = refused(copy, "has format 99, and this version reads 1")
+    error = refused(copy, "has format 99, and this version reads 1 and 2")
     assert "version of bayeslaw that wrote it" in error.remedy
 
 
-@pytest.mark.parametrize("key", ["card", "reference", "noise", "runs", "notes", "settings"])
+@pytest.mark.parametrize("key", ["card", "reference", "noise", "runs", "notes", "info"])
 def test_a_missing_part(copy: Path, key: str) -> None:
     meta(copy, lambda content: content.pop(key))
     refused(copy, "lacks part of what a posterior holds", key)
@@ -374,7 +419,7 @@ SPOILED: dict[str, dict[str, Any]] = {
 def test_spoiled_parts(copy: Path, case: str) -> None:
     meta(copy, lambda content: content.update(SPOILED[case]))
     with pytest.raises(PosteriorError, match=r"^fit\.nc: "):
-        bl.Posterior.load(copy)
+        bl.load(copy)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +433,7 @@ def test_spoiled_parts(copy: Path, case: str) -> None:
 def test_a_card_that_is_none(copy: Path, card: Any) -> None:
     meta(copy, lambda content: content.update(card=card))
     with pytest.raises(PosteriorError, match=r"^fit\.nc: "):
-        bl.Posterior.load(copy)
+        bl.load(copy)
 
 
 def test_text_that_is_no_json(copy: Path) -> None:
@@ -459,5 +504,5 @@ def test_a_failing_save_leaves_the_file_that_was_there(
 def test_a_save_replaces_what_was_there(small: bl.Posterior, copy: Path) -> None:
     more = small.with_notes(bl.Note("more", "info", "x"))
     more.save(copy)
-    assert bl.Posterior.load(copy).notes == more.notes
+    assert bl.load(copy).notes == more.notes
     assert list(copy.parent.iterdir()) == [copy]

@@ -106,7 +106,7 @@ def test_the_numbers_are_the_answers(page: Page, written: bl.Report, fitted: bl.
     for one in (*best.quantities.values(), *best.rules.values()):
         for value in (one.median, one.low, one.high):
             assert number(value) in cells
-    for name, row in fitted.summary().iterrows():
+    for name, row in fitted.to_frame().iterrows():
         assert str(name) in page.inside("th")
         assert number(float(row["median"])) in cells
     assert written.optimum is not None
@@ -174,7 +174,7 @@ def test_pictures_say_what_they_show(page: Page, written: bl.Report, fitted: bl.
         assert len(list(drawing.iter())) > 100, "not an empty figure"
         assert len(one["alt"]) > 60
     coefficients, predictive, left, best, regret, choice = (one["alt"] for one in images)
-    summary = fitted.summary()
+    summary = fitted.to_frame()
     alpha = [number(float(summary.loc["alpha", end])) for end in ("median", "low", "high")]
     assert f"alpha {alpha[0]} ({alpha[1]} to {alpha[2]})" in coefficients
     inside = [
@@ -199,7 +199,7 @@ def test_pictures_say_what_they_show(page: Page, written: bl.Report, fitted: bl.
 
 def test_how_to_make_it_again(page: Page, written: bl.Report, fitted: bl.Posterior) -> None:
     assert fitted.runs.fingerprint in page.text
-    for name, version in fitted.settings["versions"].items():
+    for name, version in fitted.info.versions.items():
         assert f"{name} {version}" in page.text
     fit, report = written.commands
     assert f"{fit}\n{report}" in page.inside("code")

@@ -29,7 +29,6 @@ from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.inference.progress import bar
-from bayeslaw.inference.settings import Settings
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.model.design_notes import design_notes
@@ -37,6 +36,7 @@ from bayeslaw.model.noise import noise as load_noise
 from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.per_law import reported
+from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -151,7 +151,7 @@ def calibrate(
     >>> runs = bl.read_runs("planned.csv")  # doctest: +SKIP
     >>> bl.calibrate(runs, "zhao2025", at={"N": 30e9}).statement  # doctest: +SKIP
     """
-    settings = Settings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
+    settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
     check_settings(settings, tables, batch)
     one = load_law(law)
     old = design if isinstance(design, Posterior) else None
@@ -220,7 +220,7 @@ def _round(
     simulated: list[Simulated],
     truths: Truths,
     asked: Quantities,
-    settings: Settings,
+    settings: FitSettings,
     start: int,
     batch: int,
     executor: Executor | None,

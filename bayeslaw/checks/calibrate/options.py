@@ -12,7 +12,6 @@ import pandas as pd
 from bayeslaw.checks.calibrate.quantities import Quantities, larger
 from bayeslaw.core.errors import RequestError, nearest, real, whole
 from bayeslaw.formula import parse_expression
-from bayeslaw.inference.settings import Settings
 from bayeslaw.law import Law
 from bayeslaw.model.kernels import Offsets
 from bayeslaw.model.options import Asked
@@ -21,6 +20,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.request import budget_of, numbers_of
 from bayeslaw.posterior.convergence import SMALLEST_ESS
+from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs, read_runs
 from bayeslaw.runs.table import configurations
@@ -46,7 +46,7 @@ def check_discrepancy(asked: Asked) -> None:
         )
 
 
-def check_settings(settings: Settings, tables: int, batch: int) -> None:
+def check_settings(settings: FitSettings, tables: int, batch: int) -> None:
     """Refuse settings under which no fit could be trusted."""
     whole(tables, "tables", place=PLACE, least=1)
     whole(batch, "batch", place=PLACE, least=1)

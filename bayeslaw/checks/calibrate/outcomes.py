@@ -151,9 +151,7 @@ def outcomes(
                     low, median[i, j], high = interval(values, probability)
                     width[i, j, p] = high - low if high > low else 0.0
     reasons = tuple(one if isinstance(one, str) else reason(one) for one in posteriors)
-    attempts = tuple(
-        0 if isinstance(one, str) else int(one.settings.get("attempts", 1)) for one in posteriors
-    )
+    attempts = tuple(0 if isinstance(one, str) else one.info.attempts for one in posteriors)
     return Outcomes(names, truth_of, place, median, width, reasons, attempts)
 
 

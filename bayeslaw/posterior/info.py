@@ -1,0 +1,151 @@
+"""How a posterior was made: the settings of its fit, and what the fit knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from bayeslaw.core.errors import RequestError, nearest, whole
+from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.options import Asked
+from bayeslaw.model.pooling import Asked as Pooled
+
+Method = Literal["nuts", "laplace", "mode"]
+METHODS: tuple[Method, ...] = ("nuts", "laplace", "mode")
+#: Iterations of NUTS come in chunks, between which it reports progress and can be interrupted.
+CHUNK = 100
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to fit: everything but the table, the law and the reference; as for ``fit``."""
+
+    method: Method = "nuts"
+    noise: str = "student_t"
+    seed: int = 0
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 400
+    fallback: bool = False
+    discrepancy: Asked = None
+    pool: Pooled = ()
+
+    def __post_init__(self) -> None:
+        """Reject unknown names and numbers out of range."""
+        load_noise(self.noise)
+        if self.method not in METHODS:
+            remedy = nearest(str(self.method), METHODS)
+            raise RequestError(f"unknown method {self.method!r}", place="fit", remedy=remedy)
+        # Kept as Python's own integers, since NumPy's cannot be written as JSON.
+        for name, least in (("seed", 0), ("chains", 1), ("draws", -CHUNK), ("warmup", -CHUNK)):
+            value = whole(getattr(self, name), name, place="fit", least=least)
+            object.__setattr__(self, name, value)
+            if name in ("draws", "warmup") and (value < CHUNK or value % CHUNK):
+                remedy = f"Give a multiple of {CHUNK}"
+                raise RequestError(f"{name} = {value}", place="fit", remedy=remedy)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all chains together."""
+        return self.chains * (self.warmup + self.draws)
+
+    @property
+    def as_recorded(self) -> FitSettings:
+        """The same with kernels by their description, equal after writing and reading."""
+        return FitSettings.from_dict(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        parts = self.discrepancy
+        if parts is not None and not isinstance(parts, str):
+            every = parts if isinstance(parts, Sequence) else [parts]
+            parts = [part if isinstance(part, str) else repr(part) for part in every]
+        pool: Any = [self.pool] if isinstance(self.pool, str) else [*self.pool]
+        if isinstance(self.pool, Mapping):
+            pool = dict(self.pool)
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**plain, "discrepancy": parts, "pool": pool or None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FitSettings:
+        """The settings from plain data."""
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        return cls(**{**known, "pool": known.get("pool") or ()})
+
+
+@dataclass(frozen=True)
+class FitInfo:
+    """What a fit knows of itself.
+
+    Attributes
+    ----------
+    settings : FitSettings
+        As requested.
+    method : {"nuts", "laplace", "mode", "prior"}
+        What made the draws: NUTS where it took over from ``laplace``, and the prior where the
+        density is finite nowhere.
+    attempts, target_accept, thin : int, float, int
+        Of NUTS: how often it drew, and the acceptance and thinning of the draws kept.
+    bfmi : float, optional
+        Of NUTS: smallest E-BFMI over the chains, before thinning.
+    pareto_k, effective_draws : float, optional
+        Of ``laplace``: shape of the tail of the importance weights, and the number of independent
+        draws that they are worth.
+    starts_at_mode : tuple of (int, int), optional
+        Searches that ended at the best mode, and all searches.
+    group : dict of str to str, optional
+        The group whose coefficients these are.
+    versions : dict of str to str
+        Of the packages that made the fit.
+    """
+
+    settings: FitSettings = FitSettings()
+    method: str = "nuts"
+    attempts: int = 1
+    target_accept: float | None = None
+    thin: int = 1
+    bfmi: float | None = None
+    pareto_k: float | None = None
+    effective_draws: float | None = None
+    starts_at_mode: tuple[int, int] | None = None
+    group: dict[str, str] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that is known, as plain data.
+
+        Returns
+        -------
+        dict
+            By the names of the attributes; ``settings`` is a dict.
+        """
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        own["settings"] = self.settings.to_dict()
+        return {name: value for name, value in own.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FitInfo:
+        """Read what ``to_dict`` wrote, or the single dict of files before format 2.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        FitInfo
+            The same.
+        """
+        if "settings" not in data:
+            method = data["method"]
+            requested = {**data, "method": method if method in METHODS else "nuts"}
+            renamed = {"effective": "effective_draws", "of_group": "group"}
+            own = {renamed.get(name, name): value for name, value in data.items()}
+            data = {**own, "settings": requested}
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        known["settings"] = FitSettings.from_dict(data["settings"])
+        if "starts_at_mode" in known:
+            known["starts_at_mode"] = tuple(known["starts_at_mode"])
+        return cls(**known)
