@@ -1,29 +1,55 @@
 """The language of expressions: text is parsed, checked and walked, never executed as code.
 
-Arithmetic, powers and a handful of functions are all there is, so a card or a column mapping from a
-stranger can compute nothing else. The same language, with comparisons, filters rows.
+Arithmetic, powers and a few functions are all there is, so a card or a column mapping from a
+stranger can compute nothing else. With comparisons, the same language filters rows.
 """
 
 from __future__ import annotations
 
 import ast
+import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bayeslaw.core.errors import FormulaError, nearest
+from bayeslaw.formula.trees import names_in, whole_exponent
 
-FUNCTIONS = ("ln", "log2", "log10", "exp", "sqrt", "abs", "min", "max")
-_ARITY = {"min": 2, "max": 2}
-_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
-_COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
-_SYMBOLS = {ast.BitXor: "^", ast.Mod: "%", ast.FloorDiv: "//", ast.MatMult: "@"}
+#: Functions of the language and their names in NumPy.
+FUNCTIONS = {
+    **{"ln": "log", "log2": "log2", "log10": "log10", "exp": "exp", "sqrt": "sqrt", "abs": "abs"},
+    **{"min": "minimum", "max": "maximum"},
+}
+_BINARY: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: np.isin,
+    ast.NotIn: lambda a, b: ~np.isin(a, b),
+}
+_ALLOWED = (ast.Name, ast.Load, ast.BinOp, ast.UnaryOp, ast.USub, ast.UAdd, ast.Pow, *_BINARY)
+_LOGIC = (ast.Compare, ast.BoolOp, ast.boolop, ast.Not, ast.Tuple, ast.List, *_COMPARE)
+_SYMBOLS: dict[type, str] = {
+    **{ast.BitXor: "^", ast.Mod: "%", ast.FloorDiv: "//", ast.MatMult: "@"},
+    **{ast.Invert: "~", ast.Not: "not"},
+}
 _LONGEST, _DEEPEST = 5000, 60
+_REMEDY = "Use + - * / **, parentheses and " + ", ".join(FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -63,97 +89,80 @@ def parse_expression(text: str, *, place: str = "", comparisons: bool = False) -
 
     source = re.sub(r"`([^`]+)`", stand_in, text.strip())
     tree = parse(source, "eval", text, place).body
-    if quoted:
-        original = {stand: name for name, stand in quoted.items()}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                node.id = original.get(node.id, node.id)
-    check(tree, comparisons, text, place)
+    original = {name: column for column, name in quoted.items()}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = original.get(node.id, node.id)
+    check(tree, text, place, comparisons=comparisons)
     return Expression(text.strip(), tree)
 
 
 def parse(source: str, mode: str, text: str, place: str) -> Any:
     """Parse text to Python's syntax tree; nothing is evaluated."""
     if len(source) > _LONGEST:
-        raise FormulaError(f"a formula of {len(source)} characters", place=place)
+        raise FormulaError(
+            f"the formula has {len(source)} characters",
+            place=place,
+            remedy=f"Write it in at most {_LONGEST}",
+        )
     try:
         return ast.parse(source, mode=mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) if mode == "exec" else None
         if line is not None:
             place, text = f"{place}, line {line}", source.splitlines()[line - 1]
-        hint = "lambda is a word of Python: write lam" if re.search(r"\blambda\b", source) else ""
+        reserved = re.search(r"\blambda\b", source)
         raise FormulaError(
             f"{text.strip()!r} cannot be read ({getattr(error, 'msg', error)})",
             place=place,
-            remedy=hint or "Use + - * / **, parentheses and " + ", ".join(FUNCTIONS),
+            remedy="lambda is a word of Python: write lam" if reserved else _REMEDY,
         ) from None
 
 
-def check(tree: ast.AST, comparisons: bool, text: str, place: str) -> None:
+def check(tree: ast.AST, text: str, place: str, *, comparisons: bool = False) -> None:
     """Refuse every construct that is not on the list, and nesting that no formula needs."""
     level, depth = [tree], 0
     while level:
         level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
     if depth > _DEEPEST:
-        raise FormulaError(f"{text.strip()[:60]!r}... is nested {depth} deep", place=place)
+        raise FormulaError(
+            f"{text.strip()[:60]!r}... is nested {depth} deep",
+            place=place,
+            remedy="Split it into helper lines",
+        )
     for node in ast.walk(tree):
-        problem, remedy = None, "Use + - * / **, parentheses and " + ", ".join(FUNCTIONS)
-        match node:
-            case ast.Name(id=name) if not name.isascii():
-                problem = f"the name {name!r}"
-                remedy = "Names are ASCII: write alpha, and lam for lambda"
-            case ast.Name() | ast.Load() | ast.operator() | ast.unaryop() | ast.boolop():
-                if isinstance(node, ast.operator) and not isinstance(node, _ARITHMETIC):
-                    problem = f"the operator {_SYMBOLS.get(type(node), type(node).__name__)}"
-                if isinstance(node, ast.BitXor):
-                    remedy = "A power is written **"
-                if isinstance(node, ast.Invert):
-                    problem = "the operator ~"
-            case ast.BinOp() | ast.UnaryOp():
-                if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-                    problem = None if comparisons else "the word 'not'"
-            case ast.Constant(value=value):
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                if not number and not (comparisons and isinstance(value, str | bool)):
-                    problem = f"the constant {value!r}"
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-                if name == "log":
-                    problem, remedy = "'log'", "Say which: ln, log2 or log10"
-                elif name not in FUNCTIONS:
-                    problem, remedy = f"the function {name!r}", nearest(name, FUNCTIONS)
-                elif len(arguments) != _ARITY.get(name, 1):
-                    problem, remedy = f"{len(arguments)} arguments of {name!r}", "Count them"
-            case ast.BoolOp() | ast.Compare() | ast.Tuple() | ast.List() | ast.cmpop():
-                allowed = not isinstance(node, ast.cmpop) or isinstance(node, _COMPARISONS)
-                if not comparisons or not allowed:
-                    problem = f"the construct {type(node).__name__}"
-            case ast.Attribute() | ast.Subscript():
-                problem = f"{ast.unparse(node)!r}"
-            case _:
-                problem = f"the construct {type(node).__name__}"
-        if problem:
+        if problem := _problem(node, comparisons):
+            refused, remedy = problem
             raise FormulaError(
-                f"{problem} in {text.strip()!r} is not allowed", place=place, remedy=remedy
+                f"{refused} in {text.strip()!r} is not allowed", place=place, remedy=remedy
             )
 
 
-def names_in(tree: ast.AST) -> Iterator[str]:
-    """The names that a tree reads, those of functions left out."""
-    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and id(node) not in functions:
-            yield node.id
-
-
-def whole_exponent(node: ast.expr) -> int | None:
-    """The exponent of an integer power."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = whole_exponent(node.operand)
-        return None if inner is None else -inner
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return int(node.value) if float(node.value).is_integer() else None
-    return None
+def _problem(node: ast.AST, comparisons: bool) -> tuple[str, str] | None:
+    """Why a node may not stand in an expression, and what may."""
+    kind = type(node)
+    allowed = issubclass(kind, (*_ALLOWED, *_LOGIC) if comparisons else _ALLOWED)
+    match node:
+        case ast.Name(id=name) if not name.isascii():
+            return f"the name {name!r}", "Names are ASCII: write alpha, and lam for lambda"
+        case ast.Constant(value=value):
+            kinds = (int, float, str, bool) if comparisons else (int, float)
+            return None if type(value) in kinds else (f"the constant {value!r}", _REMEDY)
+        case ast.Call(func=ast.Name(id="log")):
+            return "'log'", "Name its base: ln, log2 or log10"
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            takes = 2 if name in ("min", "max") else 1
+            if name not in FUNCTIONS:
+                return f"the function {name!r}", nearest(name, FUNCTIONS)
+            if len(arguments) != takes:
+                return f"{name!r} of {len(arguments)} arguments", f"Give {name} {takes}"
+            return None
+        case ast.operator() | ast.unaryop() if not allowed:
+            remedy = "A power is written **" if kind is ast.BitXor else _REMEDY
+            return f"the operator {_SYMBOLS.get(kind, kind.__name__)}", remedy
+        case ast.Attribute() | ast.Subscript():
+            return repr(ast.unparse(node)), _REMEDY
+    return None if allowed else (f"the construct {kind.__name__}", _REMEDY)
 
 
 def _value(node: ast.expr, values: Mapping[str, Any], xp: ModuleType, text: str) -> Any:
@@ -175,8 +184,8 @@ def _value(node: ast.expr, values: Mapping[str, Any], xp: ModuleType, text: str)
             if power is not None:
                 return of(left) ** power if power >= 0 else 1.0 / of(left) ** -power
             return xp.exp(of(right) * xp.log(of(left)))
-        case ast.BinOp(left=left, op=operator, right=right):
-            return _BINARY[type(operator)](of(left), of(right))
+        case ast.BinOp(left=left, op=binary, right=right):
+            return _BINARY[type(binary)](of(left), of(right))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -of(operand)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -184,48 +193,15 @@ def _value(node: ast.expr, values: Mapping[str, Any], xp: ModuleType, text: str)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return xp.logical_not(of(operand))
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return getattr(xp, _IN_NUMPY[name])(*map(of, arguments))
+            return getattr(xp, FUNCTIONS[name])(*map(of, arguments))
         case ast.BoolOp(op=word, values=parts):
             join = xp.logical_and if isinstance(word, ast.And) else xp.logical_or
-            outcome = of(parts[0])
-            for part in parts[1:]:
-                outcome = join(outcome, of(part))
-            return outcome
+            return reduce(join, map(of, parts))
         case ast.Compare(left=left, ops=operators, comparators=rights):
-            outcome, before = True, of(left)
-            for relation, right in zip(operators, rights, strict=True):
-                after = of(right)
-                outcome = xp.logical_and(outcome, _COMPARE[type(relation)](before, after))
-                before = after
-            return outcome
+            sides = pairwise(map(of, (left, *rights)))
+            relations = (_COMPARE[type(relation)] for relation in operators)
+            held = (relation(*pair) for relation, pair in zip(relations, sides, strict=True))
+            return reduce(xp.logical_and, held, True)
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             return [of(element) for element in elements]
     raise FormulaError(f"{ast.unparse(node)!r} cannot be evaluated")
-
-
-_IN_NUMPY = {
-    "ln": "log",
-    "log2": "log2",
-    "log10": "log10",
-    "exp": "exp",
-    "sqrt": "sqrt",
-    "abs": "abs",
-    "min": "minimum",
-    "max": "maximum",
-}
-_BINARY: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-}
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-    ast.Lt: lambda a, b: a < b,
-    ast.LtE: lambda a, b: a <= b,
-    ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b,
-    ast.In: lambda a, b: np.isin(a, b),
-    ast.NotIn: lambda a, b: ~np.isin(a, b),
-}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bayeslaw.core.errors import FormulaError
+from bayeslaw.formula.formula import Formula
 from bayeslaw.formula.language import FUNCTIONS, Expression
-from bayeslaw.formula.lines import Formula
 
 _GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
@@ -24,7 +24,6 @@ _FUNCTIONS = {
     "min": r"\min",
     "max": r"\max",
 }
-_TIMES, _THIN = r" \cdot ", r" \, "
 # How tightly text holds together. A fraction is set apart by its bar everywhere but under a power.
 _SUM, _PRODUCT, _FRACTION, _POWER, _ATOM = range(5)
 
@@ -106,12 +105,10 @@ def _piece(node: ast.expr) -> _Piece:
             inner = _piece(operand)
             text = _held(inner, _PRODUCT)
             return _Piece(f"-{text}", max(_PRODUCT, min(inner.level, _FRACTION)), True)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            one, two = _piece(left), _piece(right)
-            return _Piece(f"{one.text} + {_held(two, _SUM)}", _SUM, one.signed)
-        case ast.BinOp(left=left, op=ast.Sub(), right=right):
-            one, two = _piece(left), _piece(right)
-            return _Piece(f"{one.text} - {_held(two, _PRODUCT)}", _SUM, one.signed)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as operator, right=right):
+            first, second = _piece(left), _piece(right)
+            sign, level = ("+", _SUM) if isinstance(operator, ast.Add) else ("-", _PRODUCT)
+            return _Piece(f"{first.text} {sign} {_held(second, level)}", _SUM, first.signed)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             return _product(_piece(left), _piece(right))
         case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=above), op=ast.Div(), right=below):
@@ -141,11 +138,12 @@ def _parenthesised(text: str) -> str:
 
 
 def _product(left: _Piece, right: _Piece) -> _Piece:
-    one = _parenthesised(left.text) if left.level < _PRODUCT else left.text
-    two = _held(right, _PRODUCT)
+    first = _parenthesised(left.text) if left.level < _PRODUCT else left.text
+    second = _held(right, _PRODUCT)
     # Two numbers side by side would read as one, and a number before a fraction as their sum.
-    meet = two[0].isdigit() or (one[-1].isdigit() and re.match(r"\\frac\{\d", two))
-    return _Piece(f"{one}{_TIMES if meet else _THIN}{two}", _PRODUCT, left.signed)
+    meet = second[0].isdigit() or (first[-1].isdigit() and re.match(r"\\frac\{\d", second))
+    sign = r"\cdot" if meet else r"\,"
+    return _Piece(f"{first} {sign} {second}", _PRODUCT, left.signed)
 
 
 def _fraction(above: ast.expr, below: ast.expr) -> str:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 
-from bayeslaw.formula.language import Expression, names_in
-from bayeslaw.formula.lines import Formula
+from bayeslaw.formula.formula import Formula
+from bayeslaw.formula.language import Expression
+from bayeslaw.formula.trees import names_in, number, replaced
 
 
 def substitute(expression: Expression, values: Mapping[str, ast.expr]) -> Expression:
     """Replace names by expressions, and simplify."""
     if not expression.names & set(values):
         return expression
-
-    class Writer(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return values.get(node.id, node)
-
-    # Parsed anew, so that the tree of the old expression stays as it is.
-    fresh = ast.parse(ast.unparse(expression.tree), mode="eval").body
-    tree = _simple(Writer().visit(fresh))
+    tree = _simple(replaced(expression.tree, values))
     return Expression(ast.unparse(tree), tree)
 
 
@@ -38,21 +33,11 @@ def substitute_lines(
     return Formula(tuple(lines)), known
 
 
-def number(node: ast.expr) -> float | None:
-    """The value of a tree that is a number, signed or not."""
-    match node:
-        case ast.Constant(value=int() | float() as value):
-            return float(value)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-            return -float(value)
-    return None
-
-
-def divides_by_zero(expression: Expression) -> bool:
+def divides_by_zero(tree: ast.expr) -> bool:
     """Whether an expression divides by the number zero."""
     return any(
         isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and number(node.right) == 0
-        for node in ast.walk(expression.tree)
+        for node in ast.walk(tree)
     )
 
 
@@ -69,41 +54,42 @@ def _simple(node: ast.expr) -> ast.expr:
             value = number(operand)
             return ast.UnaryOp(operator, operand) if value is None else _constant(-value)
         case ast.Call(func=function, args=arguments):
-            return _folded(ast.Call(function, [_simple(one) for one in arguments], []))
+            return _folded(ast.Call(function, [_simple(argument) for argument in arguments], []))
     return node
 
 
 def _worked_out(left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.expr | None:
-    one, other = number(left), number(right)
+    """The outcome where one side is zero or one, if it follows from that."""
+    first, second = number(left), number(right)
     match operator:
-        case ast.Add() if one == 0:
+        case ast.Add() if first == 0:
             return right
-        case ast.Add() | ast.Sub() if other == 0:
+        case ast.Add() | ast.Sub() if second == 0:
             return left
-        case ast.Sub() if one == 0:
+        case ast.Sub() if first == 0:
             return ast.UnaryOp(ast.USub(), right)
-        case ast.Mult() if 0 in (one, other):
+        case ast.Mult() if 0 in (first, second):
             return _constant(0.0)
-        case ast.Mult() if one == 1:
+        case ast.Mult() if first == 1:
             return right
-        case ast.Mult() | ast.Div() | ast.Pow() if other == 1:
+        case ast.Mult() | ast.Div() | ast.Pow() if second == 1:
             return left
-        case ast.Div() if one == 0 and other != 0:
+        case ast.Div() if first == 0 and second != 0:
             return _constant(0.0)
-        case ast.Pow() if other == 0 or one == 1:
+        case ast.Pow() if second == 0 or first == 1:
             return _constant(1.0)
-        # Of a law: what is raised to a power there is a size, and its exponent positive.
-        case ast.Pow() if one == 0:
+        # In a law the base of a power is a size, and its exponent positive.
+        case ast.Pow() if first == 0:
             return _constant(0.0)
     return None
 
 
 def _folded(node: ast.expr) -> ast.expr:
     """A tree without names as its number, where it has a finite one."""
-    if any(True for _ in names_in(node)) or divides_by_zero(Expression("", node)):
+    if any(names_in(node)) or divides_by_zero(node):
         return node
     value = float(Expression(ast.unparse(node), node)({}))
-    return _constant(value) if abs(value) < float("inf") else node
+    return _constant(value) if math.isfinite(value) else node
 
 
 def _constant(value: float) -> ast.expr:

@@ -11,7 +11,8 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.formula import Expression, Formula, parse_expression
-from bayeslaw.formula.simplify import divides_by_zero, number, substitute, substitute_lines
+from bayeslaw.formula.simplify import divides_by_zero, substitute, substitute_lines
+from bayeslaw.formula.trees import number
 
 if TYPE_CHECKING:
     from bayeslaw.law.law import Law
@@ -114,7 +115,7 @@ def _stated(
     law: Law, name: str, entry: Mapping[str, Any], known: Mapping[str, ast.expr]
 ) -> dict[str, Any]:
     on = substitute(law.parameters[name].on, known)
-    if divides_by_zero(on):
+    if divides_by_zero(on.tree):
         raise RequestError(
             f"the prior of {name!r} is stated on {law.parameters[name].on.text!r}, which is gone",
             place=f"{law.name}.constrain",

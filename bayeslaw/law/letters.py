@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.core.errors import CardError
 from bayeslaw.formula import Expression
-from bayeslaw.formula.language import names_in
+from bayeslaw.formula.trees import names_in
 from bayeslaw.law.card import Letter
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import CardError
 from bayeslaw.formula import Formula
-from bayeslaw.formula.language import names_in
-from bayeslaw.formula.terms import exponents, factors, summands
+from bayeslaw.formula.trees import exponents, factors, names_in, summands
 from bayeslaw.law.card import Letter
 
 # Published exponents run from .08 to .76; a floor is more than half of the loss in most papers, and
@@ -31,7 +30,7 @@ def default_parameters(
     for name in priors:
         if name not in names:
             raise CardError(f"a prior for {name!r}, which is no parameter", place=place)
-    terms = list(summands(_written_out(formula)))
+    terms = list(summands(formula.written_out))
     powers = {name for _, expression in formula.lines for name in exponents(expression.tree)}
     has_floor = any(isinstance(term, ast.Name) and term.id in names for term in terms)
     share = _SHARE if has_floor else {**_SHARE, "median": 1 / len(terms)}
@@ -65,22 +64,6 @@ def default_parameters(
     return entries
 
 
-def _written_out(formula: Formula) -> ast.expr:
-    """The prediction with its helper lines written out."""
-    lines = dict(formula.lines)
-
-    class Writer(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return self.of(node.id) if node.id in lines else node
-
-        def of(self, name: str) -> ast.expr:
-            # Parsed anew, so that the formula's own tree stays as it is.
-            fresh = ast.parse(ast.unparse(lines[name].tree), mode="eval").body
-            return Writer().visit(fresh)
-
-    return Writer().of(formula.result)
-
-
 def _in_order(formula: Formula) -> list[str]:
     """Names that the formula does not define, as they stand in it from left to right."""
     found = [
@@ -94,12 +77,16 @@ def _in_order(formula: Formula) -> list[str]:
 
 def _is_factor(name: str, terms: list[ast.expr]) -> bool:
     return any(
-        isinstance(factor, ast.Name) and factor.id == name
+        above and isinstance(factor, ast.Name) and factor.id == name
         for term in terms
-        for factor in factors(term)
+        for factor, above in factors(term)
     )
 
 
 def _is_only_amplitude(name: str, term: ast.expr, names: list[str], zero: set[str]) -> bool:
-    bare = [f.id for f in factors(term) if isinstance(f, ast.Name) and f.id in names]
+    bare = [
+        factor.id
+        for factor, above in factors(term)
+        if above and isinstance(factor, ast.Name) and factor.id in names
+    ]
     return bare == [name] and not zero & set(names_in(term))

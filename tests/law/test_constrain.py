@@ -145,7 +145,7 @@ def test_a_constrained_law_is_fitted_like_any_other() -> None:
         (("alpha = beta", "beta = alpha"), "'alpha' is tied to itself"),
         ((), "no constraint is given"),
         (("e = 0",), r"the prior of 'f' is stated on 'f / e', which is gone. Constrain 'f' too"),
-        (("k = log(2)",), "Say which: ln, log2 or log10"),
+        (("k = log(2)",), "Name its base: ln, log2 or log10"),
         (("alpha >= 0.3",), "not a constraint"),
         (("alpha != 0.3",), "not a constraint"),
         ((None,), "not a constraint"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -14,6 +15,7 @@ import numpy as np
 from bayeslaw.core.errors import FormulaError
 from bayeslaw.formula.hoist import Hoister
 from bayeslaw.formula.language import Expression, check, parse
+from bayeslaw.formula.trees import replaced
 
 
 @dataclass(frozen=True)
@@ -34,34 +36,45 @@ class Formula:
         return self.lines[-1][0]
 
     @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the lines."""
+        return tuple(target for target, _ in self.lines)
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Names that the formula reads but does not define."""
-        used = frozenset().union(*(expression.names for _, expression in self.lines))
-        return used - {target for target, _ in self.lines}
+        return frozenset().union(*(line.names for _, line in self.lines)) - set(self.targets)
+
+    def closure(self, names: Set[str]) -> frozenset[str]:
+        """Names and all that their lines read, lines included."""
+        closed = set(names)
+        # A line reads only those above it.
+        for target, expression in reversed(self.lines):
+            if target in closed:
+                closed |= expression.names
+        return frozenset(closed)
+
+    def reads(self, expression: Expression) -> frozenset[str]:
+        """Names that an expression reads once its helper lines are followed."""
+        return self.closure(expression.names) - set(self.targets)
 
     @cached_property
     def printed(self) -> tuple[tuple[str, Expression], ...]:
         """The lines that the prediction follows from; others only serve to state priors."""
-        lines, wanted = dict(self.lines), {self.result}
-        for target, expression in reversed(self.lines):
-            if target in wanted:
-                wanted |= expression.names & set(lines)
+        wanted = self.closure({self.result})
         return tuple((target, line) for target, line in self.lines if target in wanted)
+
+    @cached_property
+    def written_out(self) -> ast.expr:
+        """The prediction with its helper lines in their places."""
+        trees: dict[str, ast.expr] = {}
+        for target, expression in self.lines:
+            trees[target] = replaced(expression.tree, trees)
+        return trees[self.result]
 
     def scope(self, values: Mapping[str, Any], xp: ModuleType = np) -> Scope:
         """Values and helper lines together; a line is computed when it is first read."""
         return Scope(dict(self.lines), values, xp)
-
-    def reads(self, expression: Expression) -> frozenset[str]:
-        """Names that an expression reads once its helper lines are followed."""
-        lines = dict(self.lines)
-        pending, seen = set(expression.names), set[str]()
-        while pending:
-            name = pending.pop()
-            if name not in seen:
-                seen.add(name)
-                pending |= lines[name].names if name in lines else frozenset()
-        return frozenset(seen - set(lines))
 
     def hoist(self, data: frozenset[str]) -> tuple[Formula, dict[str, Expression]]:
         """Split off what depends on data alone, so that a sampler's loop does not repeat it.
@@ -70,11 +83,9 @@ class Formula:
         double precision ``pow`` is three times slower than ``exp``.
         """
         hoister = Hoister(data, dict(self.lines))
-        rewritten = []
-        for target, expression in self.lines:
-            tree = hoister.visit(expression.tree)
-            rewritten.append((target, Expression(ast.unparse(tree), tree)))
-        return Formula(tuple(rewritten)), hoister.columns
+        trees = [hoister.visit(copy.deepcopy(expression.tree)) for _, expression in self.lines]
+        lines = (Expression(ast.unparse(tree), tree) for tree in trees)
+        return Formula(tuple(zip(self.targets, lines, strict=True))), hoister.columns
 
 
 class Scope(Mapping[str, Any]):
@@ -107,32 +118,35 @@ def parse_formula(text: str, *, place: str = "formula", result: str = "L") -> Fo
         raise FormulaError("the formula is empty", place=place, remedy="Write 'L = ...'")
     if len(statements) == 1 and isinstance(statements[0], ast.Expr):
         tree = statements[0].value
-        check(tree, False, text, place)
+        check(tree, text, place)
         return Formula(((result, Expression(text.strip(), tree)),))
-    lines: list[tuple[str, Expression]] = []
-    targets: list[str] = []
+    lines: dict[str, Expression] = {}
     for statement in statements:
-        here = f"{place}, line {statement.lineno}"
+        line_place = f"{place}, line {statement.lineno}"
         match statement:
-            case ast.Assign(targets=[ast.Name(id=target)], value=value):
-                source = ast.unparse(value)
+            case ast.Assign(targets=[ast.Name(id=target)], value=tree):
+                source = ast.unparse(tree)
             case _:
                 raise FormulaError(
                     f"{ast.unparse(statement)!r} is not an assignment",
-                    place=here,
+                    place=line_place,
                     remedy="Write 'name = expression', one a line",
                 )
-        if target in targets:
-            raise FormulaError(f"{target!r} is assigned twice", place=here)
-        check(value, False, source, here)
-        targets.append(target)
-        lines.append((target, Expression(source, value)))
-    for position, (target, expression) in enumerate(lines):
-        early = expression.names & set(targets[position:])
+        if target in lines:
+            raise FormulaError(
+                f"{target!r} is assigned twice",
+                place=line_place,
+                remedy="Give each line a name of its own",
+            )
+        check(tree, source, line_place)
+        lines[target] = Expression(source, tree)
+    targets = list(lines)
+    for position, (target, expression) in enumerate(lines.items()):
+        early = sorted(expression.names & set(targets[position:]))
         if early:
             raise FormulaError(
-                f"{target!r} reads {sorted(early)[0]!r} before it is assigned",
+                f"{target!r} reads {early[0]!r} before it is assigned",
                 place=place,
                 remedy="Move that line up",
             )
-    return Formula(tuple(lines))
+    return Formula(tuple(lines.items()))
