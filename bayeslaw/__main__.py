@@ -2,6 +2,6 @@
 
 import sys
 
-from bayeslaw.cli import main
+from bayeslaw.cli.app import main
 
 sys.exit(main())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any, NamedTuple
 
-from bayeslaw.cli import main
+from bayeslaw.cli.app import main
 
 
 class Result(NamedTuple):

@@ -1,158 +1,256 @@
-"""What commands are given: options that several share, and how their text is read."""
+"""Options that several commands share, each defined once, and the reading of NAME=VALUE."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 import bayeslaw as bl
+from bayeslaw.cli.command import WRITTEN, Group
 from bayeslaw.core.errors import RequestError
 
-
-class Noise(StrEnum):
-    """Observation models."""
-
-    student_t = "student_t"
-    normal = "normal"
-    undertuned = "undertuned"
-
-
-class Discrepancy(StrEnum):
-    """What a law may miss."""
-
-    gp = "gp"
-    group = "group"
-    growth = "growth"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Fit = Annotated[Path, typer.Argument(help="A posterior that 'bayeslaw fit' wrote.")]
-Column = Annotated[
-    list[str] | None,
-    typer.Option("--column", metavar="NAME=COLUMN", help="Variable from a column or expression."),
-]
-Unit = Annotated[
-    list[str] | None, typer.Option("--unit", metavar="NAME=FACTOR", help="Such as N=1e9.")
-]
-Mapping = Annotated[Path | None, typer.Option(help="TOML file with columns, units and the rest.")]
-Where = Annotated[str | None, typer.Option(help="Which rows to keep: \"state == 'done'\".")]
-Drop = Annotated[bool, typer.Option("--drop-invalid", help="Drop bad rows and list them.")]
+RunsTable = Annotated[Path, typer.Argument(help="Runs: .csv, .tsv, .parquet, .jsonl.")]
+LawName = Annotated[str, typer.Option(help="Name of a law, or path of a law card.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
-Interval = Annotated[float, typer.Option("--interval", help="Probability of the intervals.")]
-At = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=VALUE", help="Fixed variable, raw count.")
+CiProb = Annotated[float, typer.Option(help="Probability of credible intervals.")]
+Over = Annotated[str | None, typer.Option(help="Variable that orders runs by size [compute].")]
+Free = Annotated[list[str] | None, typer.Option(help="Variable to search over.")]
+Candidates = Annotated[
+    Path | None,
+    typer.Option(help="Configurations to rank [pairs of routed and shared experts]."),
 ]
-Fits = Annotated[
-    list[Path], typer.Argument(help="A posterior that 'bayeslaw fit' wrote; several are mixed.")
-]
-Weight = Annotated[
-    list[float] | None, typer.Option(help="Weight of each posterior, in their order; equal.")
-]
-OnMissing = Annotated[
-    Literal["error", "drop"], typer.Option(help="What to do with a law that lacks a variable.")
-]
-Picture = Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf).")]
-
-TrainFlops = Annotated[float | None, typer.Option(help="Training FLOPs to spend.")]
-LifetimeFlops = Annotated[
-    float | None, typer.Option(help="FLOPs for training and inference together.")
-]
-InferenceTokens = Annotated[float | None, typer.Option(help="Tokens to be served.")]
-MaxParams = Annotated[float | None, typer.Option(help="Most total parameters N.")]
-MaxActive = Annotated[float | None, typer.Option(help="Most active parameters N_a.")]
-MaxTokens = Annotated[float | None, typer.Option(help="Most training tokens D.")]
-MaxTokensPerActive = Annotated[float | None, typer.Option(help="Most D/N_a.")]
-MaxTotalPerActive = Annotated[float | None, typer.Option(help="Most N/N_a.")]
-MaxMemory = Annotated[float | None, typer.Option(help="Most bytes for the weights.")]
-BytesPerParam = Annotated[float, typer.Option(help="Precision of the weights.")]
-Cap = Annotated[
-    list[str] | None,
-    typer.Option(metavar="EXPRESSION=LIMIT", help="Any other limit, such as N/E=1e9."),
-]
-CostOption = Annotated[
-    str | None, typer.Option(help="Cost of a run: a name of 'laws costs', or an expression.")
-]
+Out = Annotated[Path | None, typer.Option(help="Table to write."), WRITTEN]
+Picture = Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf)."), WRITTEN]
 
 
-def mixed(
-    fits: list[Path], weights: list[float] | None, on_missing: Literal["error", "drop"]
-) -> bl.Posterior | bl.Mixture:
-    """Open one posterior, or several that answer like one."""
-    if len(fits) > 1:
-        return bl.average_laws([bl.load(fit) for fit in fits], weights, on_missing=on_missing)
-    if weights:
-        raise RequestError("one posterior needs no weight", place="--weight", remedy="Leave it out")
-    return bl.load(fits[0])
+@dataclass(frozen=True, kw_only=True)
+class Columns(Group):
+    """Where the variables of configurations stand in a table."""
 
-
-def configurations(
-    table: Path,
-    column: list[str] | None,
-    unit: list[str] | None,
-    mapping: Path | None,
-    where: str | None,
-) -> bl.Runs:
-    """Read configurations."""
-    return bl.read_runs(
-        table,
-        columns=pairs(column, "--column"),
-        units=numbers(unit, "--unit"),
-        mapping=mapping,
-        where=where,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COLUMN", help="Variable from a column or expression."),
+    ] = None
+    unit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FACTOR", help="Such as N=1e9.")
+    ] = None
+    mapping: Annotated[
+        Path | None, typer.Option(help="TOML file with columns, units and the rest.")
+    ] = None
+    where: Annotated[str | None, typer.Option(help="Which rows to keep: \"state == 'done'\".")] = (
+        None
     )
 
+    def read(self, table: Path) -> bl.Runs:
+        """Read a table."""
+        return bl.read_runs(
+            table,
+            columns=pairs(self.column, "--column"),
+            units=numbers(self.unit, "--unit"),
+            **self.arguments("column", "unit"),
+        )
 
-def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
+
+@dataclass(frozen=True, kw_only=True)
+class Reading(Columns):
+    """How to read a table of runs."""
+
+    run: Annotated[str | None, typer.Option(help="Column that names a run.")] = None
+    step: Annotated[str | None, typer.Option(help="Column that orders its checkpoints.")] = None
+    best_of: Annotated[list[str] | None, typer.Option(help="Tuned column; keep the best.")] = None
+    group: Annotated[list[str] | None, typer.Option(help="Column that groups runs.")] = None
+    embeddings: Annotated[str | None, typer.Option(help="included or excluded.")] = None
+    loss_unit: Annotated[str | None, typer.Option(help="nats, bits or a label.")] = None
+    drop_invalid: Annotated[
+        bool, typer.Option("--drop-invalid", help="Drop invalid rows and list them.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Group):
+    """How runs scatter and how much to sample."""
+
+    noise: Annotated[
+        Literal["student_t", "normal", "undertuned"], typer.Option(help="Scatter around a law.")
+    ] = "student_t"
+    seed: Seed = 0
+    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4
+    draws: Annotated[int, typer.Option(help="Kept draws per chain, a multiple of 100.")] = 1000
+    warmup: Annotated[int, typer.Option(help="Adaptation steps, a multiple of 100.")] = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting(Sampling):
+    """How to fit one law."""
+
+    method: Annotated[Literal["nuts", "laplace", "mode"], typer.Option(help="Algorithm.")] = "nuts"
+    fallback: Annotated[bool, typer.Option("--fallback", help="NUTS where Laplace fails.")] = False
+    discrepancy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[gp|group|growth]",
+            help="Misfit of the law; terms add up. Best with --method laplace.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldingOut(Group):
+    """What a comparison leaves out."""
+
+    leave: Annotated[
+        Literal["run", "group"] | None,
+        typer.Option(help="What to leave out at a time [groups where there are any]."),
+    ] = None
+    over: Over = None
+    cuts: Annotated[
+        str | None,
+        typer.Option(help="Shares of the largest levels to hold out [0.1,0.2,0.4]."),
+    ] = None
+    extrapolation: Annotated[
+        bool,
+        typer.Option("--extrapolation/--no-extrapolation", help="Hold out the largest runs."),
+    ] = True
+    force: Annotated[bool, typer.Option("--force", help="Use fits that cannot be trusted too.")] = (
+        False
+    )
+
+    def arguments(self, *without: str) -> dict[str, Any]:
+        """The options as arguments of ``compare`` and ``nested``."""
+        arguments = super().arguments("cuts", "extrapolation", *without)
+        if self.extrapolation and self.cuts is None:
+            return arguments
+        if not self.extrapolation and self.cuts is not None:
+            raise RequestError(
+                f"--cuts {self.cuts} and --no-extrapolation",
+                place="--cuts",
+                remedy="Give one of the two",
+            )
+        try:
+            shares = tuple(float(text) for text in (self.cuts or "").split(",") if self.cuts)
+        except ValueError:
+            raise RequestError(
+                f"{self.cuts!r} is not a list of numbers", place="--cuts", remedy="Such as 0.1,0.3"
+            ) from None
+        return {**arguments, "cuts": shares}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posteriors(Group):
+    """One posterior, or several to average."""
+
+    fits: Annotated[
+        list[Path],
+        typer.Argument(help="A posterior that 'bayeslaw fit' wrote; several are averaged."),
+    ]
+    weight: Annotated[
+        list[float] | None, typer.Option(help="Weight of each posterior, in their order [equal].")
+    ] = None
+    on_missing: Annotated[
+        Literal["error", "drop"], typer.Option(help="What to do with a law that lacks a variable.")
+    ] = "error"
+
+    def load(self) -> bl.Posterior | bl.Mixture:
+        """Open them."""
+        posteriors = [bl.load(fit) for fit in self.fits]
+        if len(posteriors) > 1:
+            return bl.average_laws(posteriors, self.weight, on_missing=self.on_missing)
+        if self.weight:
+            raise RequestError(
+                "one posterior needs no weight", place="--weight", remedy="Leave it out"
+            )
+        return posteriors[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spending(Group):
+    """What a run may cost."""
+
+    train_flops: Annotated[float | None, typer.Option(help="Training FLOPs to spend.")] = None
+    lifetime_flops: Annotated[
+        float | None, typer.Option(help="FLOPs for training and inference together.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(Group):
+    """Fixed variables, and what bounds a configuration besides its cost."""
+
+    at: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Fixed variable, raw count.")
+    ] = None
+    inference_tokens: Annotated[float | None, typer.Option(help="Tokens to serve.")] = None
+    max_params: Annotated[float | None, typer.Option(help="Most total parameters N.")] = None
+    max_active: Annotated[float | None, typer.Option(help="Most active parameters N_a.")] = None
+    max_tokens: Annotated[float | None, typer.Option(help="Most training tokens D.")] = None
+    max_tokens_per_active: Annotated[float | None, typer.Option(help="Most D/N_a.")] = None
+    max_total_per_active: Annotated[float | None, typer.Option(help="Most N/N_a.")] = None
+    max_memory: Annotated[float | None, typer.Option(help="Most bytes for the weights.")] = None
+    bytes_per_param: Annotated[float, typer.Option(help="Precision of the weights.")] = 2.0
+    cap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EXPRESSION=LIMIT", help="Any other limit, such as N/E=1e9."),
+    ] = None
+    cost: Annotated[
+        str | None, typer.Option(help="Cost of a run: a name of 'laws costs', or an expression.")
+    ] = None
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """The fixed variables."""
+        return numbers(self.at, "--at")
+
+    @property
+    def budget(self) -> bl.Budget:
+        """The budget."""
+        return bl.Budget(caps=numbers(self.cap, "--cap"), **self.arguments("at", "cap"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question(Limits, Spending):
+    """For which size or budget the best configuration is wanted."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is fixed, spent or bounded."""
+        return not self.fixed and self.budget == bl.Budget()
+
+
+def pairs(texts: list[str] | None, option: str) -> list[tuple[str, str]]:
     """Read options of the form NAME=VALUE."""
-    found = []
-    for text in given or []:
+    split = []
+    for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise RequestError(f"{text!r}", place=option, remedy="Write NAME=VALUE")
-        found.append((name.strip(), value.strip()))
-    return found
+        split.append((name.strip(), value.strip()))
+    return split
 
 
-def numbers(given: list[str] | None, option: str) -> list[tuple[str, float]]:
+def numbers(texts: list[str] | None, option: str) -> dict[str, float]:
     """Read options of the form NAME=NUMBER."""
-    found: dict[str, float] = {}
-    for name, value in pairs(given, option):
-        if name in found:
+    values: dict[str, float] = {}
+    for name, text in pairs(texts, option):
+        if name in values:
             raise RequestError(f"{name} is given twice", place=option)
         try:
-            found[name] = float(value)
+            values[name] = float(text)
         except ValueError:
             raise RequestError(
-                f"{value!r} is not a number", place=f"{option} {name}", remedy="Such as 30e9"
+                f"{text!r} is not a number", place=f"{option} {name}", remedy="Such as 30e9"
             ) from None
-    return list(found.items())
+    return values
 
 
-def pools(given: list[str] | None) -> list[str] | dict[str, str]:
+def pools(texts: list[str] | None) -> list[str] | dict[str, str]:
     """Read coefficients that vary by group."""
-    named = [text for text in given or [] if "=" in text]
-    if not named:
-        return list(given or [])
-    if len(named) < len(given or []):
-        raise RequestError(
-            f"{', '.join(given or [])}", place="--pool", remedy="Write NAME=COLUMN for each"
-        )
-    return dict(pairs(given, "--pool"))
-
-
-def writable(path: Path, *inputs: Path) -> None:
-    """Refuse an impossible output before minutes are spent on it."""
-    for source in inputs:
-        if path.exists() and source.exists() and path.samefile(source):
-            raise RequestError(
-                f"{str(path)!r} is the input", place="--out", remedy="Name another file"
-            )
-    if not path.parent.is_dir():
-        raise RequestError(
-            f"there is no folder {str(path.parent)!r}", place="--out", remedy="Create it first"
-        )
-    if path.is_dir():
-        raise RequestError(f"{str(path)!r} is a folder", place="--out", remedy="Name a file")
+    texts = texts or []
+    if not any("=" in text for text in texts):
+        return texts
+    if not all("=" in text for text in texts):
+        raise RequestError(", ".join(texts), place="--pool", remedy="Write NAME=COLUMN for each")
+    return dict(pairs(texts, "--pool"))

@@ -94,7 +94,7 @@ class Report:
             part for name, value in self.at.items() for part in ("--at", f"{name}={exact(value)}")
         ]
         again += options(self.budget.given)
-        again += ["--interval", f"{self.probability:g}", "--out", self.path.name]
+        again += ["--ci-prob", f"{self.probability:g}", "--out", self.path.name]
         return shlex.join([*fitted, "--out", self.source]), shlex.join(again)
 
     @property

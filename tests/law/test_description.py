@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.cli import main
+from bayeslaw.cli.app import main
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.law import Law, reading

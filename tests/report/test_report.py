@@ -205,7 +205,7 @@ def test_how_to_make_it_again(page: Page, written: bl.Report, fitted: bl.Posteri
     assert f"{fit}\n{report}" in page.inside("code")
     assert "--law zhao2025" in fit
     assert "--seed 1 --chains 4 --draws 1000 --warmup 400" in fit
-    assert report == "bayeslaw report fit.nc --at N=3e10 --interval 0.89 --out moe.html"
+    assert report == "bayeslaw report fit.nc --at N=3e10 --ci-prob 0.89 --out moe.html"
     assert [exact(value) for value in (3e10, 1.5e22, 0.5, 2.0, 123456789.0)] == [
         *("3e10", "1.5e22", "0.5", "2.0", "123456789.0")
     ]

@@ -1,0 +1,160 @@
+"""How far to trust a posterior: new runs, earlier runs, the prior, simulated tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+import bayeslaw as bl
+from bayeslaw.cli import results
+from bayeslaw.cli.command import Answer, command, new_app
+from bayeslaw.cli.options import (
+    CiProb,
+    Columns,
+    Fit,
+    Fitting,
+    LawName,
+    Out,
+    Over,
+    Picture,
+    Question,
+    Seed,
+    pairs,
+)
+
+app = new_app("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refitting(Fitting):
+    """How to fit many tables: by a method that has intervals."""
+
+    method: Annotated[Literal["nuts", "laplace"], typer.Option(help="Algorithm.")] = "nuts"
+    chains: Annotated[int, typer.Option(help="Number of chains.")] = 2
+
+
+@command(app, "bayeslaw check-new-runs fit.nc new.csv --column N=N_total --unit N=1e9")
+def check_new_runs(
+    fit: Fit,
+    table: Annotated[Path, typer.Argument(help="Runs that the fit has not seen.")],
+    columns: Columns,
+    out: Out = None,
+    ci_prob: CiProb = 0.89,
+    seed: Seed = 0,
+) -> Answer:
+    """Compare newly finished runs with what a posterior predicts of them."""
+    posterior = bl.load(fit)
+    check = bl.check_new_runs(posterior, columns.read(table), ci_prob=ci_prob, seed=seed)
+    return Answer.of(check, results.new_runs(check), table=check.table)
+
+
+@command(app, "bayeslaw rolling-origin fit.nc --picture rolling.png")
+def rolling_origin(
+    fit: Fit,
+    over: Over = None,
+    origins: Annotated[int, typer.Option(help="Number of levels of size to predict from.")] = 5,
+    out: Out = None,
+    picture: Picture = None,
+    ci_prob: CiProb = 0.89,
+) -> Answer:
+    """Fit to the smaller runs of a table and compare predictions with its larger ones."""
+    posterior = bl.load(fit)
+    check = bl.rolling_origin(posterior, over=over, origins=origins, ci_prob=ci_prob)
+    return Answer.of(check, results.rolling_origin(check), table=check.rows, plot=bl.plots.rolling)
+
+
+@command(app, "bayeslaw prior-sensitivity fit.nc --at N=30e9")
+def prior_sensitivity(fit: Fit, question: Question, out: Out = None) -> Answer:
+    """Separate what runs and prior contribute to coefficients, and to an optimum."""
+    posterior = bl.load(fit)
+    best = None
+    if not question.is_empty:
+        best = bl.optimum(posterior, at=question.fixed, budget=question.budget)
+    sensitivity = bl.prior_sensitivity(posterior, best)
+    return Answer(
+        data=sensitivity.to_dict(),
+        notes=(*posterior.notes, *sensitivity.notes),
+        text=results.prior_sensitivity(sensitivity),
+        table=sensitivity.table.reset_index(names="quantity"),
+    )
+
+
+@command(
+    app,
+    "bayeslaw calibrate planned.csv --law zhao2025 --at N=30e9 --tables 200 --folder rounds",
+    "bayeslaw calibrate fit.nc --at N=30e9",
+)
+def calibrate(
+    design: Annotated[
+        Path,
+        typer.Argument(
+            help="independent or one_at_a_time; a table of configurations; or a posterior (.nc), "
+            "whose runs and draws are used."
+        ),
+    ],
+    columns: Columns,
+    question: Question,
+    fitting: Refitting,
+    law: LawName = "zhao2025",
+    truth: Annotated[
+        str | None,
+        typer.Option(help="prior, published, a published set, or a posterior (.nc)."),
+    ] = None,
+    tables: Annotated[int, typer.Option(help="Number of tables to simulate.")] = 200,
+    rows: Annotated[int, typer.Option(help="Runs of a named design.")] = 446,
+    compute_factor: Annotated[
+        float, typer.Option(help="Loss at so many times the largest compute; 0 for none.")
+    ] = 10.0,
+    quantity: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=EXPRESSION", help="Another function of the coefficients."),
+    ] = None,
+    noise_sd: Annotated[
+        float, typer.Option(help="Standard deviation of log loss, for a published truth.")
+    ] = 0.003,
+    prior_shift: Annotated[
+        float, typer.Option(help="Move prior medians up by so many of their factors.")
+    ] = 0.0,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where finished rounds are kept, to be resumed.")
+    ] = None,
+    out: Out = None,
+    picture: Picture = None,
+) -> Answer:
+    """Simulate tables of a design, fit each, and count how often intervals hold the truth."""
+    runs: Any = str(design)
+    if design.suffix == ".nc":
+        runs = bl.load(design)
+    elif design.suffix:
+        runs = columns.read(design)
+    source: Any = truth
+    if truth is not None and Path(truth).suffix == ".nc":
+        source = bl.load(truth)
+    options = fitting.arguments()
+    posterior = next((one for one in (source, runs) if isinstance(one, bl.Posterior)), None)
+    if posterior is not None:
+        options["noise"] = posterior.noise.name
+    calibration = bl.calibrate(
+        runs,
+        law if posterior is None else posterior.law,
+        truth=source,
+        tables=tables,
+        rows=rows,
+        at=question.fixed or None,
+        budget=None if question.budget == bl.Budget() else question.budget,
+        times=compute_factor or None,
+        quantities=dict(pairs(quantity, "--quantity")),
+        scatter=noise_sd,
+        moved=prior_shift,
+        folder=folder,
+        **options,
+    )
+    return Answer.of(
+        calibration,
+        results.calibration(calibration),
+        table=calibration.to_frame().reset_index(),
+        plot=bl.plots.calibration,
+    )

@@ -1,0 +1,199 @@
+"""How a command is made: groups of options, ``--json``, ``--strict`` and files to write.
+
+A command is a function of its options that returns an ``Answer``. A parameter annotated with a
+``Group`` stands for all fields of the group, each an option of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeGuard, get_args, get_type_hints
+
+import typer
+
+from bayeslaw.cli import show
+from bayeslaw.core.errors import RequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from bayeslaw.core.notes import Note
+
+#: Status of a command that ran, but whose numbers must not be used.
+STRICT_STATUS = 3
+#: Marks an option that names a file to write.
+WRITTEN = "file to write"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help=f"Exit with status {STRICT_STATUS} if a note is an error.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Options that belong together; each field is one option."""
+
+    def arguments(self, *without: str) -> dict[str, Any]:
+        """The options that have a value, as arguments of a call."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in without}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Result(Protocol):
+    """What functions of ``bayeslaw`` return."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What to know before using it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """It as plain data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a command computes: data for programs, notes and text for people, files to write."""
+
+    data: Mapping[str, Any]
+    text: Iterable[show.Block]
+    notes: Iterable[Note] = ()
+    table: pd.DataFrame | None = None
+    figure: Callable[[], Figure] | None = None
+    status: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        result: Result,
+        text: Iterable[show.Block],
+        *,
+        table: pd.DataFrame | None = None,
+        plot: Callable[[Any], Figure] | None = None,
+    ) -> Answer:
+        """The answer that a result is, with the table and the plot of it to write."""
+        figure = None if plot is None else partial(plot, result)
+        data, notes = result.to_dict(), result.notes
+        return cls(data=data, text=text, notes=notes, table=table, figure=figure)
+
+
+def new_app(help: str) -> typer.Typer:
+    """A group of commands."""
+    return typer.Typer(
+        help=help,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+def command(
+    app: typer.Typer, *examples: str, name: str | None = None
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Register a function as a command that also takes ``--json`` and ``--strict``."""
+
+    def register(function: Callable[..., Answer]) -> Callable[..., Answer]:
+        signature = inspect.signature(function, eval_str=True)
+        options = [option for each in signature.parameters.values() for option in _options(each)]
+        written = [one.name for one in options if WRITTEN in get_args(one.annotation)[1:]]
+
+        def run(json: bool, strict: bool, **values: Any) -> None:
+            _check_outputs(values, written)
+            arguments = {
+                name: _value(name, parameter.annotation, values)
+                for name, parameter in signature.parameters.items()
+            }
+            _finish(function(**arguments), values, json=json, strict=strict)
+
+        wrapper: Any = run
+        wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
+        wrapper.__signature__ = inspect.Signature([*options, *_COMMON])
+        head = "Example" if len(examples) == 1 else "Examples"
+        app.command(name, epilog=f"{head}: {'; '.join(examples)}")(wrapper)
+        return function
+
+    return register
+
+
+def _finish(answer: Answer, values: Mapping[str, Any], *, json: bool, strict: bool) -> None:
+    """Write the files of an answer, print it, and end with its status."""
+    notes = list(answer.notes)
+    if answer.table is not None and values.get("out") is not None:
+        from bayeslaw.runs.writing import write_table
+
+        write_table(answer.table, values["out"])
+    if answer.figure is not None and values.get("picture") is not None:
+        answer.figure().savefig(values["picture"], dpi=150)
+    if json:
+        show.as_json(answer.data)
+    else:
+        show.notes(notes)
+        show.blocks(answer.text)
+    if strict and any(note.severity == "error" for note in notes):
+        raise typer.Exit(STRICT_STATUS)
+    if answer.status:
+        raise typer.Exit(answer.status)
+
+
+def _is_group(annotation: Any) -> TypeGuard[type[Group]]:
+    return isinstance(annotation, type) and issubclass(annotation, Group)
+
+
+def _value(name: str, annotation: Any, values: Mapping[str, Any]) -> Any:
+    """The value of a parameter: an option's, or a group of them."""
+    if _is_group(annotation):
+        return annotation(**{f.name: values[f.name] for f in fields(annotation)})
+    return values[name]
+
+
+def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The options that a parameter stands for: its own, or those of a group."""
+    if not _is_group(parameter.annotation):
+        return [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+    hints = get_type_hints(parameter.annotation, include_extras=True)
+    return [_option(f.name, hints[f.name], f.default) for f in fields(parameter.annotation)]
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if default is MISSING else default,
+        annotation=annotation,
+    )
+
+
+_COMMON = (_option("json", Json, False), _option("strict", Strict, False))
+
+
+def _check_outputs(values: Mapping[str, Any], written: Iterable[str]) -> None:
+    """Refuse an impossible output before minutes are spent on it."""
+    inputs = [
+        path
+        for name, value in values.items()
+        if name not in written
+        for path in (value if isinstance(value, list) else [value])
+        if isinstance(path, Path)
+    ]
+    for option in written:
+        path, place = values[option], f"--{option}"
+        if path is None:
+            continue
+        if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
+            raise RequestError(
+                f"{str(path)!r} is an input", place=place, remedy="Name another file"
+            )
+        if not path.parent.is_dir():
+            raise RequestError(
+                f"there is no folder {str(path.parent)!r} for {path.name!r}",
+                place=place,
+                remedy="Create it first",
+            )
+        if path.is_dir():
+            raise RequestError(f"{str(path)!r} is a folder", place=place, remedy="Name a file")

@@ -1,0 +1,201 @@
+"""Which configuration to train: optimum, frontier, decide, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import bayeslaw as bl
+from bayeslaw.cli import results
+from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
+from bayeslaw.cli.options import (
+    Candidates,
+    CiProb,
+    Columns,
+    Fit,
+    Free,
+    Limits,
+    Out,
+    Picture,
+    Posteriors,
+    Question,
+)
+from bayeslaw.core.errors import RequestError
+
+app = new_app("")
+
+
+@command(
+    app,
+    "bayeslaw optimum fit.nc --at N=30e9",
+    "bayeslaw optimum fit.nc --train-flops 1e22 --max-params 100e9",
+    "bayeslaw optimum fit.nc --target-loss 2.1 --confidence 0.9 --max-params 100e9",
+)
+def optimum(
+    posteriors: Posteriors,
+    question: Question,
+    free: Free = None,
+    target_loss: Annotated[
+        float | None, typer.Option(help="Find the cheapest configuration that reaches this loss.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="Probability of reaching the target loss [0.9].")
+    ] = None,
+    regret_tolerance: Annotated[
+        float | None, typer.Option(help="Nats within which a value is near-optimal [0.001].")
+    ] = None,
+    efficiency_tolerance: Annotated[
+        float | None,
+        typer.Option(help="Nats that fewer active parameters may cost [0.01]."),
+    ] = None,
+    compute_share: Annotated[
+        float | None, typer.Option(help="Or the share of training compute they may cost.")
+    ] = None,
+    picture: Picture = None,
+    ci_prob: CiProb = 0.89,
+) -> Answer:
+    """Find the best configuration, with credible intervals."""
+    common: dict[str, Any] = {
+        "at": question.fixed,
+        "budget": question.budget,
+        "free": free,
+        "ci_prob": ci_prob,
+    }
+    efficiency = _given(tolerance=efficiency_tolerance, compute=compute_share)
+    if target_loss is not None:
+        for option, value in {
+            "--regret-tolerance": regret_tolerance,
+            "--efficiency-tolerance": efficiency_tolerance,
+            "--compute-share": compute_share,
+        }.items():
+            if value is not None:
+                raise RequestError(
+                    f"{option} {value:g} does not apply to a target loss",
+                    place=option,
+                    remedy="Leave out this option or --target-loss",
+                )
+        cheapest = bl.cheapest(
+            posteriors.load(), target_loss, **common, **_given(confidence=confidence)
+        )
+        return Answer.of(cheapest, results.cheapest(cheapest), plot=bl.plots.target)
+    if confidence is not None:
+        raise RequestError(
+            f"--confidence {confidence:g} without a target",
+            place="--confidence",
+            remedy="Give --target-loss too; --ci-prob is the probability of intervals",
+        )
+    best = bl.optimum(
+        posteriors.load(),
+        **common,
+        rules=bl.EfficiencyRules(**efficiency),
+        **_given(within=regret_tolerance),
+    )
+    return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
+
+
+def _given(**options: float | None) -> dict[str, Any]:
+    """The options that have a value; the others keep the function's default."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@command(app, "bayeslaw frontier fit.nc --max-params 100e9 --first 1e20 --last 1e25")
+def frontier(
+    posteriors: Posteriors,
+    limits: Limits,
+    first: Annotated[float, typer.Option(help="Least FLOPs.")] = 1e18,
+    last: Annotated[float, typer.Option(help="Most FLOPs.")] = 1e27,
+    points: Annotated[int, typer.Option(help="Number of budgets, evenly by logarithm.")] = 10,
+    free: Free = None,
+    out: Out = None,
+    picture: Picture = None,
+    ci_prob: CiProb = 0.89,
+) -> Answer:
+    """Find the best configuration for many budgets, with credible intervals."""
+    if not (0 < first <= last and points >= 1):
+        raise RequestError(
+            f"{points} points from {first:g} to {last:g}",
+            place="--first, --last, --points",
+            remedy="Give positive FLOPs in order, and at least one point",
+        )
+    best = bl.frontier(
+        posteriors.load(),
+        np.geomspace(first, last, points),
+        at=limits.fixed,
+        budget=limits.budget,
+        free=free,
+        ci_prob=ci_prob,
+    )
+    return Answer.of(
+        best,
+        results.frontier(best, ci_prob),
+        table=results.frontier_frame(best),
+        plot=bl.plots.frontier,
+    )
+
+
+@command(
+    app,
+    "bayeslaw decide fit.nc --at N=30e9 --at N_a=3e9",
+    "bayeslaw decide fit.nc --candidates configs.csv --train-flops 1e22 --out ranking.csv",
+)
+def decide(
+    posteriors: Posteriors,
+    question: Question,
+    columns: Columns,
+    candidates: Candidates = None,
+    regret_tolerance: Annotated[
+        float, typer.Option(help="Nats within which a configuration is near-optimal.")
+    ] = 0.001,
+    out: Out = None,
+    picture: Picture = None,
+    ci_prob: CiProb = 0.89,
+) -> Answer:
+    """Rank legal configurations by expected loss, and list the near-optimal ones."""
+    decision = bl.decide(
+        posteriors.load(),
+        bl.expert_grid() if candidates is None else columns.read(candidates),
+        at=question.fixed,
+        budget=question.budget,
+        within=regret_tolerance,
+        ci_prob=ci_prob,
+    )
+    return Answer.of(
+        decision,
+        results.decision(decision, ci_prob, regret_tolerance),
+        table=decision.table.reset_index(),
+        plot=bl.plots.decision,
+    )
+
+
+@command(
+    app,
+    "bayeslaw report fit.nc --at N=30e9 --out report.html",
+    "bayeslaw report fit.nc --train-flops 1e22 --max-params 100e9 --out report.html",
+)
+def report(
+    fit: Fit,
+    question: Question,
+    out: Annotated[Path, typer.Option(help="Page to write (.html)."), WRITTEN],
+    candidates: Candidates = None,
+    heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
+    ci_prob: CiProb = 0.89,
+) -> Answer:
+    """Write checks, optimum, decision and pictures of a fit to one HTML page."""
+    page = bl.report(
+        bl.load(fit),
+        out,
+        at=question.fixed,
+        budget=question.budget,
+        candidates=None if candidates is None else bl.read_runs(candidates),
+        question=heading,
+        ci_prob=ci_prob,
+        source=fit.name,
+    )
+    return Answer(
+        data=page.to_dict(),
+        notes=page.notes,
+        text=[page.question, *page.without.values(), f"report in {out}"],
+    )

@@ -1,0 +1,266 @@
+"""What commands print of each result, as blocks of text and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import bayeslaw as bl
+from bayeslaw.cli.show import Block, Table, Wrapped, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def posterior(posterior: bl.Posterior, ci_prob: float) -> Iterator[Block]:
+    """Coefficients with intervals, and convergence."""
+    frame = posterior.to_frame(ci_prob=ci_prob)
+    rows = [
+        [
+            _informed(str(name), row["informed_by"]),
+            *(row["median"], row["low"], row["high"]),
+            f"{row['prior_low']:.2g} to {row['prior_high']:.2g}",
+            row["published"],
+        ]
+        for name, row in frame.to_dict("index").items()
+    ]
+    runs = posterior.runs
+    title = f"{posterior.law.name} on {len(runs)} runs of {runs.source}, {_intervals(ci_prob)}"
+    yield Table(title, ["", "median", "low", "high", "prior's interval", "published"], rows)
+    yield (
+        f"R-hat up to {frame['rhat'].max():.4f}; ESS from {frame['ess_bulk'].min():.0f} (bulk) and "
+        f"{frame['ess_tail'].min():.0f} (tail); {posterior.convergence.divergences} divergences"
+    )
+
+
+def optimum(optimum: bl.Optimum) -> Iterator[Block]:
+    """The best values, near-optimal ranges and active caps."""
+    rows: list[list[Any]] = []
+    efficient = {f"N_a/N, {name}": quantity for name, quantity in optimum.rules.items()}
+    for name, quantity in {**optimum.quantities, **efficient}.items():
+        shares = [f"{100 * share:.3g}% {kind}" for kind, share in quantity.shares.items() if share]
+        detail = f" ({', '.join(shares)})" if len(shares) > 1 else ""
+        rows.append(
+            [
+                *(name, quantity.median, quantity.low, quantity.high, quantity.published),
+                f"{number(quantity.prior_low)} to {number(quantity.prior_high)}",
+                f"{quantity.status}{detail}",
+            ]
+        )
+    rows.append([optimum.predicts, *optimum.predicted, None, "", ""])
+    heads = ["best", "median", "low", "high", "published", "prior's interval", "draws"]
+    budget = optimum.budget
+    where = [f"{name} = {value:.4g}" for name, value in optimum.at.items()]
+    where += [] if budget.flops is None else [f"{budget.flops:.4g} FLOPs"]
+    where += [f"{cap.expression.text} <= {cap.limit:.4g}" for cap in budget.limits]
+    title = f"At {', '.join(where) or 'no constraint'}, {_intervals(optimum.probability)}"
+    yield Table(title, heads, rows)
+    yield from optimum.near_lines()
+    active = [f"{name} in {100 * share:.3g}%" for name, share in optimum.binding.items() if share]
+    if active:
+        yield f"Active caps: {', '.join(active)} of draws."
+
+
+def cheapest(cheapest: bl.Cheapest) -> Iterator[Block]:
+    """The cheapest configuration that reaches a target."""
+    rows = [
+        [name, value, "chosen" if name in cheapest.chosen else "fixed"]
+        for name, value in cheapest.configuration.items()
+    ]
+    yield Table("The cheapest configuration", ["", "value", ""], rows)
+    median, low, high = cheapest.predicted
+    yield (
+        f"It costs {cheapest.cost:.4g} and reaches {cheapest.target:g} with probability "
+        f"{cheapest.confidence:g}."
+    )
+    yield (
+        f"{cheapest.predicts}: {median:.4g} ({low:.4g} to {high:.4g}); "
+        f"{100 * cheapest.reached:.3g}% of draws reach the target."
+    )
+    yield (
+        f"Probability 0.5 costs {cheapest.even:.4g}: "
+        f"the confidence costs a factor of {cheapest.cost / cheapest.even:.3g}."
+    )
+
+
+def frontier_frame(frontier: bl.Frontier) -> pd.DataFrame:
+    """The columns of a frontier that are printed and written."""
+    return frontier.to_frame()[["median", "low", "high", "published", "status"]].reset_index()
+
+
+def frontier(frontier: bl.Frontier, ci_prob: float) -> Iterator[Block]:
+    """The best values at each budget."""
+    frame = frontier_frame(frontier)
+    title = f"The best at each budget, with {frontier.rule}; {_intervals(ci_prob)}"
+    yield Table(title, list(frame.columns), frame.to_numpy().tolist())
+
+
+def decision(decision: bl.Decision, ci_prob: float, regret_tolerance: float) -> Iterator[Block]:
+    """The first candidates, and how many are near-optimal."""
+    top = decision.table.head(20).drop(columns=["beyond", "variable"])
+    fixed = ", ".join(f"{name} = {value:.4g}" for name, value in decision.at.items())
+    title = f"The first {len(top)} of {len(decision.table)} configurations"
+    yield Table.of(f"{title} at {fixed}" if fixed else title, top)
+    yield (
+        f"{len(decision.near_optimal)} of {len(decision.table)} are within {regret_tolerance:g} of "
+        f"the best with probability {ci_prob:g}"
+    )
+
+
+def comparison(comparison: bl.Comparison) -> Iterator[Block]:
+    """Laws by what was left out, by evidence, and cut by cut beyond the runs."""
+    grouped = comparison.leave == "group"
+    rows = []
+    for law, row in comparison.table.iterrows():
+        is_best = law == comparison.best
+        interpolation = [round(row["interpolation_elpd"], 1)] if grouped else []
+        rows.append(
+            [
+                *(str(law), row["parameters"], _error(row["elpd"], row["elpd_se"], ".1f", ".1f")),
+                "" if is_best else _error(row["elpd_diff"], row["diff_se"], ".1f", ".1f"),
+                *(row["reads"], round(row["p_loo"], 1), row["bad_k"], round(row["weight"], 3)),
+                *(*interpolation, row["notes"]),
+            ]
+        )
+    heads = ["law", "parameters", "ELPD", "to the best", "reads", "p_loo", "bad k", "weight"]
+    heads += ["interpolation", "notes"] if grouped else ["notes"]
+    runs = next(iter(comparison.posteriors.values())).runs
+    left_out = "groups" if grouped else "runs"
+    title = f"{len(runs)} runs of {runs.source}, {left_out} left out"
+    yield Table(title, heads, rows, digits=6)
+    if "log_evidence" in comparison.table:
+        yield _evidence(comparison)
+    if len(comparison.extrapolation):
+        yield from _extrapolation(comparison)
+
+
+def _evidence(comparison: bl.Comparison) -> Table:
+    rows: list[list[str]] = []
+    frame = comparison.table.sort_values("log_evidence", ascending=False)
+    for law, row in frame.iterrows():
+        low, high = row["bayes_factor_low"], row["bayes_factor_high"]
+        factor = [
+            _error(row["log_bayes_factor"], row["bayes_factor_error"], ".2f", ".2f"),
+            "shared" if math.isnan(low) else f"{low:.2f} to {high:.2f}",
+        ]
+        evidence = _error(row["log_evidence"], row["evidence_error"], ".2f", ".2f")
+        rows.append([str(law), evidence, *(factor if rows else ["", ""])])
+    return Table(
+        "Evidence of log loss, if all laws are equally probable beforehand",
+        [
+            *("law", "log evidence", "log Bayes factor to the best"),
+            "with priors half to twice as wide",
+        ],
+        rows,
+    )
+
+
+def _extrapolation(comparison: bl.Comparison) -> Iterator[Block]:
+    rows = [
+        [
+            *(row["law"], row["cut"]),
+            f"{row['held_out']} of {row['held_out'] + row['trained_on']}",
+            f"{row['beyond']:.3g} ({row['furthest']:.3g})",
+            _error(row["elpd"], row["elpd_se"], ".3g", ".1g"),
+            _error(row["crps"], row["crps_se"], ".3g", ".1g"),
+            *(row["rmse"], row["coverage"], "" if row["trusted"] else "not trusted"),
+        ]
+        for row in comparison.extrapolation.to_dict("records")
+    ]
+    coverage = f"in {100 * comparison.probability:g}%"
+    heads = ["law", "held out", "runs", "beyond (most)", "ELPD", "CRPS", "RMSE", coverage, ""]
+    title = f"The largest {comparison.over} held out, scores per run"
+    yield Table(title, heads, rows, digits=3)
+    weights = comparison.extrapolation_weights.items()
+    listed = ", ".join(f"{law} {weight:.3f}" for law, weight in weights)
+    yield f"weights from the runs held out: {listed}"
+
+
+def nested(nested: bl.Nested) -> Iterator[Block]:
+    """The restricted coefficients, and how the constraint changes what is predicted."""
+    rows: list[list[Any]] = [
+        [
+            _informed(name, coefficient.informed_by),
+            *(coefficient.value, coefficient.median, coefficient.low, coefficient.high),
+            f"{coefficient.prior_low:.2g} to {coefficient.prior_high:.2g}",
+            coefficient.above,
+        ]
+        for name, coefficient in nested.restricted.items()
+    ]
+    comparison = nested.comparison
+    heads = ["", "tested", "median", "low", "high", "prior's interval", "P(above)"]
+    title = f"{nested.law}: {nested.constraint}? {_intervals(comparison.probability)}"
+    yield Table(title, heads, rows)
+    left_out = "groups" if comparison.leave == "group" else "runs"
+    rows = [[f"{left_out} left out", _error(nested.difference, nested.error, ".1f", ".1f"), ""]]
+    rows += [
+        [
+            f"{row['cut']} held out",
+            _error(row["difference"], row["error"], ".1f", ".1f"),
+            f"{row['beyond']:.3g}",
+        ]
+        for row in nested.extrapolation.to_dict("records")
+    ]
+    title = "Log density under the constraint minus that of the free law"
+    yield Table(title, ["", "nats", "beyond"], rows)
+    yield nested.answer
+
+
+def new_runs(check: bl.NewRunsCheck) -> Iterator[Block]:
+    """New runs beside their predictions."""
+    yield Table.of(f"New runs, {_intervals(check.probability)}", check.table)
+    yield check.statement
+
+
+def rolling_origin(check: bl.RollingOrigin) -> Iterator[Block]:
+    """Coverage of runs beyond those fitted to, by distance."""
+    title = f"{_intervals(check.probability)} on runs beyond those fitted to"
+    yield Table.of(title, check.table.round(4))
+    yield Wrapped(f"{check.statement}.")
+
+
+def prior_sensitivity(sensitivity: bl.PriorSensitivity) -> Iterator[Block]:
+    """What runs and prior contribute to each quantity."""
+    title = "learned from the runs, and sensitivity to prior and runs"
+    yield Table.of(title, sensitivity.table.round(3))
+    title = "softest directions, in standard deviations of the priors"
+    yield Table.of(title, sensitivity.directions)
+    yield Wrapped(f"{sensitivity.statement}.")
+
+
+def calibration(calibration: bl.Calibration) -> Iterator[Block]:
+    """Coverage, width and bias of each quantity."""
+    yield Wrapped(f"{calibration.statement}.")
+    columns = ["coverage_50", "coverage_89", "coverage_95", "error_89", "p_value", "truth"]
+    frame = calibration.to_frame()[[*columns, "width_89", "bias", "bias_error"]]
+    yield Table.of("coverage, width and bias of 50%, 89% and 95% intervals", frame.round(4))
+
+
+def demo(optima: Mapping[float, bl.Optimum], files: Iterable[str]) -> Iterator[Block]:
+    """The optimal structure at each size, and the files written."""
+    rows = [
+        [
+            *(f"{size / 1e9:g}B", name, quantity.median, quantity.low, quantity.high),
+            *(quantity.published, quantity.status),
+        ]
+        for size, optimum in optima.items()
+        for name, quantity in optimum.quantities.items()
+    ]
+    heads = ["N", "best", "median", "low", "high", "published", "status"]
+    yield Table("Optimal structure, 89% credible intervals", heads, rows)
+    largest = list(optima)[-1]
+    yield from (f"At {largest / 1e9:g}B:", *optima[largest].near_lines(), *files)
+
+
+def _informed(name: str, informed_by: str) -> str:
+    return name if informed_by == "runs" else f"{name} ({informed_by})"
+
+
+def _intervals(ci_prob: float) -> str:
+    return f"{100 * ci_prob:g}% intervals"
+
+
+def _error(value: float, error: float, digits: str, error_digits: str) -> str:
+    """A number with its standard error, where it has one."""
+    return f"{value:{digits}}" + ("" if math.isnan(error) else f" ± {error:{error_digits}}")
