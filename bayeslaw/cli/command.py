@@ -82,6 +82,10 @@ class Answer:
         return cls(data=data, text=text, notes=notes, table=table, figure=figure)
 
 
+# An option without a default makes typer load pydantic, which takes longer than all the rest.
+_LIGHT: dict[str, Any] = {"default_map": {"help": False}}
+
+
 def new_app(help: str) -> typer.Typer:
     """A group of commands."""
     return typer.Typer(
@@ -90,6 +94,7 @@ def new_app(help: str) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings=_LIGHT,
     )
 
 
@@ -115,7 +120,8 @@ def command(
         wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
         wrapper.__signature__ = inspect.Signature([*options, *_COMMON])
         head = "Example" if len(examples) == 1 else "Examples"
-        app.command(name, epilog=f"{head}: {'; '.join(examples)}")(wrapper)
+        epilog = f"{head}: {'; '.join(examples)}"
+        app.command(name, epilog=epilog, context_settings=_LIGHT)(wrapper)
         return function
 
     return register

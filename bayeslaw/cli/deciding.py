@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import bayeslaw as bl
@@ -114,6 +113,8 @@ def frontier(
     ci_prob: CiProb = 0.89,
 ) -> Answer:
     """Find the best configuration for many budgets, with credible intervals."""
+    import numpy as np
+
     if not (0 < first <= last and points >= 1):
         raise RequestError(
             f"{points} points from {first:g} to {last:g}",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,19 +22,22 @@ def list_laws() -> Answer:
     from bayeslaw.law.library import catalogue
 
     laws = catalogue()
-    heads = [head for head in laws[0] if head != "source"]
-    rows = [[law[head] for head in heads] for law in laws]
-    return Answer(data={"laws": laws}, text=[Table("Laws", heads, rows)])
+    return Answer(data={"laws": laws}, text=[_without("source", "Laws", laws)])
 
 
 @command(app, "bayeslaw laws costs")
 def costs() -> Answer:
     """List the conventions for the cost of a run."""
-    costs = bl.costs()
-    return Answer(
-        data={"costs": costs.reset_index().to_dict("records")},
-        text=[Table.of("Costs", costs.drop(columns="unit"))],
-    )
+    from bayeslaw.law.cost import COSTS
+
+    costs = [asdict(cost) for cost in COSTS.values()]
+    return Answer(data={"costs": costs}, text=[_without("unit", "Costs", costs)])
+
+
+def _without(head: str, title: str, records: list[dict[str, Any]]) -> Table:
+    """A table of records, without one column."""
+    heads = [name for name in records[0] if name != head]
+    return Table(title, heads, [[record[name] for name in heads] for record in records])
 
 
 @command(app, "bayeslaw laws show zhao2025", name="show")
