@@ -14,15 +14,10 @@ from .checks.prior_sensitivity import (
 )
 from .checks.rolling_origin import RollingOrigin as RollingOrigin, rolling_origin as rolling_origin
 from .comparison.compare import compare as compare
-from .comparison.constrained import Nested as Nested
-from .comparison.evidence import (
-    Evidence as Evidence,
-    SavageDickey as SavageDickey,
-    evidence as evidence,
-    savage_dickey as savage_dickey,
-)
-from .comparison.nested import nested as nested
+from .comparison.evidence import Evidence as Evidence, evidence as evidence
+from .comparison.nested import Nested as Nested, nested as nested
 from .comparison.result import Comparison as Comparison
+from .comparison.savage_dickey import SavageDickey as SavageDickey, savage_dickey as savage_dickey
 from .core.compilation import clear_cache as clear_cache
 from .core.errors import BayesLawError as BayesLawError
 from .core.notes import Note as Note

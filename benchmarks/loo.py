@@ -19,7 +19,7 @@ from provenance import ROOT, heading, keep, table
 from which_law import LAWS, architectures, simulated
 
 import bayeslaw as bl
-from bayeslaw.comparison.loo import largest_k, leave_runs_out
+from bayeslaw.comparison.leave_out import largest_k, leave_runs_out
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density
 
 COLUMNS = {
@@ -97,7 +97,7 @@ def _six(size: int, seed: int) -> str:
         "law",
         "difference",
         "standard error",
-        "reads",
+        "verdict",
         "bad k",
         "CRPS beyond",
         "weight",
@@ -108,13 +108,13 @@ def _six(size: int, seed: int) -> str:
             law,
             float(row["elpd_diff"]),
             float(row["diff_se"]),
-            row["reads"],
+            row["verdict"],
             int(row["bad_k"]),
             float(row["extrapolation_crps"]),
             float(row["weight"]),
             row["notes"] or "-",
         ]
-        for law, row in answer.table.iterrows()
+        for law, row in answer.frame.iterrows()
     ]
     return (
         f"## Six laws on {size} runs of zhao2025 that state the variables of all\n\n"

@@ -25,7 +25,7 @@ from floors import budgeted, by_hand, closed_form, drawn, leave_out, predicted
 from provenance import ROOT, heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.comparison.loo import leave_runs_out
+from bayeslaw.comparison.leave_out import leave_runs_out
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode
 from bayeslaw.law.library import cards

@@ -28,8 +28,8 @@ import pandas as pd
 from provenance import ROOT, heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.checks.rolling_origin import stretched
-from bayeslaw.comparison.extrapolation import cuts_of, ordering, training_reference
+from bayeslaw.checks.rolling_origin import widening
+from bayeslaw.comparison.extrapolation import make_cuts, ordering, training_reference
 from bayeslaw.comparison.scores import score
 
 CUTS = (0.1, 0.2, 0.4)
@@ -140,7 +140,7 @@ def contest(job: tuple[str, str, list[str], int]) -> list[dict[str, Any]]:
         runs = replace(runs, table=runs.table.assign(N=runs.column("N_a")))
     over = ordering(runs, None)
     assert over is not None
-    cuts, _ = cuts_of(runs, over, CUTS)
+    cuts, _ = make_cuts(runs, over, CUTS)
     scale = bl.Reference.of(runs, law.variables).loss
     rows = []
     for cut in cuts:
@@ -175,7 +175,7 @@ def contest(job: tuple[str, str, list[str], int]) -> list[dict[str, Any]]:
                     rows.append({"table": name, "law": asked, "cut": cut.name, "arm": arm})
                     rows[-1]["refused"] = str(error)
                     continue
-                factor = stretched(cut.beyond, rolling.growth)
+                factor = widening(cut.extrapolation_factor, rolling.growth)
             found = score(fitted, held, widened=factor, seed=seed)
             rows.append(
                 {
@@ -185,7 +185,7 @@ def contest(job: tuple[str, str, list[str], int]) -> list[dict[str, Any]]:
                     "arm": arm,
                     "trained": len(training),
                     "held": len(held),
-                    "beyond": float(np.median(cut.beyond)),
+                    "beyond": float(np.median(cut.extrapolation_factor)),
                     "coverage": float(found.inside.mean()),
                     "width": float(np.median(found.high - found.low)),
                     "crps": 1e3 * float(found.crps.mean()),

@@ -30,9 +30,9 @@ import pandas as pd
 from provenance import heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.comparison.extrapolation import cuts_of, ordering, training_reference
-from bayeslaw.comparison.loo import largest_k
-from bayeslaw.comparison.result import DISTINGUISHED
+from bayeslaw.comparison.extrapolation import make_cuts, ordering, training_reference
+from bayeslaw.comparison.leave_out import largest_k
+from bayeslaw.comparison.ranking import DISTINGUISHED
 from bayeslaw.comparison.scores import log_likelihood, mean_density
 from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
@@ -254,7 +254,7 @@ def compared(name: str, rows: int, *, tables: int, noise: float, seed: int) -> p
     over = ordering(several[0], None)
     if over is None:
         raise RuntimeError("the design has no compute that varies")
-    (cut,), _ = cuts_of(several[0], over, (HELD_OUT,))
+    (cut,), _ = make_cuts(several[0], over, (HELD_OUT,))
     with compiled():
         found = [one for rival in LAWS for one in _rival(bl.law(rival), several, cut.held)]
     return pd.DataFrame(found).assign(rows=rows, noise=noise, source=name)

@@ -1,4 +1,4 @@
-"""``check``: new runs against what was predicted of them."""
+"""``check_new_runs``: new runs against a posterior's predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bayeslaw.runs.geometry import NEARBY, beyond
 if TYPE_CHECKING:
     import pandas as pd
 
-# A prediction that is right comes out like this less often.
+# Probability below which counts of runs surprise, were the predictions right.
 _SURPRISE = 0.05
 
 
@@ -28,27 +28,37 @@ class NewRunsCheck:
 
     Attributes
     ----------
-    table : pandas.DataFrame
-        A row a run: what was ``observed``; ``median``, ``low`` and ``high`` of what would be
-        measured; ``inside``, whether it lies between; ``pit``, the probability that was given to
-        less than what was observed; ``error``, its distance on the logarithm from the median in
-        standard deviations of a normal prediction as wide as the interval; and by which factor
-        ``beyond`` the fitted runs its furthest ``variable`` lies.
+    frame : pandas.DataFrame
+        A row a run: ``observed`` value; predictive ``median``, ``low`` and ``high``; whether it
+        lies ``inside``; ``pit``, the predictive probability of less than the observed value;
+        ``error``, its distance on the logarithm from the median in standard deviations of a normal
+        distribution as wide as the interval; ``extrapolation_factor``, by which its furthest
+        ``variable`` lies beyond the fitted runs.
     coverage : float
         Share of runs inside.
-    probability : float
-        Share that was promised.
-    statement : str
-        All of it in one sentence.
+    ci_prob : float
+        Probability of the intervals.
+    summary : str
+        One sentence.
     notes : tuple of Note
-        The posterior's, and what there is to say of the new runs.
+        The posterior's, and those on the new runs.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    frame: pd.DataFrame = field(repr=False)
     coverage: float
-    probability: float
-    statement: str
+    ci_prob: float
+    summary: str
     notes: tuple[Note, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every run as a row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As ``frame``.
+        """
+        return self.frame
 
     def to_dict(self) -> dict[str, Any]:
         """The check as plain data.
@@ -56,37 +66,28 @@ class NewRunsCheck:
         Returns
         -------
         dict
-            All fields; the table as a list of rows with their ``row``.
+            All fields; the frame as a list of rows with their ``row``.
         """
-        labels = [getattr(label, "item", lambda label=label: label)() for label in self.table.index]
-        rows = [
-            {"row": label, **row}
-            for label, row in zip(labels, self.table.to_dict("records"), strict=True)
-        ]
         return {
-            "runs": rows,
+            "runs": self.frame.reset_index(names="row").to_dict("records"),
             "coverage": self.coverage,
-            "probability": self.probability,
-            "statement": self.statement,
+            "ci_prob": self.ci_prob,
+            "summary": self.summary,
             "notes": [note.to_dict() for note in self.notes],
         }
 
 
 def check_new_runs(
-    posterior: Posterior,
-    new_runs: Runs,
-    *,
-    ci_prob: float = INTERVAL,
-    seed: int = 0,
+    posterior: Posterior, new_runs: Runs, *, ci_prob: float = INTERVAL, seed: int = 0
 ) -> NewRunsCheck:
-    """Compare new runs with what a posterior predicts of them, at level ``observation``.
+    """Compare new runs with a posterior's predictions of them, at level ``observation``.
 
     Parameters
     ----------
     posterior : Posterior
-        A fit that has not seen these runs.
+        A fit without these runs.
     new_runs : Runs
-        With the law's variables and what it predicts.
+        With the law's variables and the predicted quantity.
     ci_prob : float
         Probability of the equal-tailed intervals.
     seed : int
@@ -95,117 +96,91 @@ def check_new_runs(
     Returns
     -------
     NewRunsCheck
-        A row a run, and an overall statement. Its probabilities are those of tables drawn from the
-        posterior: the runs of one share its coefficients, and so err together. Where the law itself
-        misses something, neighbouring runs err together more than that.
+        A row a run, and a summary. Its probabilities are those of tables drawn from the posterior:
+        the runs of one table share its coefficients, so that their errors are correlated. Misfit of
+        the law itself correlates neighbouring runs more than that.
 
     Raises
     ------
-    TableError
-        If a column is missing or there are no runs.
-    RequestError
-        If something other than runs is given.
+    RequestError, TableError
+        If ``new_runs`` is not ``Runs``, lacks a column, or has no rows.
     """
     law = posterior.law
     if not isinstance(new_runs, Runs):
         raise RequestError(
             f"a {type(new_runs).__name__} where runs belong",
-            place="check",
+            place="check_new_runs",
             remedy="bl.read_runs reads tables, DataFrames included",
         )
     needs = [*law.variables, law.predicts]
     runs = new_runs.require(needs, purpose=f"a check of {law.name!r}")
     if not len(runs):
         raise TableError("no runs to check", place=runs.source, remedy="Give at least one")
-    whole(seed, "seed", place="check")
-    found = score(posterior, runs, probability=ci_prob, seed=seed)
-    times, furthest = beyond(posterior.runs, runs.columns(law.variables))
-    table = _table(runs.column(law.predicts), found, ci_prob, times, furthest)
-    table.index = runs.table.index
-    inside = int(found.inside.sum())
-    said, notes = _verdict(found, inside, ci_prob, times)
-    again = _seen(posterior.runs, runs, needs)
+    whole(seed, "seed", place="check_new_runs")
+    scores = score(posterior, runs, ci_prob=ci_prob, seed=seed)
+    factor, furthest = beyond(posterior.runs, runs.columns(law.variables))
+    frame = _frame(scores, ci_prob).assign(extrapolation_factor=factor, variable=furthest)
+    frame.insert(0, "observed", runs.column(law.predicts))
+    frame.index = runs.table.index
+    summary, notes = _assess(scores, ci_prob, factor)
+    again = _fitted_too(posterior.runs, runs, needs)
     if again:
-        notes.append(
-            Note(
-                "already_fitted",
-                "warning",
-                f"{again} of the {len(runs)} runs are among those fitted to: they test nothing",
-                "Give runs that the fit has not seen",
-            )
-        )
+        message = f"{again} of the {len(runs)} runs are among those fitted to: they test nothing"
+        remedy = "Give runs that the fit did not use"
+        notes.append(Note("already_fitted", "warning", message, remedy))
     return NewRunsCheck(
-        table=table,
-        coverage=inside / len(runs),
-        probability=ci_prob,
-        statement=said,
+        frame=frame,
+        coverage=float(scores.inside.mean()),
+        ci_prob=ci_prob,
+        summary=summary,
         notes=(*posterior.notes, *notes),
     )
 
 
-def _table(
-    observed: np.ndarray,
-    found: Scores,
-    probability: float,
-    times: np.ndarray,
-    furthest: np.ndarray,
-) -> pd.DataFrame:
+def _frame(scores: Scores, ci_prob: float) -> pd.DataFrame:
     import pandas as pd
     from scipy.stats import norm
 
     # The interval's width and not the spread of the draws, which heavy tails dominate.
     with np.errstate(invalid="ignore"):
         # Where the law predicts nothing positive there is no such distance.
-        spread = (found.high - found.low) / (2 * norm.ppf((1 + probability) / 2))
-        error = found.error / spread
-    return pd.DataFrame(
-        {
-            "observed": observed,
-            "median": np.exp(found.median),
-            "low": np.exp(found.low),
-            "high": np.exp(found.high),
-            "inside": found.inside,
-            "pit": found.pit,
-            "error": error,
-            "beyond": times,
-            "variable": furthest,
-        }
-    )
+        error = scores.error / ((scores.high - scores.low) / (2 * norm.ppf((1 + ci_prob) / 2)))
+    columns = {name: np.exp(getattr(scores, name)) for name in ("median", "low", "high")}
+    return pd.DataFrame({**columns, "inside": scores.inside, "pit": scores.pit, "error": error})
 
 
-def _verdict(
-    found: Scores, inside: int, probability: float, times: np.ndarray
-) -> tuple[str, list[Note]]:
-    count, percent = len(found.pit), f"{100 * probability:g}%"
-    said = (
-        f"{inside} of {count} runs lie within their {percent} intervals, where "
-        f"{probability * count:.3g} were expected"
+def _assess(scores: Scores, ci_prob: float, factor: np.ndarray) -> tuple[str, list[Note]]:
+    """The summary, and notes on counts that right predictions rarely give."""
+    count, inside = len(scores.pit), int(scores.inside.sum())
+    summary = (
+        f"{inside} of {count} runs lie within their {100 * ci_prob:g}% intervals, where "
+        f"{ci_prob * count:.3g} were expected"
     )
     notes = []
-    few, many = _tails(found.inside_drawn, inside)
+    few, many = _tails(scores.inside_drawn, inside)
     if few < _SURPRISE:
-        text = f"{said}: so few would come with probability {few:.2g}"
+        message = f"{summary}: so few have probability {few:.2g}"
         remedy = "Do not rely on the intervals; fit again with these runs, or try another law"
-        notes.append(Note("too_narrow", "warning", text, remedy))
-        said += ": too few"
+        notes.append(Note("too_narrow", "warning", message, remedy))
+        summary += ": too few"
     elif many < _SURPRISE:
-        text = f"{said}: the intervals are wider than these runs need"
-        notes.append(Note("too_wide", "info", text))
-        said += ": more than need be"
+        message = f"{summary}: the intervals are wider than these runs need"
+        notes.append(Note("too_wide", "info", message))
+        summary += ": more than chance explains"
     else:
-        said += ", as they may"
-    above = int((found.error > 0).sum())
-    if 2 * min(_tails(found.above_drawn, above)) < _SURPRISE:
+        summary += ", within chance"
+    above = int((scores.error > 0).sum())
+    if 2 * min(_tails(scores.above_drawn, above)) < _SURPRISE:
         side = "higher" if 2 * above > count else "lower"
         most = max(above, count - above)
-        text = f"{most} of {count} runs came out {side} than the predicted median"
+        message = f"{most} of {count} runs came out {side} than the predicted median"
         remedy = "The law is off in one direction here; fit again with these runs"
-        notes.append(Note("one_sided", "warning", text, remedy))
-        said += f"; {most} of {count} came out {side} than the median"
-    far = int((times > NEARBY).sum())
+        notes.append(Note("one_sided", "warning", message, remedy))
+        summary += f"; {most} of {count} came out {side} than the median"
+    far = int((factor > NEARBY).sum())
     if far:
-        said += f"; {far} lie beyond the fitted runs, by a factor of up to {times.max():.3g}"
-    return said, notes
+        summary += f"; {far} lie beyond the fitted runs, by a factor of up to {factor.max():.3g}"
+    return summary, notes
 
 
 def _tails(drawn: np.ndarray, seen: int) -> tuple[float, float]:
@@ -214,7 +189,7 @@ def _tails(drawn: np.ndarray, seen: int) -> tuple[float, float]:
     return ((drawn <= seen).sum() + 1) / draws, ((drawn >= seen).sum() + 1) / draws
 
 
-def _seen(old: Runs, new: Runs, names: list[str]) -> int:
-    """How many runs are among those fitted to, in every variable and what was measured."""
-    rows = set(zip(*(old.column(name) for name in names), strict=True))
+def _fitted_too(fitted: Runs, new: Runs, names: list[str]) -> int:
+    """How many new runs are among those fitted to, equal in all variables and the loss."""
+    rows = set(zip(*(fitted.column(name) for name in names), strict=True))
     return sum(row in rows for row in zip(*(new.column(name) for name in names), strict=True))

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.comparison.extrapolation import ordering, values_of
+from bayeslaw.comparison.extrapolation import ordering, sizes
 from bayeslaw.comparison.scores import score
 from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.notes import Note
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What orders the runs where the table cannot tell their compute.
+#: What orders the runs where the table does not state their compute.
 FITTED = "fitted value"
 # A part of fewer runs says nothing by itself.
 _LEAST = 5
@@ -28,26 +29,64 @@ class PosteriorPredictiveCheck:
 
     Attributes
     ----------
-    table : pandas.DataFrame
+    frame : pandas.DataFrame
         A row a part, from the smallest runs to the largest: where it starts and ends (``low``,
-        ``high``), its number of ``runs``, how many are ``outside``, their ``share``, and between
-        which numbers (``few``, ``many``) chance by itself would leave.
+        ``high``), its number of ``runs``, how many are ``outside``, their ``share``, and the
+        numbers between which chance leaves (``few``, ``many``).
     over : str
         What orders the runs: an expression over the table's variables, or "fitted value".
     share : float
         Share of all runs outside.
-    probability : float
-        Of the predictive intervals, and of chance staying between ``few`` and ``many`` in all
-        parts together.
-    statement : str
-        All of it in one sentence.
+    ci_prob : float
+        Probability of the predictive intervals, and of chance staying between ``few`` and ``many``
+        in all parts together.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    frame: pd.DataFrame = field(repr=False)
     over: str
     share: float
-    probability: float
-    statement: str
+    ci_prob: float
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        outside, runs = int(self.frame["outside"].sum()), int(self.frame["runs"].sum())
+        text = (
+            f"{outside} of {runs} runs lie outside their {100 * self.ci_prob:g}% predictive "
+            f"intervals, where about {(1 - self.ci_prob) * runs:.3g} were expected"
+        )
+        parts, many = len(self.frame), self._beyond_chance
+        if parts == 1:
+            return text
+        if not len(many):
+            return f"{text}; no part of {parts} by {self.over} has more than chance allows"
+        worst = many.loc[many["share"].idxmax()]
+        return (
+            f"{text}; {len(many)} of {parts} parts by {self.over} have more than chance allows, "
+            f"most ({worst['outside']:.0f} of {worst['runs']:.0f}) from {worst['low']:.3g} to "
+            f"{worst['high']:.3g}"
+        )
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """On parts with more runs outside than chance allows."""
+        remedy = "Look at the residuals there (bl.plots.residuals), or try another law"
+        note = Note("runs_outside", "warning", self.summary, remedy)
+        return (note,) if len(self._beyond_chance) else ()
+
+    @property
+    def _beyond_chance(self) -> pd.DataFrame:
+        return self.frame[self.frame["outside"] > self.frame["many"]]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every part as a row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As ``frame``.
+        """
+        return self.frame
 
     def to_dict(self) -> dict[str, Any]:
         """The check as plain data.
@@ -55,14 +94,15 @@ class PosteriorPredictiveCheck:
         Returns
         -------
         dict
-            All fields; the table as a list of rows.
+            All fields, the frame as a list of rows; summary and notes.
         """
         return {
-            "parts": self.table.to_dict("records"),
+            "parts": self.frame.to_dict("records"),
             "over": self.over,
             "share": self.share,
-            "probability": self.probability,
-            "statement": self.statement,
+            "ci_prob": self.ci_prob,
+            "summary": self.summary,
+            "notes": [note.to_dict() for note in self.notes],
         }
 
 
@@ -81,21 +121,21 @@ def posterior_predictive_check(
     posterior : Posterior
         The posterior.
     over : str, optional
-        What orders the runs: an expression over the table's variables; their compute unless given,
-        and the fitted value where the table cannot tell it.
+        Expression over the table's variables that orders the runs; by default their compute, or the
+        fitted value where the table does not state it.
     parts : int
         Number of parts of about the same size; fewer where they would hold less than five runs.
     ci_prob : float
-        Probability of the intervals of what would be measured.
+        Probability of the intervals at level ``observation``.
     seed : int
         For the scatter of observations.
 
     Returns
     -------
     PosteriorPredictiveCheck
-        A row a part. The posterior has seen these runs, so that of new ones more may lie outside:
-        a part with too many says that the law misses something there, one with the expected number
-        proves little. What chance does is binomial, as if the runs erred independently.
+        A row a part. The posterior was fitted to these runs, so that more of new ones may lie
+        outside: a part with too many shows misfit, one with the expected number proves little.
+        Chance is binomial, as if the runs erred independently.
 
     Raises
     ------
@@ -107,56 +147,33 @@ def posterior_predictive_check(
 
     whole(parts, "parts", place="posterior_predictive_check", least=1)
     whole(seed, "seed", place="posterior_predictive_check")
-    runs, probability = posterior.runs, ci_prob
+    runs = posterior.runs
     if not len(runs):
         raise RequestError("no runs", place="posterior_predictive_check", remedy="Fit to some")
-    found = score(posterior, runs, probability=probability, seed=seed)
+    scores = score(posterior, runs, ci_prob=ci_prob, seed=seed)
     expression = ordering(runs, over)
-    values = np.exp(found.median) if expression is None else values_of(runs, expression)
-    outside = ~found.inside
+    values = np.exp(scores.median) if expression is None else sizes(runs, expression)
     order = np.argsort(values, kind="stable")
     pieces = np.array_split(order, max(1, min(parts, len(runs) // _LEAST)))
     rows = []
-    # Among ten parts one would stand out by chance, were each held to the probability by itself.
     for part in pieces:
-        few, many = binom.interval(1 - (1 - probability) / len(pieces), len(part), 1 - probability)
-        count = int(outside[part].sum())
+        # Were each held to the probability by itself, one of ten parts would stand out by chance.
+        few, many = binom.interval(1 - (1 - ci_prob) / len(pieces), len(part), 1 - ci_prob)
+        outside = int((~scores.inside[part]).sum())
         rows.append(
             {
                 "low": float(values[part].min()),
                 "high": float(values[part].max()),
                 "runs": len(part),
-                "outside": count,
-                "share": count / len(part),
+                "outside": outside,
+                "share": outside / len(part),
                 "few": int(few),
                 "many": int(many),
             }
         )
-    table = pd.DataFrame(rows)
-    named = FITTED if expression is None else expression.text
     return PosteriorPredictiveCheck(
-        table=table,
-        over=named,
-        share=float(outside.mean()),
-        probability=probability,
-        statement=_statement(table, named, probability),
-    )
-
-
-def _statement(table: pd.DataFrame, over: str, probability: float) -> str:
-    outside, runs = int(table["outside"].sum()), int(table["runs"].sum())
-    said = (
-        f"{outside} of {runs} runs lie outside their {100 * probability:g}% predictive intervals, "
-        f"where about {(1 - probability) * runs:.3g} were expected"
-    )
-    many = table[table["outside"] > table["many"]]
-    if len(table) == 1:
-        return said
-    if not len(many):
-        return f"{said}; no part of {len(table)} by {over} has more than chance allows"
-    worst = many.loc[many["share"].idxmax()]
-    return (
-        f"{said}; {len(many)} of {len(table)} parts by {over} have more than chance allows, most "
-        f"({worst['outside']:.0f} of {worst['runs']:.0f}) from {worst['low']:.3g} to "
-        f"{worst['high']:.3g}"
+        frame=pd.DataFrame(rows),
+        over=FITTED if expression is None else expression.text,
+        share=float((~scores.inside).mean()),
+        ci_prob=ci_prob,
     )

@@ -1,4 +1,4 @@
-"""What a law leaves of each run: log loss less the law's, in units of the noise."""
+"""Standardised residuals: log loss less the law's, over the noise scale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslaw.comparison.scores import law_and_measured
+from bayeslaw.comparison.scores import log_law, log_measured
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.posterior import Posterior
 
@@ -18,8 +18,8 @@ _DEVIATIONS = 20
 class Residuals:
     """Standardised residuals of the runs that a law was fitted to.
 
-    Arrays have shape (runs,). A residual is the log of what was measured less the log of the law's
-    value, over the noise scale, each draw with its own.
+    Arrays have shape (runs,). A residual is the log of the measured value less that of the
+    law's, over the noise scale of the same draw.
 
     Attributes
     ----------
@@ -29,11 +29,11 @@ class Residuals:
         Interval and median of each residual over the draws; infinite where the law predicts nothing
         positive.
     band : tuple of float
-        Where the noise model by itself puts standardised deviations with the same probability.
+        Interval of standardised deviations under the noise model alone.
     scale : float
-        Median of the noise scale, which is of log loss.
-    probability : float
-        Of intervals and band.
+        Median of the noise scale of log loss.
+    ci_prob : float
+        Probability of intervals and band.
     """
 
     fitted: np.ndarray
@@ -42,26 +42,26 @@ class Residuals:
     high: np.ndarray
     band: tuple[float, float]
     scale: float
-    probability: float
+    ci_prob: float
 
 
-def residuals(posterior: Posterior, *, probability: float = INTERVAL) -> Residuals:
+def residuals(posterior: Posterior, *, ci_prob: float = INTERVAL) -> Residuals:
     """Standardised residuals of a posterior's own runs."""
-    law, measured = law_and_measured(posterior, posterior.runs)
+    law, measured = log_law(posterior, posterior.runs), log_measured(posterior, posterior.runs)
     noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
     scale, errors = noise["noise_scale"], posterior.runs.errors(posterior.law.predicts)
     # A run whose loss is unsure may lie further away.
     wide = scale if errors is None else np.hypot(scale, errors)
-    ends = interval((measured - law) / wide, probability)
+    ends = interval((measured - law) / wide, ci_prob)
     rng = np.random.default_rng(posterior.info.settings.seed)
     drawn = posterior.noise.draw(rng, noise, (len(scale), _DEVIATIONS)) / scale
-    band = interval(drawn.ravel(), probability)
+    band = interval(drawn.ravel(), ci_prob)
     return Residuals(
-        fitted=np.exp(interval(law, probability).median),
+        fitted=np.exp(interval(law, ci_prob).median),
         low=ends.low,
         median=ends.median,
         high=ends.high,
         band=(float(band.low), float(band.high)),
         scale=float(np.median(scale)),
-        probability=probability,
+        ci_prob=ci_prob,
     )

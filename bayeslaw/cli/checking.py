@@ -48,7 +48,7 @@ def check_new_runs(
     """Compare newly finished runs with what a posterior predicts of them."""
     posterior = bl.load(fit)
     check = bl.check_new_runs(posterior, columns.read(table), ci_prob=ci_prob, seed=seed)
-    return Answer.of(check, results.new_runs(check), table=check.table)
+    return Answer.of(check, results.new_runs(check), table=check.frame)
 
 
 @command(app, "bayeslaw rolling-origin fit.nc --picture rolling.png")
@@ -78,7 +78,7 @@ def prior_sensitivity(fit: Fit, question: Question, out: Out = None) -> Answer:
         data=sensitivity.to_dict(),
         notes=(*posterior.notes, *sensitivity.notes),
         text=results.prior_sensitivity(sensitivity),
-        table=sensitivity.table.reset_index(names="quantity"),
+        table=sensitivity.frame.reset_index(names="quantity"),
     )
 
 

@@ -48,7 +48,7 @@ def compare(
     return Answer.of(
         comparison,
         results.comparison(comparison),
-        table=comparison.table.reset_index(),
+        table=comparison.frame.reset_index(),
         plot=bl.plots.comparison,
     )
 

@@ -112,24 +112,24 @@ def comparison(comparison: bl.Comparison) -> Iterator[Block]:
     """Laws by what was left out, by evidence, and cut by cut beyond the runs."""
     grouped = comparison.leave == "group"
     rows = []
-    for law, row in comparison.table.iterrows():
+    for law, row in comparison.frame.iterrows():
         is_best = law == comparison.best
         interpolation = [round(row["interpolation_elpd"], 1)] if grouped else []
         rows.append(
             [
                 *(str(law), row["parameters"], _error(row["elpd"], row["elpd_se"], ".1f", ".1f")),
                 "" if is_best else _error(row["elpd_diff"], row["diff_se"], ".1f", ".1f"),
-                *(row["reads"], round(row["p_loo"], 1), row["bad_k"], round(row["weight"], 3)),
+                *(row["verdict"], round(row["p_loo"], 1), row["bad_k"], round(row["weight"], 3)),
                 *(*interpolation, row["notes"]),
             ]
         )
-    heads = ["law", "parameters", "ELPD", "to the best", "reads", "p_loo", "bad k", "weight"]
+    heads = ["law", "parameters", "ELPD", "to the best", "verdict", "p_loo", "bad k", "weight"]
     heads += ["interpolation", "notes"] if grouped else ["notes"]
     runs = next(iter(comparison.posteriors.values())).runs
     left_out = "groups" if grouped else "runs"
     title = f"{len(runs)} runs of {runs.source}, {left_out} left out"
     yield Table(title, heads, rows, digits=6)
-    if "log_evidence" in comparison.table:
+    if "log_evidence" in comparison.frame:
         yield _evidence(comparison)
     if len(comparison.extrapolation):
         yield from _extrapolation(comparison)
@@ -137,7 +137,7 @@ def comparison(comparison: bl.Comparison) -> Iterator[Block]:
 
 def _evidence(comparison: bl.Comparison) -> Table:
     rows: list[list[str]] = []
-    frame = comparison.table.sort_values("log_evidence", ascending=False)
+    frame = comparison.frame.sort_values("log_evidence", ascending=False)
     for law, row in frame.iterrows():
         low, high = row["bayes_factor_low"], row["bayes_factor_high"]
         factor = [
@@ -161,14 +161,14 @@ def _extrapolation(comparison: bl.Comparison) -> Iterator[Block]:
         [
             *(row["law"], row["cut"]),
             f"{row['held_out']} of {row['held_out'] + row['trained_on']}",
-            f"{row['beyond']:.3g} ({row['furthest']:.3g})",
+            f"{row['extrapolation_factor']:.3g} ({row['largest_extrapolation_factor']:.3g})",
             _error(row["elpd"], row["elpd_se"], ".3g", ".1g"),
             _error(row["crps"], row["crps_se"], ".3g", ".1g"),
             *(row["rmse"], row["coverage"], "" if row["trusted"] else "not trusted"),
         ]
         for row in comparison.extrapolation.to_dict("records")
     ]
-    coverage = f"in {100 * comparison.probability:g}%"
+    coverage = f"in {100 * comparison.ci_prob:g}%"
     heads = ["law", "held out", "runs", "beyond (most)", "ELPD", "CRPS", "RMSE", coverage, ""]
     title = f"The largest {comparison.over} held out, scores per run"
     yield Table(title, heads, rows, digits=3)
@@ -190,7 +190,7 @@ def nested(nested: bl.Nested) -> Iterator[Block]:
     ]
     comparison = nested.comparison
     heads = ["", "tested", "median", "low", "high", "prior's interval", "P(above)"]
-    title = f"{nested.law}: {nested.constraint}? {_intervals(comparison.probability)}"
+    title = f"{nested.law}: {nested.constraint}? {_intervals(comparison.ci_prob)}"
     yield Table(title, heads, rows)
     left_out = "groups" if comparison.leave == "group" else "runs"
     rows = [[f"{left_out} left out", _error(nested.difference, nested.error, ".1f", ".1f"), ""]]
@@ -198,35 +198,35 @@ def nested(nested: bl.Nested) -> Iterator[Block]:
         [
             f"{row['cut']} held out",
             _error(row["difference"], row["error"], ".1f", ".1f"),
-            f"{row['beyond']:.3g}",
+            f"{row['extrapolation_factor']:.3g}",
         ]
         for row in nested.extrapolation.to_dict("records")
     ]
     title = "Log density under the constraint minus that of the free law"
     yield Table(title, ["", "nats", "beyond"], rows)
-    yield nested.answer
+    yield nested.summary
 
 
 def new_runs(check: bl.NewRunsCheck) -> Iterator[Block]:
     """New runs beside their predictions."""
-    yield Table.of(f"New runs, {_intervals(check.probability)}", check.table)
-    yield check.statement
+    yield Table.of(f"New runs, {_intervals(check.ci_prob)}", check.frame)
+    yield check.summary
 
 
 def rolling_origin(check: bl.RollingOrigin) -> Iterator[Block]:
     """Coverage of runs beyond those fitted to, by distance."""
-    title = f"{_intervals(check.probability)} on runs beyond those fitted to"
-    yield Table.of(title, check.table.round(4))
-    yield Wrapped(f"{check.statement}.")
+    title = f"{_intervals(check.ci_prob)} on runs beyond those fitted to"
+    yield Table.of(title, check.to_frame().round(4))
+    yield Wrapped(f"{check.summary}.")
 
 
 def prior_sensitivity(sensitivity: bl.PriorSensitivity) -> Iterator[Block]:
     """What runs and prior contribute to each quantity."""
     title = "learned from the runs, and sensitivity to prior and runs"
-    yield Table.of(title, sensitivity.table.round(3))
+    yield Table.of(title, sensitivity.frame.round(3))
     title = "softest directions, in standard deviations of the priors"
     yield Table.of(title, sensitivity.directions)
-    yield Wrapped(f"{sensitivity.statement}.")
+    yield Wrapped(f"{sensitivity.summary}.")
 
 
 def calibration(calibration: bl.Calibration) -> Iterator[Block]:

@@ -69,24 +69,30 @@ def bridge(
             remedy="Give draws of the same density",
         )
     rng = np.random.default_rng(seed)
-    half = length // 2
-    halves = (slice(0, half), slice(length - half, length))
-    found, errors, parts = [], [], []
-    for fitted, bridged in (halves, halves[::-1]):
-        # The proposal must not have seen the draws that it is compared with (Overstall and Forster
-        # 2010): otherwise it is too good on them, and the integral comes out too small.
+    estimates, errors, parts = [], [], []
+    for fitted, bridged in halves(length):
+        # A proposal fitted to the draws that it is compared with is too good on them, and the
+        # integral comes out too small (Overstall and Forster 2010).
         whitening = Whitening.of_draws(draws[:, fitted])
-        ours = _ratios(log_density, whitening, draws[:, bridged], lp[:, bridged])
-        x = rng.standard_normal((chains, half, size))
-        theirs = _ratios(log_density, whitening, whitening.centre + x @ whitening.matrix.T, None)
-        effective = min(effective_size(ours), ours.size)
-        found.append(crossing(ours, theirs, effective))
-        errors.append(_error(ours, theirs, effective, found[-1]))
-        each = [crossing(o, t, effective / chains) for o, t in zip(ours, theirs, strict=True)]
-        parts.append(each)
+        drawn = _ratios(log_density, whitening, draws[:, bridged], lp[:, bridged])
+        x = rng.standard_normal((chains, length // 2, size))
+        points = whitening.centre + x @ whitening.matrix.T
+        proposed = _ratios(log_density, whitening, points, None)
+        effective = min(effective_size(drawn), drawn.size)
+        estimates.append(crossing(drawn, proposed, effective))
+        errors.append(_error(drawn, proposed, effective, estimates[-1]))
+        pairs = zip(drawn, proposed, strict=True)
+        parts.append([crossing(d, p, effective / chains) for d, p in pairs])
     spread = np.std(parts, ddof=1) / np.sqrt(2 * chains)
     error = max(float(spread), math.hypot(*errors) / 2)
-    return Bridge(float(np.mean(found)), error, np.array(parts))
+    return Bridge(float(np.mean(estimates)), error, np.array(parts))
+
+
+def halves(length: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The first and the second half of every chain, in both orders."""
+    half = length // 2
+    first, second = slice(0, half), slice(length - half, length)
+    return (first, second), (second, first)
 
 
 def effective_size(values: np.ndarray) -> float:
@@ -102,40 +108,40 @@ def _ratios(
     points: np.ndarray,
     lp: np.ndarray | None,
 ) -> np.ndarray:
-    """Log of the density, averaged with its reflection in the centre, over the proposal.
+    """Log of the density, averaged with its reflection in the centre, over the proposal's.
 
     Averaging changes neither the integral nor, for a symmetric proposal, the ratio's meaning; it
-    takes all odd moments out of what the proposal has to resemble. A draw is one of the averaged
-    density once its sign is tossed, which the symmetric ratio does not notice.
+    removes all odd moments from what the proposal has to resemble. A draw with a random sign is a
+    draw of the averaged density, and the symmetric ratio is the same for either sign.
     """
     shape, size = points.shape[:-1], points.shape[-1]
     flat = points.reshape(-1, size)
-    here = log_density(flat) if lp is None else lp.ravel()
-    there = log_density(2 * whitening.centre - flat)
-    here, there = (np.where(np.isfinite(one), one, -np.inf) for one in (here, there))
+    own = log_density(flat) if lp is None else lp.ravel()
+    reflected = log_density(2 * whitening.centre - flat)
+    own, reflected = (np.where(np.isfinite(v), v, -np.inf) for v in (own, reflected))
     x = np.linalg.solve(whitening.matrix, (flat - whitening.centre).T)
     _, volume = np.linalg.slogdet(whitening.matrix)
-    proposed = -0.5 * (x**2).sum(axis=0) - 0.5 * size * np.log(2 * np.pi) - volume
-    return np.asarray((np.logaddexp(here, there) - np.log(2.0) - proposed).reshape(shape))
+    proposal = -0.5 * (x**2).sum(axis=0) - 0.5 * size * np.log(2 * np.pi) - volume
+    return np.asarray((np.logaddexp(own, reflected) - np.log(2.0) - proposal).reshape(shape))
 
 
-def crossing(ours: np.ndarray, theirs: np.ndarray, effective: float) -> float:
-    """The bridge itself: the log normaliser at which both sides agree."""
-    shift = np.log(effective / theirs.size)
-    finite = np.concatenate([ours.ravel(), theirs[np.isfinite(theirs)]])
+def crossing(drawn: np.ndarray, proposed: np.ndarray, effective: float) -> float:
+    """The log normaliser at which both sides of the bridge agree."""
+    shift = np.log(effective / proposed.size)
+    finite = np.concatenate([drawn.ravel(), proposed[np.isfinite(proposed)]])
     reach = 50.0 + abs(shift)
 
     def lead(c: float) -> float:
-        up = theirs.size * expit(theirs - c + shift).mean()
-        return float(up - effective * expit(c - ours - shift).mean())
+        up = proposed.size * expit(proposed - c + shift).mean()
+        return float(up - effective * expit(c - drawn - shift).mean())
 
     return float(brentq(lead, finite.min() - reach, finite.max() + reach, xtol=1e-10))
 
 
-def _error(ours: np.ndarray, theirs: np.ndarray, effective: float, found: float) -> float:
+def _error(drawn: np.ndarray, proposed: np.ndarray, effective: float, estimate: float) -> float:
     """Relative error of the integral to first order (Frühwirth-Schnatter 2004)."""
-    shift = np.log(effective / theirs.size)
-    up, down = expit(theirs - found + shift), expit(found - ours - shift)
+    shift = np.log(effective / proposed.size)
+    up, down = expit(proposed - estimate + shift), expit(estimate - drawn - shift)
     variance = up.var() / up.mean() ** 2 / up.size
     variance += down.var() / down.mean() ** 2 / min(effective_size(down), down.size)
     return float(np.sqrt(variance))

@@ -1,4 +1,4 @@
-"""What laws are for: predicting runs larger than any that they were fitted to."""
+"""Extrapolation: a law fitted to the smaller runs of a table, scored on its larger ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.comparison.folds import groups_of, refit
-from bayeslaw.comparison.loo import standard_error
+from bayeslaw.comparison.leave_out import group_numbers, refit, standard_error
 from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.core.notes import Note
@@ -20,38 +19,38 @@ from bayeslaw.law.cost import COSTS
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
-#: Shares of the levels that are held out, unless asked otherwise.
+#: Shares of the levels that are held out by default.
 CUTS = (0.1, 0.2, 0.4)
 #: Fewer runs to score, or to fit to, say nothing.
 LEAST_HELD_OUT, LEAST_TRAINING = 3, 10
-#: Runs whose values differ by less than this share of the smallest were meant to be alike.
+#: Runs whose values differ by less than this share of the smallest form one level.
 _SAME = 0.02
 
-# What orders runs by size where the caller does not say: their compute, or what there is of it.
+# What orders runs by size by default: their compute, or what there is of it.
 _COMPUTE = ("C", COSTS["training"].formula, COSTS["training_dense"].formula, "N_a", "N", "D")
 _PLACE = "compare, over"
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The largest runs of a table held out.
+    """The largest runs of a table, held out.
 
     Attributes
     ----------
     share : float
-        Share of the levels that was asked for.
+        Share of the levels, as requested.
     held : ndarray of bool of shape (runs,)
         True for the runs that are held out.
     largest : float
         Largest value among the others.
-    beyond : ndarray of shape (held out,)
-        Factor by which each run that is held out exceeds it.
+    extrapolation_factor : ndarray of shape (held out,)
+        Value of each run held out over ``largest``.
     """
 
     share: float
     held: np.ndarray
     largest: float
-    beyond: np.ndarray
+    extrapolation_factor: np.ndarray
 
     @property
     def name(self) -> str:
@@ -60,30 +59,25 @@ class Cut:
 
 
 def ordering(runs: Runs, over: str | None) -> Expression | None:
-    """What orders runs by size."""
-    if over is not None:
-        if not isinstance(over, str):
-            raise RequestError(f"over = {over!r}", place=_PLACE, remedy='Such as "6*N*D"')
-        expression = parse_expression(over, place=_PLACE)
-        for name in sorted(expression.names):
-            if name not in runs.variables:
-                raise RequestError(
-                    f"the table has no variable {name!r}",
-                    place=_PLACE,
-                    remedy=nearest(name, runs.variables),
-                )
-        if not expression.names:
-            raise RequestError(f"{over!r} names no variable", place=_PLACE)
-        return expression
-    for text in _COMPUTE:
-        expression = parse_expression(text)
-        if expression.names <= set(runs.variables) and len(set(levels(runs, expression))) > 1:
-            return expression
-    return None
+    """The expression that orders runs by size, if there is one."""
+    if over is None:
+        for expression in map(parse_expression, _COMPUTE):
+            if expression.names <= set(runs.variables) and levels(runs, expression).any():
+                return expression
+        return None
+    if not isinstance(over, str):
+        raise RequestError(f"over = {over!r}", place=_PLACE, remedy='Such as "6*N*D"')
+    expression = parse_expression(over, place=_PLACE)
+    for name in sorted(expression.names - set(runs.variables)):
+        remedy = nearest(name, runs.variables)
+        raise RequestError(f"the table has no variable {name!r}", place=_PLACE, remedy=remedy)
+    if not expression.names:
+        raise RequestError(f"{over!r} names no variable", place=_PLACE)
+    return expression
 
 
-def values_of(runs: Runs, over: Expression) -> np.ndarray:
-    """What orders the runs, of shape (runs,)."""
+def sizes(runs: Runs, over: Expression) -> np.ndarray:
+    """Value of the expression that orders runs, of shape (runs,)."""
     value = over(runs.columns(sorted(over.names)))
     values = np.broadcast_to(np.asarray(value, dtype=float), (len(runs),))
     bad = ~np.isfinite(values)
@@ -96,19 +90,19 @@ def values_of(runs: Runs, over: Expression) -> np.ndarray:
 
 def levels(runs: Runs, over: Expression) -> np.ndarray:
     """Number of the level of each run, from the smallest; runs of one budget share one."""
-    values = values_of(runs, over)
-    found, number, start = np.empty(len(values), dtype=int), -1, -math.inf
+    values = sizes(runs, over)
+    level, number, start = np.empty(len(values), dtype=int), -1, -math.inf
     for i in np.argsort(values, kind="stable"):
         if number < 0 or values[i] > start + _SAME * abs(start):
             number, start = number + 1, float(values[i])
-        found[i] = number
-    return found
+        level[i] = number
+    return level
 
 
-def cuts_of(
+def make_cuts(
     runs: Runs, over: Expression, shares: Sequence[float], least: int = LEAST_TRAINING
 ) -> tuple[list[Cut], list[Note]]:
-    """Hold out the largest levels, in steps."""
+    """Hold out shares of the largest levels; notes on those that leave too few runs."""
     for share in shares:
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
             raise RequestError(
@@ -116,28 +110,29 @@ def cuts_of(
                 place="compare, cuts",
                 remedy="Give numbers between 0 and 1",
             )
-    level, values = levels(runs, over), values_of(runs, over)
+    level, values = levels(runs, over), sizes(runs, over)
     count = int(level.max()) + 1
-    found: list[Cut] = []
+    cuts: list[Cut] = []
     notes = []
     for share in sorted(shares):
         top = max(1, math.floor(share * count + 0.5))
         while top < count and (level >= count - top).sum() < LEAST_HELD_OUT:
             top += 1
         held = level >= count - top
-        if any((held == one.held).all() for one in found):
+        if any((held == cut.held).all() for cut in cuts):
             continue
-        if (~held).sum() < least:
-            text = (
-                f"{Cut(share, held, 0.0, values[held]).name} of {over.text} cannot be held out: "
-                f"{int((~held).sum())} of {len(runs)} runs would be left to fit to"
-            )
-            notes.append(Note("cut_left_out", "info", text, f"{least} are needed"))
-            continue
-        largest = float(values[~held].max())
+        largest = float(values[~held].max(initial=-math.inf))
         with np.errstate(divide="ignore", invalid="ignore"):
-            found.append(Cut(float(share), held, largest, values[held] / largest))
-    return found, notes
+            cut = Cut(float(share), held, largest, values[held] / largest)
+        if (~held).sum() < least:
+            message = (
+                f"{cut.name} of {over.text} cannot be held out: {(~held).sum()} of {len(runs)} "
+                "runs would be left to fit to"
+            )
+            notes.append(Note("cut_left_out", "info", message, f"{least} are needed"))
+        else:
+            cuts.append(cut)
+    return cuts, notes
 
 
 def training_reference(runs: Runs, law: Law, scale: float) -> Reference:
@@ -145,31 +140,34 @@ def training_reference(runs: Runs, law: Law, scale: float) -> Reference:
     return Reference(loss=scale, at=Reference.of(runs, law.variables, law.predicts).at)
 
 
-def extrapolate(
-    posterior: Posterior, cut: Cut, *, probability: float, progress: bool | None = None
-) -> tuple[dict[str, Any], Scores]:
-    """Fit to the smaller runs and score the larger ones."""
-    runs, law = posterior.runs, posterior.law
-    training = runs.select(~cut.held)
-    reference = training_reference(training, law, posterior.reference.loss)
+def fit_smaller(posterior: Posterior, held: np.ndarray, progress: bool | None = None) -> Posterior:
+    """Fit a posterior's law to the runs that are not held out."""
+    training = posterior.runs.select(~held)
+    reference = training_reference(training, posterior.law, posterior.reference.loss)
     (fitted,) = refit(posterior, [training], reference=reference, progress=progress)
-    found = score(
-        fitted, runs.select(cut.held), probability=probability, seed=posterior.info.settings.seed
-    )
-    groups = groups_of(runs.select(cut.held))
+    return fitted
+
+
+def extrapolate(
+    posterior: Posterior, cut: Cut, *, ci_prob: float, progress: bool | None = None
+) -> tuple[dict[str, Any], Scores]:
+    """Fit to the smaller runs, score the larger ones: a row of means, and the scores."""
+    fitted, larger = fit_smaller(posterior, cut.held, progress), posterior.runs.select(cut.held)
+    scores = score(fitted, larger, ci_prob=ci_prob, seed=posterior.info.settings.seed)
+    groups = group_numbers(larger)
     row = {
         "cut": cut.name,
-        "trained_on": len(training),
+        "trained_on": int((~cut.held).sum()),
         "held_out": int(cut.held.sum()),
         "largest": cut.largest,
-        "beyond": float(np.median(cut.beyond)),
-        "furthest": float(np.max(cut.beyond)),
-        "elpd": float(found.log_density.mean()),
-        "elpd_se": standard_error(found.log_density, groups) / len(groups),
-        "crps": float(found.crps.mean()),
-        "crps_se": standard_error(found.crps, groups) / len(groups),
-        "rmse": float(np.sqrt(np.mean(found.error**2))),
-        "coverage": float(found.inside.mean()),
+        "extrapolation_factor": float(np.median(cut.extrapolation_factor)),
+        "largest_extrapolation_factor": float(np.max(cut.extrapolation_factor)),
+        "elpd": float(scores.log_density.mean()),
+        "elpd_se": standard_error(scores.log_density, groups) / len(groups),
+        "crps": float(scores.crps.mean()),
+        "crps_se": standard_error(scores.crps, groups) / len(groups),
+        "rmse": float(np.sqrt(np.mean(scores.error**2))),
+        "coverage": float(scores.inside.mean()),
         "trusted": fitted.trusted,
     }
-    return row, found
+    return row, scores

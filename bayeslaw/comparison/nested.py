@@ -1,34 +1,151 @@
-"""``nested``: does a table need part of a law? The law beside itself under a constraint."""
+"""``nested``: a law beside itself under a constraint, to see whether a table needs part of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayeslaw.comparison.compare import compare
-from bayeslaw.comparison.constrained import Nested, Restricted, remarks, sentence
 from bayeslaw.comparison.extrapolation import CUTS
-from bayeslaw.comparison.folds import groups_of
-from bayeslaw.comparison.loo import standard_error
-from bayeslaw.comparison.result import Comparison, Leave, reading
+from bayeslaw.comparison.held_out import Leave
+from bayeslaw.comparison.leave_out import group_numbers, standard_error
+from bayeslaw.comparison.ranking import DISTINGUISHED, verdict
+from bayeslaw.comparison.restriction import Restricted, restricted_by, restriction_notes
+from bayeslaw.comparison.result import Comparison
 from bayeslaw.core.errors import RequestError
-from bayeslaw.core.intervals import INTERVAL, interval
-from bayeslaw.formula import parse_expression
+from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.constrain import one_by_one
 from bayeslaw.law.library import law as load_law
-from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _PLACE = "nested, constraint"
-# What the reading of the law that is behind says of the law under the constraint.
+# Verdicts on the constrained law where it is ahead.
 _AHEAD = {"worse": "better", "perhaps worse": "perhaps better"}
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A law beside itself under a constraint.
+
+    Differences are the constrained law's log predictive density of log loss less the free law's, in
+    nats: below zero, the runs are predicted worse under the constraint.
+
+    Attributes
+    ----------
+    law, constraint : str
+        The law's name, and the constraint as it was given.
+    verdict : str
+        On the constrained law, from what was left out: "not distinguished", "worse", "perhaps
+        worse" (within two standard errors), "better" or "perhaps better".
+    difference, error : float
+        Summed over the runs left out, and its standard error.
+    extrapolation : pandas.DataFrame
+        A row a ``cut``, empty without cuts: how many runs were ``held_out``; the ``difference``
+        summed over them with its standard ``error`` (too small: one fit predicts them all, so that
+        their errors are correlated); their median ``extrapolation_factor``.
+    restricted : dict of str to Restricted
+        What the constraint fixes, by name: a parameter, or the difference of a parameter and the
+        expression that it is tied to.
+    comparison : Comparison
+        The two laws side by side, with their posteriors and every run's density.
+    notes : tuple of Note
+        Those of the comparison, and those on the constraint.
+    """
+
+    law: str
+    constraint: str
+    verdict: str
+    difference: float
+    error: float
+    extrapolation: pd.DataFrame = field(repr=False)
+    restricted: dict[str, Restricted] = field(repr=False)
+    comparison: Comparison = field(repr=False)
+    notes: tuple[Note, ...] = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        """The answer in one sentence."""
+        left_out, amount = f"{self.comparison.leave}s left out", f"{abs(self.difference):.2g} nats"
+        by = f"by {amount} (standard error {self.error:.2g})"
+        way = "worse" if self.difference < 0 else "better"
+        unknown = [name for name, each in self.restricted.items() if each.informed_by != "runs"]
+        if self.verdict != "not distinguished":
+            side = "against" if self.difference < 0 else "for"
+            doubt = ", but few of them decide it" if self.verdict.startswith("perhaps") else ""
+            text = (
+                f"These runs speak {side} {self.constraint}{doubt}: {left_out} are predicted {way} "
+                f"under it {by}"
+            )
+        elif unknown:
+            alone = "itself" if len(unknown) == 1 else "themselves"
+            text = (
+                f"This table cannot say whether {self.constraint}: its configurations do not "
+                f"inform {' and '.join(unknown)} by {alone}"
+            )
+        else:
+            text = (
+                f"This table cannot say whether {self.constraint}: {left_out} are predicted about "
+                f"as well under it, {way} {by}"
+            )
+        return f"{text}{self._larger_runs()}."
+
+    def _larger_runs(self) -> str:
+        """What the larger runs add to the summary."""
+        if not len(self.extrapolation):
+            return ""
+        row = self.extrapolation.loc[self.extrapolation["difference"].abs().idxmax()]
+        amount = float(row["difference"])
+        if abs(amount) >= DISTINGUISHED:
+            way = "worse" if amount < 0 else "better"
+            by = f"{abs(amount):.2g} nats"
+            return f"; the {row['cut']} held out are predicted {way} under it by {by}"
+        undecided = self.verdict == "not distinguished"
+        return "" if undecided else "; larger runs held out do not distinguish them"
+
+    def to_frame(self) -> pd.DataFrame:
+        """What the constraint fixes, a row each.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``value`` under the constraint; posterior ``median``, ``low`` and ``high``;
+            ``prior_low`` and ``prior_high``; ``above``; ``informed_by``.
+        """
+        import pandas as pd
+
+        rows = {name: each.to_dict() for name, each in self.restricted.items()}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, without posteriors.
+
+        Returns
+        -------
+        dict
+            All fields but the comparison, and the summary.
+        """
+        return {
+            "law": self.law,
+            "constraint": self.constraint,
+            "summary": self.summary,
+            "verdict": self.verdict,
+            "difference": self.difference,
+            "error": self.error,
+            "extrapolation": self.extrapolation.to_dict("records"),
+            "restricted": {name: each.to_dict() for name, each in self.restricted.items()},
+            "leave": self.comparison.leave,
+            "ci_prob": self.comparison.ci_prob,
+            "notes": [note.to_dict() for note in self.notes],
+        }
 
 
 def nested(
@@ -52,7 +169,7 @@ def nested(
     """Ask whether a table needs part of a law.
 
     Fits the law and the same law under a constraint, with the same runs, noise, loss scale and
-    reference, and compares how they predict what they have not seen.
+    reference, and compares how they predict runs that they were not fitted to.
 
     Parameters
     ----------
@@ -61,29 +178,28 @@ def nested(
     law : str, Path or Law
         The law.
     constraint : str or sequence of str
-        What is asked: ``"k = 0"``, ``"alpha = beta"``, ``"m = n = 0"`` (each of them zero), or
-        several, which then hold together. Each is as ``Law.constrain`` takes it.
-    noise, reference, leave, over, cuts, force, seed, chains, draws, warmup, ci_prob, \
-progress
+        ``"k = 0"``, ``"alpha = beta"``, ``"m = n = 0"`` (each of them zero), or several, which then
+        hold together; each as for ``Law.constrain``.
+    noise, reference, leave, over, cuts, force, seed, chains, draws, warmup, ci_prob, progress
         As for ``compare``.
 
     Returns
     -------
     Nested
-        The answer, which may be that this table cannot say: differences below 4 nats, or parameters
-        that the runs do not inform.
+        The verdict, which may be that this table cannot say: differences below 4 nats, or
+        parameters that the runs do not inform.
 
     Raises
     ------
-    RequestError
-        If the constraint cannot be read or names what is no parameter.
-    TableError
-        If the table lacks what the law needs.
-    PosteriorError
-        If a fit cannot be trusted.
+    RequestError, TableError, PosteriorError
+        If the constraint cannot be read or names what is no parameter; as for ``compare``.
     """
     free = load_law(law)
-    asked, parts = _parts(constraint)
+    texts = [constraint] if isinstance(constraint, str) else list(constraint)
+    if not all(isinstance(text, str) for text in texts):
+        remedy = 'Such as "k = 0"'
+        raise RequestError(f"{constraint!r} is no constraint", place=_PLACE, remedy=remedy)
+    parts = [part for text in texts for part in one_by_one(text)]
     tied = free.constrain(*parts)
     comparison = compare(
         runs,
@@ -102,81 +218,39 @@ progress
         progress=progress,
     )
     posterior = comparison.posteriors[free.name]
-    restricted = dict(_restricted(posterior, part, ci_prob) for part in parts)
-    each = comparison.pointwise[tied.name] - comparison.pointwise[free.name]
-    groups = groups_of(posterior.runs) if comparison.leave == "group" else np.arange(len(each))
-    difference, error = float(each.sum()), standard_error(each, groups)
-    reads = reading(-abs(difference), error)
-    reads = _AHEAD.get(reads, reads) if difference > 0 else reads
-    beyond = _beyond(comparison, free.name, tied.name)
+    restricted = dict(restricted_by(posterior, part, ci_prob, place=_PLACE) for part in parts)
     return Nested(
         law=free.name,
-        constraint=asked,
-        answer=sentence(asked, reads, difference, error, comparison, restricted, beyond),
-        reading=reads,
-        difference=difference,
-        error=error,
-        extrapolation=beyond,
+        constraint=", ".join(text.strip() for text in texts),
+        **_differences(comparison, free.name, tied.name),
         restricted=restricted,
         comparison=comparison,
-        notes=(*comparison.notes, *remarks(restricted)),
+        notes=(*comparison.notes, *restriction_notes(restricted)),
     )
 
 
-def _parts(constraint: str | Sequence[str]) -> tuple[str, list[str]]:
-    """What is asked as one text, and constraints of one parameter each."""
-    given = [constraint] if isinstance(constraint, str) else list(constraint)
-    if not all(isinstance(text, str) for text in given):
-        raise RequestError(
-            f"{constraint!r} is no constraint", place=_PLACE, remedy='Such as "k = 0"'
-        )
-    parts = [one for text in given for one in one_by_one(text)]
-    return ", ".join(text.strip() for text in given), parts
-
-
-def _restricted(posterior: Posterior, part: str, probability: float) -> tuple[str, Restricted]:
-    """What one constraint fixes: the parameter, or its distance from what it is tied to."""
-    name, _, right = (text.strip() for text in part.partition("="))
-    expression = parse_expression(right, place=_PLACE)
-    if expression.names:
-        label = f"{name} - {right}" if right.isidentifier() else f"{name} - ({right})"
-        value = 0.0
-    else:
-        label, value = name, float(expression({}))
-
-    def of(source: Mapping[str, np.ndarray]) -> np.ndarray:
-        own = np.asarray(source[name])
-        return own - np.asarray(expression(source)) if expression.names else own
-
-    draws, prior = of(posterior.coefficients()), of(posterior.prior)
-    ends, before = interval(draws, probability), interval(prior, probability)
-    by = [posterior.informed_by(one) for one in (name, *sorted(expression.names))]
-    least = next((what for what in ("prior only", "combination") if what in by), "runs")
-    return label, Restricted(
-        value=value,
-        median=float(ends.median),
-        low=float(ends.low),
-        high=float(ends.high),
-        prior_low=float(before.low),
-        prior_high=float(before.high),
-        above=float(np.mean(draws > value)),
-        informed_by=least,
-        draws=draws,
-        prior=prior,
-    )
-
-
-def _beyond(comparison: Comparison, free: str, tied: str) -> pd.DataFrame:
-    """Differences over the larger runs, a row a cut."""
+def _differences(comparison: Comparison, free: str, tied: str) -> dict[str, Any]:
+    """Differences over what was left out, the verdict on them, and those of each cut."""
     import pandas as pd
 
-    if not len(comparison.extrapolation):
-        return pd.DataFrame(columns=["cut", "held_out", "difference", "error", "beyond"])
-    rows = comparison.extrapolation[comparison.extrapolation["law"] == free]
-    pairs = zip(comparison.held_out[free], comparison.held_out[tied], strict=True)
-    each = [other - own for own, other in pairs]
-    errors = [standard_error(one, np.arange(len(one))) for one in each]
-    kept = rows[["cut", "held_out", "beyond"]].reset_index(drop=True)
-    kept.insert(2, "difference", [float(one.sum()) for one in each])
-    kept.insert(3, "error", errors)
-    return kept
+    runs = comparison.posteriors[free].runs
+    each = comparison.pointwise[tied] - comparison.pointwise[free]
+    groups = group_numbers(runs) if comparison.leave == "group" else np.arange(len(runs))
+    difference, error = float(each.sum()), standard_error(each, groups)
+    reads = verdict(difference, error)
+    columns = ["cut", "held_out", "difference", "error", "extrapolation_factor"]
+    larger = pd.DataFrame(columns=columns)
+    if len(comparison.extrapolation):
+        own = comparison.extrapolation[comparison.extrapolation["law"] == free]
+        pairs = zip(comparison.held_out[tied], comparison.held_out[free], strict=True)
+        cuts = [under - above for under, above in pairs]
+        larger = own.reset_index(drop=True).assign(
+            difference=[float(cut.sum()) for cut in cuts],
+            error=[standard_error(cut, np.arange(len(cut))) for cut in cuts],
+        )[columns]
+    return {
+        "verdict": _AHEAD.get(reads, reads) if difference > 0 else reads,
+        "difference": difference,
+        "error": error,
+        "extrapolation": larger,
+    }

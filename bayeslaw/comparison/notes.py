@@ -1,17 +1,15 @@
-"""What there is to say of a comparison, in plain words."""
+"""Notes on a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bayeslaw.comparison.folds import MOST_FOLDS, groups_of
-from bayeslaw.comparison.loo import LeftOut
-from bayeslaw.comparison.result import DISTINGUISHED, Leave
+from bayeslaw.comparison.held_out import HeldOut
+from bayeslaw.comparison.leave_out import MOST_FOLDS
+from bayeslaw.comparison.ranking import DISTINGUISHED, LawScores
 from bayeslaw.core.notes import Note
-from bayeslaw.formula import Expression
-from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
 if TYPE_CHECKING:
@@ -19,154 +17,110 @@ if TYPE_CHECKING:
 
 #: The best of more laws than this owes part of its lead to having been picked.
 MOST_LAWS = 5
-#: Fewer groups than this say little of how much they scatter.
+#: The scatter of fewer groups than this is hardly known.
 FEW_GROUPS = 10
-#: A Monte-Carlo error of ELPD that could change what a difference reads.
+#: A Monte-Carlo error of ELPD that could change the verdict on a difference.
 LARGEST_ERROR = 1.0
+_ROUGH = "Take its numbers as rough; add runs, or tighten the priors"
 
 
-def remarks(
+def comparison_notes(
     runs: Runs,
-    fits: Mapping[str, Posterior],
-    table: pd.DataFrame,
+    scores: Mapping[str, LawScores],
+    frame: pd.DataFrame,
     extrapolation: pd.DataFrame,
-    left: Mapping[str, LeftOut],
-    single: Mapping[str, LeftOut],
-    leave: Leave,
-    over: Expression | None,
+    held_out: HeldOut,
 ) -> list[Note]:
-    """Notes on a comparison."""
-    found = [*runs.notes]
-    for label, posterior in fits.items():
-        own = [note for note in posterior.notes if note not in runs.notes]
-        found += [replace(note, message=f"{label}: {note.message}") for note in own]
-    found += _ranking(table)
-    found += _leaving(runs, left, single, leave)
-    if len(extrapolation) and over is not None:
-        found += _beyond(table, extrapolation, over)
-    return found
+    """All notes on the table, its fits and their order."""
+    notes = [*runs.notes]
+    for label, each in scores.items():
+        own = [note for note in each.posterior.notes if note not in runs.notes]
+        notes += [replace(note, message=f"{label}: {note.message}") for note in own]
+    notes += [*order_notes(frame), *_left_out_notes(runs, scores, held_out)]
+    if held_out.cuts:
+        notes += extrapolation_notes(frame, extrapolation, held_out)
+    return notes
 
 
-def _ranking(table: pd.DataFrame) -> list[Note]:
-    found = []
-    best = table.index[0]
-    close = table[table["reads"] == "not distinguished"]
+def order_notes(frame: pd.DataFrame) -> Iterator[Note]:
+    """How far the order of the laws can be relied on."""
+    best = frame.index[0]
+    close = frame[frame["verdict"] == "not distinguished"]
     if len(close):
-        said = " and ".join(map(str, close.index))
         by = ", ".join(f"{-value:.2g}" for value in close["elpd_diff"])
-        found.append(
-            Note(
-                "not_distinguished",
-                "info",
-                f"these runs do not distinguish {said} from {best}: expected log predictive "
-                f"densities differ by {by}, below {DISTINGUISHED:g}, and so little decides how "
-                "they share their weight",
-                "Keep all of them, or run what they predict differently",
-            )
+        message = (
+            f"these runs do not distinguish {' and '.join(map(str, close.index))} from {best}: "
+            f"expected log predictive densities differ by {by}, below {DISTINGUISHED:g}, so that "
+            "their stacking weights depend on little"
         )
-    unsure = table[table["reads"] == "perhaps worse"]
-    for label, row in unsure.iterrows():
-        found.append(
-            Note(
-                "uncertain",
-                "info",
-                f"{label} predicts worse than {best} by {-row['elpd_diff']:.3g}, within two "
-                f"standard errors ({row['diff_se']:.2g}): few runs or groups decide it",
-                "Look at the differences run by run (pointwise)",
-            )
+        remedy = "Keep all of them, or run configurations that they predict differently"
+        yield Note("not_distinguished", "info", message, remedy)
+    for label, row in frame[frame["verdict"] == "perhaps worse"].iterrows():
+        message = (
+            f"{label} predicts worse than {best} by {-row['elpd_diff']:.3g}, within two standard "
+            f"errors ({row['diff_se']:.2g}): few runs or groups decide it"
         )
-    if len(table) > MOST_LAWS:
-        found.append(
-            Note(
-                "selection",
-                "warning",
-                f"{len(table)} laws were compared: the best of many looks better than it is",
-                "Compare fewer, or confirm the choice on new runs (bl.check_new_runs)",
-            )
-        )
-    return found
+        yield Note("uncertain", "info", message, "Look at the differences run by run (pointwise)")
+    if len(frame) > MOST_LAWS:
+        message = f"{len(frame)} laws were compared: the best of many looks better than it is"
+        remedy = "Compare fewer, or confirm the choice on new runs (bl.check_new_runs)"
+        yield Note("selection", "warning", message, remedy)
 
 
-def _leaving(
-    runs: Runs, left: Mapping[str, LeftOut], single: Mapping[str, LeftOut], leave: Leave
-) -> list[Note]:
-    found = []
-    if leave == "group":
-        count = int(groups_of(runs).max()) + 1
+def _left_out_notes(
+    runs: Runs, scores: Mapping[str, LawScores], held_out: HeldOut
+) -> Iterator[Note]:
+    if held_out.leave == "group":
+        count = int(held_out.groups.max()) + 1
         how = "one by one" if count <= MOST_FOLDS else f"in {MOST_FOLDS} folds"
         rough = "; standard errors of so few groups are rough" if count < FEW_GROUPS else ""
-        found.append(
-            Note(
-                "groups_left_out",
-                "info",
-                f"{count} groups by {', '.join(runs.groups)} were left out {how}; leaving out "
-                f"single runs (interpolation_elpd) tells how laws fill gaps inside groups{rough}",
-            )
+        message = (
+            f"{count} groups by {', '.join(runs.groups)} were left out {how}; interpolation_elpd "
+            f"leaves out single runs, and measures how laws fill gaps inside groups{rough}"
         )
-    for label, one in single.items():
-        if one.refitted.any():
-            found.append(
-                Note(
-                    "refitted",
-                    "info",
-                    f"{label}: Pareto k is too large for {int(one.refitted.sum())} of {len(runs)} "
-                    "runs, and the law was fitted again without each of them",
-                )
+        yield Note("groups_left_out", "info", message)
+    for label, each in scores.items():
+        if each.single.refitted.any():
+            message = (
+                f"{label}: Pareto k is too large for {each.single.refitted.sum()} of {len(runs)} "
+                "runs, and the law was fitted again without each of them"
             )
-    for label, one in left.items():
-        several = [one] if one is single[label] else [one, single[label]]
-        failed = sum(part.untrusted for part in several)
-        if failed:
-            found.append(
-                Note(
-                    "refits_not_trusted",
-                    "warning",
-                    f"{label}: {failed} of the fits without some of the runs cannot be trusted",
-                    "Take its numbers as rough; give more runs, or priors that say more",
-                )
+            yield Note("refitted", "info", message)
+    for label, each in scores.items():
+        if each.untrusted:
+            message = (
+                f"{label}: {each.untrusted} of the fits without some of the runs cannot be trusted"
             )
-        if one.error > LARGEST_ERROR:
-            found.append(
-                Note(
-                    "few_draws",
-                    "warning",
-                    f"{label}: some runs lie so far from what the others predict that the sum of "
-                    f"their log densities has a Monte-Carlo error of {one.error:.2g}",
-                    "Look at the runs of lowest density (pointwise): they may be wrong",
-                )
+            yield Note("refits_not_trusted", "warning", message, _ROUGH)
+        if each.left_out.error > LARGEST_ERROR:
+            message = (
+                f"{label}: some runs lie so far from what the others predict that the sum of "
+                f"their log densities has a Monte-Carlo error of {each.left_out.error:.2g}"
             )
-    return found
+            remedy = "Look at the runs of lowest density (pointwise): they may be wrong"
+            yield Note("few_draws", "warning", message, remedy)
 
 
-def _beyond(table: pd.DataFrame, extrapolation: pd.DataFrame, over: Expression) -> list[Note]:
-    found = []
-    failed = extrapolation[~extrapolation["trusted"]]
-    for label, rows in failed.groupby("law", sort=False):
-        found.append(
-            Note(
-                "extrapolation_not_trusted",
-                "warning",
-                f"{label}: the fits that leave out the {', '.join(rows['cut'])} of {over.text} "
-                "cannot be trusted",
-                "Take its numbers as rough; give more runs, or priors that say more",
-            )
+def extrapolation_notes(
+    frame: pd.DataFrame, extrapolation: pd.DataFrame, held_out: HeldOut
+) -> Iterator[Note]:
+    """Fits to smaller runs that failed, and another order beyond the runs than within."""
+    over = "" if held_out.over is None else held_out.over.text
+    for label, rows in extrapolation[~extrapolation["trusted"]].groupby("law", sort=False):
+        message = (
+            f"{label}: the fits that leave out the {', '.join(rows['cut'])} of {over} "
+            "cannot be trusted"
         )
-    best, first = table.index[0], table["extrapolation_elpd"].idxmax()
-    by = extrapolation.set_index(["law", "cut"])
-    lead = ((by.loc[first, "elpd"] - by.loc[best, "elpd"]) * by.loc[best, "held_out"]).max()
-    # A lead of less is no other order.
-    if lead >= DISTINGUISHED:
-        values, close = (
-            table["extrapolation_elpd"],
-            table.loc[first, "reads"] == "not distinguished",
+        yield Note("extrapolation_not_trusted", "warning", message, _ROUGH)
+    values = frame["extrapolation_elpd"]
+    best, first = frame.index[0], values.idxmax()
+    rows = extrapolation.set_index(["law", "cut"])
+    lead = (rows.loc[first, "elpd"] - rows.loc[best, "elpd"]) * rows.loc[best, "held_out"]
+    if lead.max() >= DISTINGUISHED:
+        message = (
+            f"{best} predicts best within the runs, {first} beyond them: {values[first]:.3g} "
+            f"against {values[best]:.3g} nats for each run held out by {over}"
         )
-        found.append(
-            Note(
-                "order_changes",
-                "info" if close else "warning",
-                f"{best} predicts best within the runs, {first} beyond them: {values[first]:.3g} "
-                f"against {values[best]:.3g} nats for each run held out by {over.text}",
-                "For larger runs, trust the extrapolation more",
-            )
-        )
-    return found
+        close = frame.loc[first, "verdict"] == "not distinguished"
+        remedy = "For larger runs, trust the extrapolation more"
+        yield Note("order_changes", "info" if close else "warning", message, remedy)

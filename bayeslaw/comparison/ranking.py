@@ -1,79 +1,135 @@
-"""The table of a comparison: laws in the order in which they predict what was left out."""
+"""Laws in the order in which they predict what was left out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.comparison.loo import LeftOut, standard_error
-from bayeslaw.comparison.result import reading
+from bayeslaw.comparison.extrapolation import extrapolate
+from bayeslaw.comparison.held_out import HeldOut
+from bayeslaw.comparison.leave_out import (
+    LeftOut,
+    leave_groups_out,
+    leave_runs_out,
+    standard_error,
+)
 from bayeslaw.comparison.stacking import stack, stack_parts
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Laws whose expected log predictive densities differ by less are not distinguished (Sivula,
+#: Magnusson and Vehtari 2020, arXiv:2008.10296).
+DISTINGUISHED = 4.0
 # Scores of one cut, in the order in which they are reported.
 _SCORES = ("elpd", "crps", "rmse", "coverage")
 
 
-def ranked(
-    fits: Mapping[str, Posterior],
-    left: Mapping[str, LeftOut],
-    single: Mapping[str, LeftOut],
-    groups: np.ndarray,
-    extrapolation: pd.DataFrame,
-    held: Mapping[str, list[np.ndarray]],
-    evidence: Mapping[str, Mapping[str, float]] | None = None,
-) -> pd.DataFrame:
-    """Rank laws by how they predict what was left out."""
+@dataclass(frozen=True)
+class LawScores:
+    """One law's fit and its scores.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        The fit to all runs.
+    left_out, single : LeftOut
+        Runs or groups left out, as planned; single runs left out (the same where runs are planned).
+    cut_rows : list of dict
+        Scores of each cut.
+    cut_densities : list of ndarray
+        For each cut, log predictive density of the runs held out.
+    """
+
+    posterior: Posterior
+    left_out: LeftOut
+    single: LeftOut
+    cut_rows: list[dict[str, Any]]
+    cut_densities: list[np.ndarray]
+
+    @property
+    def untrusted(self) -> int:
+        """How many of the fits without some runs cannot be trusted."""
+        parts = [self.single] if self.left_out is self.single else [self.left_out, self.single]
+        return sum(part.untrusted for part in parts)
+
+    @property
+    def codes(self) -> str:
+        """Codes of the notes that matter, errors marked as such."""
+        codes = [
+            f"not trusted: {note.code}" if note.severity == "error" else note.code
+            for note in self.posterior.notes
+            if note.severity != "info"
+        ]
+        return ", ".join(dict.fromkeys([*codes, *["refits_not_trusted"] * bool(self.untrusted)]))
+
+
+def score_law(
+    posterior: Posterior, held_out: HeldOut, ci_prob: float, progress: bool | None
+) -> LawScores:
+    """Score one law on everything that is held out."""
+    left_out = single = leave_runs_out(posterior, progress=progress)
+    if held_out.leave == "group":
+        left_out = leave_groups_out(posterior, held_out.groups, progress=progress)
+    cuts = [
+        extrapolate(posterior, cut, ci_prob=ci_prob, progress=progress) for cut in held_out.cuts
+    ]
+    rows, densities = [row for row, _ in cuts], [scores.log_density for _, scores in cuts]
+    return LawScores(posterior, left_out, single, rows, densities)
+
+
+def rank(
+    scores: Mapping[str, LawScores],
+    held_out: HeldOut,
+    evidence: Mapping[str, Mapping[str, float]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row a law, the best first, and a row a law and cut in the same order."""
     import pandas as pd
 
-    labels = list(fits)
-    total = {label: float(left[label].log_density.sum()) for label in labels}
-    best = max(labels, key=lambda label: total[label])
-    weights = stack(np.stack([left[label].log_density for label in labels], axis=1))
-    lines = {}
-    for label, weight in zip(labels, weights, strict=True):
-        density = left[label].log_density
-        difference = density - left[best].log_density
-        error = 0.0 if label == best else standard_error(difference, groups)
-        lines[label] = {
-            "parameters": len(fits[label].law.parameters),
-            "elpd": total[label],
-            "elpd_se": standard_error(density, groups),
-            "elpd_diff": float(difference.sum()),
+    density = {label: each.left_out.log_density for label, each in scores.items()}
+    best = max(density, key=lambda label: float(density[label].sum()))
+    weights = stack(np.stack(list(density.values()), axis=1))
+    rows = {}
+    for (label, each), weight in zip(scores.items(), weights, strict=True):
+        difference = density[label] - density[best]
+        total = float(difference.sum())
+        error = 0.0 if label == best else standard_error(difference, held_out.groups)
+        rows[label] = {
+            "parameters": len(each.posterior.law.parameters),
+            "elpd": float(density[label].sum()),
+            "elpd_se": standard_error(density[label], held_out.groups),
+            "elpd_diff": total,
             "diff_se": error,
-            "reads": "best" if label == best else reading(float(difference.sum()), error),
-            "p_loo": float(single[label].effective.sum()),
-            "bad_k": int(single[label].refitted.sum()),
+            "verdict": "best" if label == best else verdict(total, error),
+            "p_loo": float(each.single.effective.sum()),
+            "bad_k": int(each.single.refitted.sum()),
             "weight": float(weight),
         }
-        if left is not single:
-            lines[label]["interpolation_elpd"] = float(single[label].log_density.sum())
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index.name = "law"
-    if len(extrapolation):
-        means = extrapolation.groupby("law", sort=False)[list(_SCORES)].mean()
+        if held_out.leave == "group":
+            rows[label]["interpolation_elpd"] = float(each.single.log_density.sum())
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index.name = "law"
+    if held_out.cuts:
         for name in _SCORES:
-            table[f"extrapolation_{name}"] = means[name]
-        parts = [np.stack(part, axis=1) for part in zip(*held.values(), strict=True)]
-        table["extrapolation_weight"] = stack_parts(parts)
-    for name, values in (evidence or {}).items():
-        table[name] = pd.Series(values)
-    table["notes"] = [_codes(fits[label], left[label], single[label]) for label in labels]
-    return table.sort_values("elpd", ascending=False, kind="stable")
+            by_law = [[row[name] for row in each.cut_rows] for each in scores.values()]
+            frame[f"extrapolation_{name}"] = np.mean(by_law, axis=1)
+        by_cut = zip(*(each.cut_densities for each in scores.values()), strict=True)
+        frame["extrapolation_weight"] = stack_parts([np.stack(cut, axis=1) for cut in by_cut])
+    for name, values in evidence.items():
+        frame[name] = pd.Series(values)
+    frame["notes"] = [each.codes for each in scores.values()]
+    frame = frame.sort_values("elpd", ascending=False, kind="stable")
+    cuts = [{"law": label, **row} for label in frame.index for row in scores[label].cut_rows]
+    return frame, pd.DataFrame(cuts)
 
 
-def _codes(posterior: Posterior, *parts: LeftOut) -> str:
-    """Codes of the notes on a fit that matter, errors marked as such, and on those without runs."""
-    said = [
-        f"not trusted: {note.code}" if note.severity == "error" else note.code
-        for note in posterior.notes
-        if note.severity != "info"
-    ]
-    if any(part.untrusted for part in parts):
-        said.append("refits_not_trusted")
-    return ", ".join(dict.fromkeys(said))
+def verdict(difference: float, error: float) -> str:
+    """Whether a law is distinguished from the best by a difference with its standard error."""
+    if abs(difference) < DISTINGUISHED:
+        return "not distinguished"
+    # A NaN error, of one group, leaves it open.
+    return "worse" if abs(difference) >= 2 * error else "perhaps worse"

@@ -1,23 +1,18 @@
-"""What a comparison says."""
+"""`Comparison`: the result of ``compare``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.comparison.held_out import Leave
 from bayeslaw.core.notes import Note
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Leave = Literal["run", "group"]
-
-#: Laws whose expected log predictive densities differ by less are not distinguished (Sivula,
-#: Magnusson and Vehtari 2020, arXiv:2008.10296).
-DISTINGUISHED = 4.0
 
 
 @dataclass(frozen=True)
@@ -28,19 +23,19 @@ class Comparison:
 
     Attributes
     ----------
-    table : pandas.DataFrame
+    frame : pandas.DataFrame
         A row a law, the best first: number of ``parameters``; ``elpd``, the log predictive density
         of the runs left out, and its standard error ``elpd_se``; the difference to the best
-        ``elpd_diff`` with ``diff_se``, and what it ``reads``: "best", "not distinguished",
-        "perhaps worse" (within two standard errors) or "worse"; ``p_loo``, the effective number of
-        parameters; ``bad_k``, how many runs had too large a Pareto k and were fitted without;
+        ``elpd_diff`` with ``diff_se``; the ``verdict``: "best", "not distinguished", "perhaps
+        worse" (within two standard errors) or "worse"; ``p_loo``, the effective number of
+        parameters; ``bad_k``, how many runs had too large a Pareto k and were left out by a fit;
         the stacking ``weight``. ``interpolation_elpd`` leaves single runs out where groups are the
         rule. ``extrapolation_...``: density, CRPS and root mean square error a run, coverage, each
         the mean over the cuts, and the stacking weight from the runs held out. With evidence:
-        ``log_evidence`` and ``evidence_error``; ``log_bayes_factor`` to the highest evidence, with
-        ``bayes_factor_error``, and, across laws that do not share their priors, its range
-        ``bayes_factor_low`` to ``bayes_factor_high`` with all priors as they are, half and twice as
-        wide. ``notes``, codes.
+        ``log_evidence`` and ``evidence_error``; ``log_bayes_factor`` to the highest evidence with
+        ``bayes_factor_error``; across laws that do not share their priors the range
+        ``bayes_factor_low`` to ``bayes_factor_high`` under all priors as they are, half and twice
+        as wide. ``notes``, codes.
     posteriors : dict of str to Posterior
         The fits to all runs.
     pointwise : dict of str to ndarray of shape (runs,)
@@ -48,28 +43,28 @@ class Comparison:
     pareto_k : dict of str to ndarray of shape (runs,)
         Of leaving single runs out.
     extrapolation : pandas.DataFrame
-        A row for each ``law`` and ``cut``: how many runs it was ``trained_on`` and ``held_out``;
-        the ``largest`` training value, and the median and largest factor by which the runs held
-        out lie ``beyond`` it (``furthest``); mean ``elpd`` and ``crps`` with standard errors over
-        the runs held out (``elpd_se``, ``crps_se``), ``rmse`` of log loss and ``coverage`` of the
-        predictive interval; whether the fit is ``trusted``. Empty without cuts. Runs held out
-        together err together, since one fit predicts them all, so that these standard errors are
-        too small: they say how much the runs differ, not how another table would come out.
+        A row for each ``law`` and ``cut``, empty without cuts: runs ``trained_on`` and
+        ``held_out``; the ``largest`` training value; median and largest ratio of the runs held out
+        to it (``extrapolation_factor``, ``largest_extrapolation_factor``); mean ``elpd`` and
+        ``crps`` with standard errors over the runs held out (``elpd_se``, ``crps_se``), ``rmse`` of
+        log loss and ``coverage`` of the predictive interval; whether the fit is ``trusted``. One
+        fit predicts all runs held out together, so that their errors are correlated: these standard
+        errors describe the spread of the runs, not that of another table, for which they are small.
     held_out : dict of str to list of ndarray
         For each law and cut the log predictive density of the runs held out.
     leave : {"run", "group"}
         What was left out at a time.
     over : str
         What orders runs by size; empty without cuts.
-    probability : float
-        Of the predictive intervals.
+    ci_prob : float
+        Probability of the predictive intervals.
     predicts : str
         The predicted quantity.
     notes : tuple of Note
-        What there is to say of table, fits and comparison.
+        On table, fits and comparison.
     """
 
-    table: pd.DataFrame = field(repr=False)
+    frame: pd.DataFrame = field(repr=False)
     posteriors: dict[str, Posterior] = field(repr=False)
     pointwise: dict[str, np.ndarray] = field(repr=False)
     pareto_k: dict[str, np.ndarray] = field(repr=False)
@@ -77,27 +72,48 @@ class Comparison:
     held_out: dict[str, list[np.ndarray]] = field(repr=False)
     leave: Leave
     over: str
-    probability: float
+    ci_prob: float
     predicts: str
     notes: tuple[Note, ...]
 
     @property
     def best(self) -> str:
         """The law that predicts best what was left out."""
-        return str(self.table.index[0])
+        return str(self.frame.index[0])
 
     @property
     def weights(self) -> dict[str, float]:
         """Stacking weight of each law, from the runs left out."""
-        return {str(law): float(weight) for law, weight in self.table["weight"].items()}
+        return {str(law): float(weight) for law, weight in self.frame["weight"].items()}
 
     @property
     def extrapolation_weights(self) -> dict[str, float]:
         """Stacking weight of each law, from the larger runs held out; empty without cuts."""
-        if not len(self.extrapolation):
-            return {}
-        weights = self.table["extrapolation_weight"]
+        weights = self.frame.get("extrapolation_weight", {})
         return {str(law): float(weight) for law, weight in weights.items()}
+
+    @property
+    def summary(self) -> str:
+        """The order of the laws in a few sentences."""
+        first = self.frame.iloc[0]
+        sentences = [f"{self.best} predicts {self.leave}s left out best (ELPD {first['elpd']:.1f})"]
+        for law, row in self.frame.iloc[1:].iterrows():
+            difference = f"{row['elpd_diff']:.1f} ± {row['diff_se']:.1f} nats to the best"
+            sentences.append(f"{law}: {row['verdict']} ({difference})")
+        if len(self.extrapolation):
+            ahead = self.frame["extrapolation_elpd"].idxmax()
+            sentences.append(f"{ahead} predicts the largest {self.over} held out best")
+        return f"{'. '.join(sentences)}."
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every law as a row, the best first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As ``frame``.
+        """
+        return self.frame
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain data, without the posteriors.
@@ -105,25 +121,18 @@ class Comparison:
         Returns
         -------
         dict
-            The table as a list of rows with their ``law``, the extrapolation as a list of rows, and
+            The frame as a list of rows with their ``law``, the extrapolation as a list of rows, and
             all other fields.
         """
         return {
-            "laws": self.table.reset_index().to_dict("records"),
+            "summary": self.summary,
+            "laws": self.frame.reset_index().to_dict("records"),
             "extrapolation": self.extrapolation.to_dict("records"),
             "pointwise": {law: values.tolist() for law, values in self.pointwise.items()},
             "pareto_k": {law: values.tolist() for law, values in self.pareto_k.items()},
             "leave": self.leave,
             "over": self.over,
-            "probability": self.probability,
+            "ci_prob": self.ci_prob,
             "predicts": self.predicts,
             "notes": [note.to_dict() for note in self.notes],
         }
-
-
-def reading(difference: float, error: float) -> str:
-    """What a difference to the best law says."""
-    if abs(difference) < DISTINGUISHED:
-        return "not distinguished"
-    # Of two groups or one there is no telling.
-    return "worse" if abs(difference) >= 2 * error else "perhaps worse"

@@ -1,4 +1,4 @@
-"""How well a posterior predicts runs that it has not seen: proper scores of log loss."""
+"""Proper scores of log loss: how well a posterior predicts runs that it has not seen."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
-# Draws times rows that are held at once.
+# Draws times rows that are held in memory at once.
 _CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of runs under the predictive distribution of what would be measured.
+    """Scores of runs under the predictive distribution at level ``observation``.
 
-    All are of the logarithm of the predicted quantity, so that those of two laws compare. Arrays
+    All are of the logarithm of the predicted quantity, so that scores of two laws compare. Arrays
     have shape (runs,) unless stated.
 
     Attributes
     ----------
     measured : ndarray
-        Logarithm of what was measured.
+        Logarithm of the measured value.
     log_density : ndarray
         Log predictive density.
     crps : ndarray
-        Continuous ranked probability score; less is better. Infinite where part of the draws
-        predicts nothing finite.
+        Continuous ranked probability score; less is better. Infinite where some draws predict
+        nothing finite.
     pit : ndarray
-        Probability that the prediction gives to smaller values than what was measured.
+        Predictive probability of smaller values than the measured one.
     low, median, high : ndarray
         Predictive interval and median.
     inside_drawn, above_drawn : ndarray of shape (draws,)
-        How many runs of each draw's own table lie within the intervals, and above the medians: what
-        is to be expected where all of them share one law's errors.
+        Numbers of runs inside the intervals, and above the medians, in a table simulated from each
+        draw: the runs of one table share its draw's errors.
     """
 
     measured: np.ndarray
@@ -55,8 +55,8 @@ class Scores:
 
     @property
     def error(self) -> np.ndarray:
-        """What was measured less the predictive median; infinite where that is."""
-        return self.measured - self.median
+        """Measured value less predictive median; infinite where the median is."""
+        return np.asarray(self.measured - self.median)
 
     @property
     def inside(self) -> np.ndarray:
@@ -64,37 +64,23 @@ class Scores:
         return (self.low <= self.measured) & (self.measured <= self.high)
 
 
-def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
-    """Log density of runs for every draw, whether or not the posterior has seen them."""
-    if posterior.discrepancy is not None:
-        raise RequestError(
-            "beside a Gaussian process, runs have no likelihoods of their own",
-            place=posterior.law.name,
-            remedy="Compare laws that are fitted without a discrepancy",
-        )
-    errors = runs.errors(posterior.law.predicts)
-    return _log_likelihood(posterior, _centre(posterior, runs), _measured(posterior, runs), errors)
-
-
 def score(
     posterior: Posterior,
     runs: Runs,
     *,
-    probability: float = INTERVAL,
+    ci_prob: float = INTERVAL,
     widened: np.ndarray | None = None,
     seed: int = 0,
 ) -> Scores:
-    """Score runs under a posterior's predictive distribution at level ``observation``."""
+    """Score runs, each predictive distribution ``widened`` about its median by a factor."""
     rng = np.random.default_rng(seed)
     step = max(1, _CELLS // posterior.draws["noise_scale"].size)
     parts = []
-    inside: np.ndarray | float = 0.0
-    above: np.ndarray | float = 0.0
     for first in range(0, len(runs), step):
-        wanted = np.zeros(len(runs), dtype=bool)
-        wanted[first : first + step] = True
-        block = runs.select(wanted)
-        centre, measured = _centre(posterior, block), _measured(posterior, block)
+        chosen = np.zeros(len(runs), dtype=bool)
+        chosen[first : first + step] = True
+        block = runs.select(chosen)
+        centre, measured = log_law(posterior, block), log_measured(posterior, block)
         kept, mean, sd = posterior.misfit(posterior.columns(block))
         noise, errors = posterior.noise_draws(kept), block.errors(posterior.law.predicts)
         centre = centre[kept] + mean
@@ -102,28 +88,45 @@ def score(
         draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
         at, factor = measured, np.ones(len(measured))
         if widened is not None:
-            factor, middle = widened[wanted], np.median(draws, axis=0)
+            factor, middle = widened[chosen], np.median(draws, axis=0)
             with np.errstate(invalid="ignore"):
                 draws = middle + factor * (draws - middle)
-                # Where the measured value was before the distribution was widened.
+                # Where the measured value lies in the distribution that is not widened.
                 at = middle + (measured - middle) / factor
         if posterior.discrepancy is None:
-            density = _log_likelihood(posterior, centre, at, errors) - np.log(factor)
+            density = _noise_density(posterior, centre, at, errors)
         else:
-            # The tails of the noise are lost in the misfit's spread where runs are new.
+            # For new runs the misfit's spread dominates the tails of the noise.
             wide = np.hypot(sd, noise["noise_scale"])
-            wide = wide if errors is None else np.hypot(wide, errors)
-            density = norm.logpdf(at, centre, wide) - np.log(factor)
-        low, median, high = interval(draws, probability)
-        inside = inside + ((low <= draws) & (draws <= high)).sum(axis=1)
-        above = above + (draws > median).sum(axis=1)
-        pit = ((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1)
-        crps = _crps(draws, measured)
-        parts.append((measured, mean_density(density), crps, pit, low, median, high))
-    columns = (np.concatenate(part) for part in zip(*parts, strict=True))
-    names = ("measured", "log_density", "crps", "pit", "low", "median", "high")
-    counts = {"inside_drawn": np.asarray(inside), "above_drawn": np.asarray(above)}
-    return Scores(**dict(zip(names, columns, strict=True)), **counts)
+            density = norm.logpdf(at, centre, wide if errors is None else np.hypot(wide, errors))
+        low, median, high = interval(draws, ci_prob)
+        scores = {
+            "measured": measured,
+            "log_density": mean_density(density - np.log(factor)),
+            "crps": _crps(draws, measured),
+            "pit": ((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1),
+            "low": low,
+            "median": median,
+            "high": high,
+        }
+        inside = ((low <= draws) & (draws <= high)).sum(axis=1)
+        parts.append((scores, inside, (draws > median).sum(axis=1)))
+    by_run = {name: np.concatenate([part[0][name] for part in parts]) for name in parts[0][0]}
+    inside, above = (np.sum([part[i] for part in parts], axis=0) for i in (1, 2))
+    return Scores(**by_run, inside_drawn=inside, above_drawn=above)
+
+
+def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
+    """Log density of runs, fitted or new, for every draw: shape (draws, runs)."""
+    if posterior.discrepancy is not None:
+        raise RequestError(
+            "beside a Gaussian process, single runs have no likelihood",
+            place=posterior.law.name,
+            remedy="Compare laws that are fitted without a discrepancy",
+        )
+    errors = runs.errors(posterior.law.predicts)
+    centre = log_law(posterior, runs)
+    return _noise_density(posterior, centre, log_measured(posterior, runs), errors)
 
 
 def mean_density(log_density: np.ndarray) -> np.ndarray:
@@ -139,34 +142,29 @@ def density_error(log_density: np.ndarray) -> np.ndarray:
     return np.asarray(relative / np.sqrt(len(log_density)))
 
 
-def law_and_measured(posterior: Posterior, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of the law's value and of what was measured."""
-    return _centre(posterior, runs), _measured(posterior, runs)
-
-
-def _measured(posterior: Posterior, runs: Runs) -> np.ndarray:
+def log_measured(posterior: Posterior, runs: Runs) -> np.ndarray:
+    """Logarithm of the measured values."""
     return np.log(runs.column(posterior.law.predicts))
 
 
-def _centre(posterior: Posterior, runs: Runs) -> np.ndarray:
+def log_law(posterior: Posterior, runs: Runs) -> np.ndarray:
+    """Logarithm of the law's value for every draw: minus infinity where it is not positive."""
     value = posterior.evaluate(posterior.columns(runs))
-    # A draw that predicts nothing positive predicts none of the runs.
     possible = value > 0
     return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)
 
 
-def _log_likelihood(
+def _noise_density(
     posterior: Posterior, centre: np.ndarray, measured: np.ndarray, errors: np.ndarray | None
 ) -> np.ndarray:
-    noise = posterior.noise_draws()
-    possible = np.isfinite(centre)
+    noise, possible = posterior.noise_draws(), np.isfinite(centre)
     with compiled():
         scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
         return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
 
 
 def _crps(draws: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Fair estimate: mean distance to what was measured, less half of that between two draws."""
+    """Fair estimate: mean distance to the measured value, less half of that between two draws."""
     finite = np.isfinite(draws).all(axis=0)
     x = np.sort(np.where(finite, draws, 0.0), axis=0)
     count = len(x)

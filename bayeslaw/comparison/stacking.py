@@ -1,4 +1,4 @@
-"""Weights of laws whose mixture predicts what was left out best."""
+"""Stacking weights: of the mixture of laws that predicts what was left out best."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ def stack(log_density: np.ndarray, importance: np.ndarray | None = None) -> np.n
     laws = log_density.shape[1]
     count = np.ones(len(log_density)) if importance is None else np.asarray(importance, dtype=float)
     highest = log_density.max(axis=1)
-    # What no law thinks possible says nothing about which law is better.
-    said = np.isfinite(highest) & (count > 0)
+    # A run that is impossible under every law does not distinguish them.
+    used = np.isfinite(highest) & (count > 0)
     weights = np.full(laws, 1.0 / laws)
-    if not said.any():
+    if not used.any():
         return weights
-    density = np.exp(log_density[said] - highest[said, None])
-    count = count[said] / count[said].sum()
+    density = np.exp(log_density[used] - highest[used, None])
+    count = count[used] / count[used].sum()
 
-    def slopes(weights: np.ndarray) -> np.ndarray:
+    def gradient(weights: np.ndarray) -> np.ndarray:
         return np.asarray(count / (density @ weights) @ density)
 
-    found = minimize(
+    optimum = minimize(
         lambda weights: -float(count @ np.log(density @ weights)),
         weights,
-        jac=lambda weights: -slopes(weights),
+        jac=lambda weights: -gradient(weights),
         bounds=[(1e-12, 1.0)] * laws,
         constraints=LinearConstraint(np.ones(laws), 1.0, 1.0),
         method="SLSQP",
         options={"ftol": 1e-14, "maxiter": 500},
     )
-    if found.success:
-        weights = found.x / found.x.sum()
-    # The score is concave: the best is at most the largest slope less one above this one, which
-    # tells when these steps, each of which raises the score, have gone far enough.
+    if optimum.success:
+        weights = optimum.x / optimum.x.sum()
+    # Every step raises the score, which is concave: the best one is at most the largest slope less
+    # one above it.
     for _ in range(_STEPS):
-        slope = slopes(weights)
+        slope = gradient(weights)
         if slope.max() - 1.0 <= TOLERANCE:
             break
         weights = weights * slope

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison.result import DISTINGUISHED, Comparison
+from bayeslaw.comparison.ranking import DISTINGUISHED
+from bayeslaw.comparison.result import Comparison
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def comparison(answer: Comparison, *, ax: Axes | None = None) -> Figure:
         out (filled) and from larger runs held out (hollow); the continuous ranked probability score
         of larger runs by their distance. The last is left out where nothing was held out.
     """
-    laws = list(answer.table.index)
+    laws = list(answer.frame.index)
     styles = style.law_styles(laws)
     beyond = len(answer.extrapolation) > 0
     names = [textwrap.shorten(str(law), 30, placeholder="...") for law in laws]
@@ -62,10 +63,10 @@ def comparison(answer: Comparison, *, ax: Axes | None = None) -> Figure:
 
 
 def _differences(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, str]]) -> None:
-    values, errors = answer.table["elpd_diff"], answer.table["diff_se"].fillna(0.0)
+    values, errors = answer.frame["elpd_diff"], answer.frame["diff_se"].fillna(0.0)
     panel.axvspan(-DISTINGUISHED, DISTINGUISHED, color="#eeeeee", lw=0, zorder=0)
     panel.axvline(0.0, color=style.PRIOR, lw=0.8, zorder=1)
-    for place, law in enumerate(answer.table.index):
+    for place, law in enumerate(answer.frame.index):
         colour, marker = styles[law]
         panel.errorbar(
             values[law], place, xerr=errors[law], color=colour, marker=marker, ms=5, capsize=2
@@ -90,7 +91,7 @@ def _weights(
     panel: Axes, answer: Comparison, styles: dict[str, tuple[str, str]], beyond: bool
 ) -> None:
     height = 0.36 if beyond else 0.6
-    for place, law in enumerate(answer.table.index):
+    for place, law in enumerate(answer.frame.index):
         colour, _ = styles[law]
         shift = -height / 2 if beyond else 0.0
         panel.barh(place + shift, answer.weights[law], height, color=colour, edgecolor=colour)
@@ -103,13 +104,22 @@ def _weights(
 
 
 def _distances(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, str]]) -> None:
-    for place, law in enumerate(answer.table.index):
-        rows = answer.extrapolation[answer.extrapolation["law"] == law].sort_values("beyond")
+    for place, law in enumerate(answer.frame.index):
+        rows = answer.extrapolation[answer.extrapolation["law"] == law].sort_values(
+            "extrapolation_factor"
+        )
         colour, marker = styles[law]
         # Laws that predict alike lie on each other: the first shows around the next.
         size = max(8.5 - 1.5 * place, 4)
-        panel.plot(rows["beyond"], rows["crps"], color=colour, marker=marker, ms=size, lw=size / 4)
-    distances = answer.extrapolation["beyond"].to_numpy()
+        panel.plot(
+            rows["extrapolation_factor"],
+            rows["crps"],
+            color=colour,
+            marker=marker,
+            ms=size,
+            lw=size / 4,
+        )
+    distances = answer.extrapolation["extrapolation_factor"].to_numpy()
     style.count_axis(panel, distances)
     scores = answer.extrapolation["crps"].to_numpy()
     if np.isfinite(scores).any():

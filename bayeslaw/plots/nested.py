@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison.constrained import Restricted
 from bayeslaw.comparison.nested import Nested
-from bayeslaw.comparison.result import DISTINGUISHED
+from bayeslaw.comparison.ranking import DISTINGUISHED
+from bayeslaw.comparison.restriction import Restricted
 from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
 
@@ -52,9 +52,9 @@ def nested(answer: Nested, *, ax: Axes | None = None) -> Figure:
     for axes in canvas.axes:
         axes.spines[["left", "right", "top"]].set_visible(False)
         axes.tick_params(labelsize=_SMALL)
-    _legend(canvas, answer.comparison.probability)
+    _legend(canvas, answer.comparison.ci_prob)
     canvas.suptitle(
-        f"{answer.law}: {answer.constraint}?\nthe law under it: {answer.reading}", fontsize=10
+        f"{answer.law}: {answer.constraint}?\nthe law under it: {answer.verdict}", fontsize=10
     )
     return figure
 

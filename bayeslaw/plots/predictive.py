@@ -31,7 +31,7 @@ def predictive(answer: PosteriorPredictiveCheck, *, ax: Axes | None = None) -> F
         and the share that was promised as a line.
     """
     ax = style.axes(ax, figsize=(4.2, 2.9))
-    table, promised = answer.table, 1 - answer.probability
+    table, promised = answer.frame, 1 - answer.ci_prob
     place = np.arange(len(table))
     few, many = table["few"] / table["runs"], table["many"] / table["runs"]
     ax.bar(
@@ -40,7 +40,7 @@ def predictive(answer: PosteriorPredictiveCheck, *, ax: Axes | None = None) -> F
         bottom=few,
         width=0.8,
         color="#dddddd",
-        label=f"chance, {100 * answer.probability:g}% for all parts",
+        label=f"chance, {100 * answer.ci_prob:g}% for all parts",
     )
     ax.axhline(promised, color=style.PRIOR, lw=1.2, ls="--", label=f"expected, {100 * promised:g}%")
     share = table["share"].to_numpy()
@@ -72,7 +72,7 @@ def predictive(answer: PosteriorPredictiveCheck, *, ax: Axes | None = None) -> F
     ax.set_xlabel(f"runs ordered by {answer.over}", size=9)
     ax.set_ylabel("share of runs outside", size=9)
     ax.set_title(
-        f"runs outside their {100 * answer.probability:g}% predictive interval: "
+        f"runs outside their {100 * answer.ci_prob:g}% predictive interval: "
         f"{100 * answer.share:.1f}%",
         fontsize=9,
     )

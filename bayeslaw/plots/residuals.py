@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.checks.residuals import Residuals, residuals as residuals_of
-from bayeslaw.comparison.extrapolation import values_of
+from bayeslaw.comparison.extrapolation import sizes
 from bayeslaw.core.errors import RequestError
 from bayeslaw.formula import parse_expression
 from bayeslaw.plots import style
@@ -214,7 +214,7 @@ def _values(runs: Runs, what: str) -> np.ndarray:
             place="residuals, over",
             remedy=f"There are: {', '.join(known)}",
         )
-    return values_of(runs, expression)
+    return sizes(runs, expression)
 
 
 def _limits(panel: Axes, found: Mapping[str, Residuals]) -> None:
@@ -256,7 +256,7 @@ def _words(
     if len(fits) == 1:
         (left,) = found.values()
         title = f"{first.law.name} on {title}: noise scale {left.scale:.2g}"
-    probability = next(iter(found.values())).probability
+    probability = next(iter(found.values())).ci_prob
     band = "grey" if len(fits) == 1 else "between dashed lines"
     title += f"\n{100 * probability:.0f}% of the noise {band}"
     lost = sum(int((~np.isfinite(left.median)).sum()) for left in found.values())

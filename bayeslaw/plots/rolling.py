@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.checks.rolling_origin import RollingOrigin, stretched
+from bayeslaw.checks.rolling_origin import RollingOrigin, widening
 from bayeslaw.plots import style
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def rolling(answer: RollingOrigin, *, ax: Axes | None = None) -> Figure:
     """
     ax = style.axes(ax, figsize=(4.4, 3.0))
     rows = answer.rows
-    beyond = rows["beyond"].to_numpy()
+    beyond = rows["extrapolation_factor"].to_numpy()
     side = np.sign(rows["error"].to_numpy()) * rows["ratio"].to_numpy()
     grid = np.geomspace(1.0 + 1e-9, max(float(beyond.max()), 2.0), 200)
-    wide = stretched(grid, answer.growth)
-    ax.axhspan(-1, 1, color="#dddddd", lw=0, label=f"{100 * answer.probability:g}% interval")
+    wide = widening(grid, answer.growth)
+    ax.axhspan(-1, 1, color="#dddddd", lw=0, label=f"{100 * answer.ci_prob:g}% interval")
     ax.axhline(0, color=style.PRIOR, lw=0.8)
     if answer.growth > 0:
         for sign, label in ((1, f"wider by {answer.growth:.2g} a doubling"), (-1, None)):

@@ -177,7 +177,7 @@ def _checks(facts: Report) -> Iterator[Markup]:
             f"{found.divergences} divergent transitions (trusted: none); E-BFMI {found.bfmi:.2f} "
             "(trusted above .3)."
         )
-    yield items([*said, f"{facts.check.statement}."])
+    yield items([*said, f"{facts.check.summary}."])
     check = facts.check
     rows = [
         [
@@ -186,7 +186,7 @@ def _checks(facts: Report) -> Iterator[Markup]:
             row["outside"],
             f"{row['few']} to {row['many']}",
         ]
-        for row in check.table.to_dict("records")
+        for row in check.frame.to_dict("records")
     ]
     heads = [check.over, "runs", "outside", "by chance"]
     yield table("Runs outside their predictive intervals", heads, rows)
@@ -194,7 +194,7 @@ def _checks(facts: Report) -> Iterator[Markup]:
         plots.predictive(check),
         "Runs outside their predictive intervals. The fit has seen these runs: of new ones more "
         "may lie outside.",
-        f"{check.statement}.",
+        f"{check.summary}.",
     )
     yield picture(
         plots.residuals(posterior),

@@ -99,7 +99,7 @@ def residuals_seen(posterior: Posterior) -> str:
     return (
         f"Residuals of {len(median)} runs over each variable and the fitted value, in units of the "
         f"noise scale {found.scale:.2g}: {inside} lie within the grey band that holds "
-        f"{100 * found.probability:g}% of the noise. The largest is {number(float(median[far]))}, "
+        f"{100 * found.ci_prob:g}% of the noise. The largest is {number(float(median[far]))}, "
         f"of the run with {where}."
     )
 

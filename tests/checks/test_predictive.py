@@ -36,7 +36,7 @@ def test_counts_by_decile_of_compute(
     compute = 6 * posterior.runs.column("N_a") * posterior.runs.column("D")
     assert found.over == "6*N_a*D"
     assert found.share == outside.mean()
-    table = found.table
+    table = found.frame
     assert len(table) == 10
     assert table["runs"].sum() == 446
     for row in table.to_dict("records"):
@@ -46,7 +46,7 @@ def test_counts_by_decile_of_compute(
         # All ten parts together stay within with the probability.
         assert (row["few"], row["many"]) == binom.interval(0.989, row["runs"], 0.11)
     assert (table["low"].to_numpy()[1:] > table["high"].to_numpy()[:-1]).all()
-    assert found.statement == (
+    assert found.summary == (
         f"{outside.sum()} of 446 runs lie outside their 89% predictive intervals, where about "
         "49.1 were expected; no part of 10 by 6*N_a*D has more than chance allows"
     )
@@ -58,9 +58,9 @@ def test_a_law_that_misses_the_largest_runs(posterior: bl.Posterior) -> None:
     lifted = np.where(compute > np.quantile(compute, 0.9), 1.02, 1.0)
     table = runs.table.assign(loss=runs.column("loss") * lifted)
     found = bl.posterior_predictive_check(replace(posterior, runs=replace(runs, table=table)))
-    assert found.table["outside"].iloc[-1] == found.table["runs"].iloc[-1]
+    assert found.frame["outside"].iloc[-1] == found.frame["runs"].iloc[-1]
     assert "1 of 10 parts by 6*N_a*D have more than chance allows, most (44 of 44)" in (
-        found.statement
+        found.summary
     )
     (axes,) = bl.plots.predictive(found).axes
     odd = next(one for one in axes.lines if one.get_label() == "more or fewer than chance")
@@ -73,10 +73,10 @@ def test_other_orders_and_parts(
 ) -> None:
     by_size = bl.posterior_predictive_check(posterior, over="N", parts=4)
     assert by_size.over == "N"
-    assert len(by_size.table) == 4
+    assert len(by_size.frame) == 4
     assert by_size.share == found.share
     few = replace(posterior, runs=posterior.runs.select(np.arange(446) < 12))
-    assert len(bl.posterior_predictive_check(few).table) == 2, "parts of five runs or more"
+    assert len(bl.posterior_predictive_check(few).frame) == 2, "parts of five runs or more"
     with pytest.raises(RequestError, match="parts = 0"):
         bl.posterior_predictive_check(posterior, parts=0)
     with pytest.raises(RequestError, match="no variable 'E'"):
@@ -90,11 +90,11 @@ def test_the_picture(found: bl.PosteriorPredictiveCheck) -> None:
     points = [one for one in right.lines if one.get_marker() == "o"]
     x, y = (np.concatenate([one.get_data()[i] for one in points]) for i in (0, 1))
     drawn = sorted(zip(x, y, strict=True))
-    assert drawn == list(enumerate(found.table["share"]))
-    for bar, row in zip(right.patches, found.table.to_dict("records"), strict=True):
+    assert drawn == list(enumerate(found.frame["share"]))
+    for bar, row in zip(right.patches, found.frame.to_dict("records"), strict=True):
         assert bar.get_y() * row["runs"] == pytest.approx(row["few"])
         assert (bar.get_y() + bar.get_height()) * row["runs"] == pytest.approx(row["many"])
     assert right.get_xlabel() == "runs ordered by 6*N_a*D"
     assert right.get_ylabel() == "share of runs outside"
     assert f"{100 * found.share:.1f}%" in right.get_title()
-    assert right.get_ylim()[1] > 1.3 * found.table["share"].max(), "room for the legend"
+    assert right.get_ylim()[1] > 1.3 * found.frame["share"].max(), "room for the legend"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.checks.prior_sensitivity import SENSITIVE, _learned
+from bayeslaw.checks.prior_sensitivity import SENSITIVE, total_variation
 
 OPTIONS = {"method": "laplace", "fallback": True, "seed": 1}
 
@@ -26,7 +26,7 @@ def found(shared: bl.Posterior) -> bl.PriorSensitivity:
 
 
 def test_what_never_varied_is_decided_by_the_prior(found: bl.PriorSensitivity) -> None:
-    rows = found.table
+    rows = found.frame
     assert rows.loc["S*", "decided_by"] == "prior"
     assert rows.loc["S*", "informed_by"] == "prior only"
     # Next to nothing was learned: with S at .1 the runs bound what m and n add there.
@@ -49,40 +49,40 @@ def test_a_tight_prior_is_seen_by_its_name() -> None:
     runs = bl.simulate("chinchilla", rows=30, noise_sd=0.02, seed=2)
     tight = {"family": "lognormal", "median": 0.5, "factor": 1.02}
     law = bl.law("chinchilla").with_priors(alpha=tight)
-    rows = bl.prior_sensitivity(bl.fit(runs, law, **OPTIONS)).table
+    rows = bl.prior_sensitivity(bl.fit(runs, law, **OPTIONS)).frame
     assert rows.loc["alpha", "prior"] > SENSITIVE
     assert rows.loc["alpha", "prior_of"] == "alpha"
     assert rows.loc["alpha", "decided_by"] != "runs"
     assert rows.loc["alpha", "learned"] < 0.5
     wide = bl.prior_sensitivity(
         bl.fit(bl.simulate("chinchilla", seed=2), "chinchilla", **OPTIONS)
-    ).table
+    ).frame
     assert (wide["decided_by"] == "runs").all()
 
 
 def test_distances_are_the_same_in_any_coordinate() -> None:
     rng = np.random.default_rng(0)
     before, after = rng.standard_normal(4000), 0.5 + 0.4 * rng.standard_normal(4000)
-    here = _learned(after, before)
-    assert _learned(np.exp(after), np.exp(before)) == here
-    assert _learned(-after, -before) == pytest.approx(here, abs=0.02)
-    assert _learned(rng.standard_normal(4000), before) < 0.06
-    assert _learned(after + 100, before) == pytest.approx(0.95, abs=1e-3)
+    here = total_variation(after, before)
+    assert total_variation(np.exp(after), np.exp(before)) == here
+    assert total_variation(-after, -before) == pytest.approx(here, abs=0.02)
+    assert total_variation(rng.standard_normal(4000), before) < 0.06
+    assert total_variation(after + 100, before) == pytest.approx(0.95, abs=1e-3)
     # Half of the draws on a bound, and half of the prior too.
     bound = np.maximum(before, 0.0)
-    assert _learned(np.maximum(rng.standard_normal(4000), 0.0), bound) < 0.06
+    assert total_variation(np.maximum(rng.standard_normal(4000), 0.0), bound) < 0.06
 
 
 def test_beside_a_discrepancy_the_priors_are_scaled_alone() -> None:
     runs = bl.simulate("chinchilla", rows=25, noise_sd=0.002, seed=2)
-    rows = bl.prior_sensitivity(bl.fit(runs, "chinchilla", discrepancy="gp", **OPTIONS)).table
+    rows = bl.prior_sensitivity(bl.fit(runs, "chinchilla", discrepancy="gp", **OPTIONS)).frame
     assert rows["runs"].isna().all()
     assert rows["prior"].notna().all()
 
 
 def test_a_point_is_not_judged(shared: bl.Posterior) -> None:
     point = bl.fit(shared.runs, "zhao2025", method="mode", seed=1)
-    with pytest.raises(bl.BayesLawError, match="know nothing of prior and runs"):
+    with pytest.raises(bl.BayesLawError, match="do not reflect prior and runs"):
         bl.prior_sensitivity(point)
     other = bl.fit(shared.runs, "zhao2025", method="laplace", seed=1, draws=100)
     with pytest.raises(bl.BayesLawError, match="4000 draws of the optimum, and 400 of the fit"):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.checks.rolling_origin import stretched
+from bayeslaw.checks.rolling_origin import widening
 from bayeslaw.comparison.scores import score
 
 mpl.use("Agg")
@@ -47,7 +47,7 @@ def test_every_row_is_larger_than_all_that_its_fit_saw(rolled: bl.RollingOrigin)
     for origin, rows in rolled.rows.groupby("origin"):
         seen = compute <= float(origin) * (1 + 1e-12)
         assert int(rows["trained_on"].iloc[0]) == seen.sum()
-        assert (rows["beyond"] > 1).all()
+        assert (rows["extrapolation_factor"] > 1).all()
         assert len(rows) == (~seen).sum()
 
 
@@ -58,14 +58,14 @@ def test_a_law_that_holds_needs_hardly_wider_intervals(
     assert rolled.coverage == pytest.approx(0.89, abs=3 * np.sqrt(0.89 * 0.11 / 30))
     assert rolled_bent.coverage < rolled.coverage - 0.2
     assert rolled_bent.growth > 3 * max(rolled.growth, 0.01)
-    far = rolled_bent.table.iloc[-1]
+    far = rolled_bent.to_frame().iloc[-1]
     assert far["widened"] > far["coverage"] + 0.3
 
 
 def test_the_growth_is_the_least_that_holds_enough(rolled_bent: bl.RollingOrigin) -> None:
     def held(growth: float) -> float:
         rows = rolled_bent.rows
-        factor = stretched(rows["beyond"].to_numpy(), growth) * (1 + 1e-9)
+        factor = widening(rows["extrapolation_factor"].to_numpy(), growth) * (1 + 1e-9)
         return float((rows["ratio"] <= factor).groupby(rows["origin"]).mean().mean())
 
     assert held(rolled_bent.growth) >= 0.89
@@ -131,7 +131,7 @@ def test_the_picture_shows_every_prediction_in_half_intervals(
     dashed = [one for one in own.lines if one.get_linestyle() == "--"]
     upper = max(dashed, key=lambda one: float(one.get_ydata()[-1]))
     assert upper.get_ydata()[-1] == pytest.approx(
-        1 + rolled_bent.growth * np.log2(rolled_bent.rows["beyond"].max())
+        1 + rolled_bent.growth * np.log2(rolled_bent.rows["extrapolation_factor"].max())
     )
     plt.close(figure)
 

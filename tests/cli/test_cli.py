@@ -354,9 +354,9 @@ def test_check_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
         ci_prob=0.5,
         seed=4,
     )
-    assert result.json["statement"] == answer.statement
-    assert [row["pit"] for row in result.json["runs"]] == answer.table["pit"].tolist()
-    assert pd.read_csv(out)["pit"].tolist() == pytest.approx(answer.table["pit"].tolist())
+    assert result.json["summary"] == answer.summary
+    assert [row["pit"] for row in result.json["runs"]] == answer.frame["pit"].tolist()
+    assert pd.read_csv(out)["pit"].tolist() == pytest.approx(answer.frame["pit"].tolist())
     shown = bayeslaw(*command)
     assert "runs lie within their 89% intervals" in shown.out
     assert "pit" in shown.out
@@ -369,12 +369,12 @@ def test_the_rolling_origin_is_the_one_in_python(folder: Path, tmp_path: Path) -
     assert result.code == 0, result.err
     answer = bl.rolling_origin(bl.load(folder / "fit.nc"), origins=2)
     assert result.json["growth"] == answer.growth
-    assert result.json["statement"] == answer.statement
+    assert result.json["summary"] == answer.summary
     assert len(pd.read_csv(out)) == len(answer.rows)
     assert picture.stat().st_size > 0
     shown = bayeslaw(*command)
-    assert answer.statement in " ".join(shown.out.split())
-    assert "times beyond" in shown.out
+    assert answer.summary in " ".join(shown.out.split())
+    assert "extrapolation_factor" in shown.out
 
 
 def test_identify_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
@@ -385,9 +385,9 @@ def test_identify_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
     posterior = bl.load(folder / "fit.nc")
     best = bl.optimum(posterior, budget=bl.Budget(train_flops=1e22))
     answer = bl.prior_sensitivity(posterior, best)
-    assert result.json["statement"] == answer.statement
-    assert [row["quantity"] for row in result.json["quantities"]] == [*answer.table.index]
-    assert pd.read_csv(out)["learned"].tolist() == pytest.approx(answer.table["learned"].tolist())
+    assert result.json["summary"] == answer.summary
+    assert [row["quantity"] for row in result.json["quantities"]] == [*answer.frame.index]
+    assert pd.read_csv(out)["learned"].tolist() == pytest.approx(answer.frame["learned"].tolist())
     shown = bayeslaw(*command)
     assert "softest directions" in shown.out
 

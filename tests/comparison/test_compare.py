@@ -20,18 +20,20 @@ from typer.testing import CliRunner
 
 import bayeslaw as bl
 from bayeslaw.cli.app import app
-from bayeslaw.comparison.extrapolation import cuts_of, levels, ordering
-from bayeslaw.comparison.folds import folds_of, groups_of, leave_out
-from bayeslaw.comparison.loo import (
+from bayeslaw.comparison.extrapolation import levels, make_cuts, ordering
+from bayeslaw.comparison.held_out import HeldOut
+from bayeslaw.comparison.leave_out import (
     LeftOut,
+    deal_folds,
+    group_numbers,
     largest_k,
     leave_groups_out,
     leave_runs_out,
+    refit_without,
     standard_error,
 )
-from bayeslaw.comparison.notes import remarks
-from bayeslaw.comparison.ranking import ranked
-from bayeslaw.comparison.result import reading
+from bayeslaw.comparison.notes import comparison_notes, extrapolation_notes, order_notes
+from bayeslaw.comparison.ranking import LawScores, rank, verdict
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density, score
 from bayeslaw.comparison.stacking import stack, stack_parts
 from bayeslaw.core.errors import FormulaError, PosteriorError, RequestError, TableError
@@ -136,7 +138,7 @@ def test_what_predicts_nothing_positive_is_impossible() -> None:
     assert list(far.inside) == [True, False]
     told = bl.check_new_runs(posterior, bl.read_runs(pd.DataFrame({"N": [2e10], "loss": [2.0]})))
     assert told.coverage == 0
-    assert told.table["median"].tolist() == [0.0]
+    assert told.frame["median"].tolist() == [0.0]
 
 
 # --- leaving out -----------------------------------------------------------------------------
@@ -162,10 +164,10 @@ def test_importance_sampling_agrees_with_fitting_again(fitted: bl.Posterior) -> 
     found = leave_runs_out(fitted, progress=False)
     assert not found.refitted.any(), "nothing of what is compared was fitted again"
     some = range(0, 60, 5)
-    exact = leave_out(fitted, [np.arange(60) == i for i in some], progress=False)
-    assert all(one.trusted for one in exact)
-    wanted = np.concatenate([one.log_density for one in exact])
-    np.testing.assert_allclose(found.log_density[::5], wanted, atol=0.1)
+    folds = [np.arange(60) == i for i in some]
+    exact, untrusted, _ = refit_without(fitted, folds, progress=False)
+    assert untrusted == 0
+    np.testing.assert_allclose(found.log_density[::5], exact[::5], atol=0.1)
     # Leaving out matters: the runs' own densities are higher.
     own = mean_density(log_likelihood(fitted, fitted.runs))
     assert found.effective.sum() == pytest.approx((own - found.log_density).sum())
@@ -178,9 +180,9 @@ def test_arviz_says_the_same(answer: bl.Comparison) -> None:
     left = {law: arviz_stats.loo(trees[law], pointwise=True) for law in both}
     theirs = arviz_stats.compare(left, round_to="none")
     for law in both:
-        assert theirs.loc[law, "elpd"] == pytest.approx(answer.table.loc[law, "elpd"], abs=0.2)
-        assert theirs.loc[law, "se"] == pytest.approx(answer.table.loc[law, "elpd_se"], rel=0.1)
-        assert theirs.loc[law, "p"] == pytest.approx(answer.table.loc[law, "p_loo"], abs=0.3)
+        assert theirs.loc[law, "elpd"] == pytest.approx(answer.frame.loc[law, "elpd"], abs=0.2)
+        assert theirs.loc[law, "se"] == pytest.approx(answer.frame.loc[law, "elpd_se"], rel=0.1)
+        assert theirs.loc[law, "p"] == pytest.approx(answer.frame.loc[law, "p_loo"], abs=0.3)
     ours = stack(np.stack([answer.pointwise[law] for law in both], axis=1))
     np.testing.assert_allclose(ours, theirs.loc[both, "weight"], atol=0.02)
 
@@ -217,7 +219,7 @@ def test_groups_are_left_out_whole(table: bl.Runs) -> None:
     middle = np.median(table.column("N"))
     names = np.where(table.column("N") > middle, "large", "small")
     grouped = replace(table, table=table.table.assign(size=names), groups=("size",))
-    groups = groups_of(grouped)
+    groups = group_numbers(grouped)
     assert len(set(zip(groups, names, strict=True))) == 2
     posterior = bl.fit(grouped, "chinchilla", **SHORT)
     found = leave_groups_out(posterior, groups, progress=False)
@@ -237,22 +239,22 @@ def test_groups_are_left_out_whole(table: bl.Runs) -> None:
     answer = bl.compare(grouped, ["chinchilla", BLIND], cuts=(), **SHORT)
     assert answer.leave == "group"
     assert answer.best == "chinchilla"
-    assert answer.table.loc["chinchilla", "elpd"] == pytest.approx(found.log_density.sum())
+    assert answer.frame.loc["chinchilla", "elpd"] == pytest.approx(found.log_density.sum())
     # What lies inside the groups is easier to predict than the groups themselves.
-    assert answer.table.loc["chinchilla", "interpolation_elpd"] > found.log_density.sum() + 1
+    assert answer.frame.loc["chinchilla", "interpolation_elpd"] > found.log_density.sum() + 1
     assert "2 groups by size were left out one by one" in " ".join(n.message for n in answer.notes)
 
 
 def test_many_groups_are_dealt_out_in_folds() -> None:
     groups = np.repeat(np.arange(23), np.arange(1, 24))
-    folds = folds_of(groups)
+    folds = deal_folds(groups)
     assert len(folds) == 10
     np.testing.assert_array_equal(np.sum(folds, axis=0), 1)
     for group in range(23):
         assert sum(fold[groups == group].any() for fold in folds) == 1
     sizes = [fold.sum() for fold in folds]
     assert max(sizes) - min(sizes) <= 5
-    assert len(folds_of(np.array([0, 1, 1, 2]))) == 3
+    assert len(deal_folds(np.array([0, 1, 1, 2]))) == 3
 
 
 def test_standard_errors_count_groups() -> None:
@@ -326,14 +328,14 @@ def test_cuts_hold_out_the_largest(table: bl.Runs) -> None:
     assert over is not None
     assert over.text == "6*N*D"
     compute = 6 * table.column("N") * table.column("D")
-    cuts, notes = cuts_of(table, over, (0.4, 0.1))
+    cuts, notes = make_cuts(table, over, (0.4, 0.1))
     assert not notes
     assert [cut.name for cut in cuts] == ["top 10%", "top 40%"]
     for cut in cuts:
         assert compute[cut.held].min() > compute[~cut.held].max() == cut.largest
-        np.testing.assert_allclose(cut.beyond, compute[cut.held] / cut.largest)
+        np.testing.assert_allclose(cut.extrapolation_factor, compute[cut.held] / cut.largest)
         assert cut.held.mean() == pytest.approx(cut.share, abs=0.05)
-    _, notes = cuts_of(table, over, (0.1, 0.9))
+    _, notes = make_cuts(table, over, (0.1, 0.9))
     assert "top 90%" in notes[0].message
     assert ordering(table.select(np.arange(60) < 1), None) is None
 
@@ -359,10 +361,10 @@ def test_training_never_sees_what_is_held_out(
     monkeypatch.setattr(EXTRAPOLATION, "refit", recording)
     over = ordering(table, None)
     assert over is not None
-    (cut,), _ = cuts_of(table, over, (0.4,))
+    (cut,), _ = make_cuts(table, over, (0.4,))
     # A loss scale that the training rows would not give shows where it comes from.
     stored = replace(fitted, reference=replace(fitted.reference, loss=7.0))
-    row, found = EXTRAPOLATION.extrapolate(stored, cut, probability=0.89, progress=False)
+    row, found = EXTRAPOLATION.extrapolate(stored, cut, ci_prob=0.89, progress=False)
     ((runs, reference),) = seen
     assert set(runs.table.index) == set(table.table.index[~cut.held])
     assert reference.at == Reference.of(runs, ["N", "D"]).at
@@ -374,7 +376,7 @@ def test_training_never_sees_what_is_held_out(
     # Changing what is held out changes its scores, and nothing of the fit.
     losses = np.where(cut.held, 1.3, 1.0) * table.column("loss")
     other = replace(stored, runs=replace(table, table=table.table.assign(loss=losses)))
-    _, moved = EXTRAPOLATION.extrapolate(other, cut, probability=0.89, progress=False)
+    _, moved = EXTRAPOLATION.extrapolate(other, cut, ci_prob=0.89, progress=False)
     np.testing.assert_array_equal(moved.median, found.median)
     np.testing.assert_allclose(moved.error - found.error, np.log(1.3), rtol=1e-9)
 
@@ -383,20 +385,20 @@ def test_training_never_sees_what_is_held_out(
 
 
 def test_runs_prefer_the_law_that_they_come_from(answer: bl.Comparison) -> None:
-    row = answer.table.loc["blind to data"]
-    assert row["reads"] == "worse"
+    row = answer.frame.loc["blind to data"]
+    assert row["verdict"] == "worse"
     assert row["elpd_diff"] < -4 * row["diff_se"]
     assert answer.weights["blind to data"] < 0.01
     assert answer.extrapolation_weights["blind to data"] < 0.1
-    assert row["extrapolation_crps"] > 2 * answer.table["extrapolation_crps"].min()
-    assert row["extrapolation_rmse"] == answer.table["extrapolation_rmse"].max()
+    assert row["extrapolation_crps"] > 2 * answer.frame["extrapolation_crps"].min()
+    assert row["extrapolation_rmse"] == answer.frame["extrapolation_rmse"].max()
 
 
 def test_nested_laws_that_fit_alike_are_not_distinguished(answer: bl.Comparison) -> None:
     """Simulated with exponents .348 and .366, which 60 runs cannot tell apart."""
-    first, second, _ = answer.table.index
+    first, second, _ = answer.frame.index
     assert {first, second} == {"chinchilla", TIED.name}
-    assert answer.table["reads"].tolist() == ["best", "not distinguished", "worse"]
+    assert answer.frame["verdict"].tolist() == ["best", "not distinguished", "worse"]
     (note,) = [note for note in answer.notes if note.code == "not_distinguished"]
     assert note.message.startswith(f"these runs do not distinguish {second} from {first}")
     assert sum(answer.weights.values()) == pytest.approx(1)
@@ -404,7 +406,7 @@ def test_nested_laws_that_fit_alike_are_not_distinguished(answer: bl.Comparison)
 
 def test_differences_are_those_of_the_runs(answer: bl.Comparison) -> None:
     best = answer.pointwise[answer.best]
-    for law, row in answer.table.iterrows():
+    for law, row in answer.frame.iterrows():
         own = answer.pointwise[str(law)]
         assert row["elpd"] == pytest.approx(own.sum())
         assert row["elpd_diff"] == pytest.approx((own - best).sum())
@@ -422,42 +424,41 @@ def test_differences_are_those_of_the_runs(answer: bl.Comparison) -> None:
 
 
 def test_what_a_difference_reads() -> None:
-    assert reading(-3.9, 0.1) == "not distinguished"
-    assert reading(-5.0, 4.0) == "perhaps worse"
-    assert reading(-5.0, 2.0) == "worse"
-    assert reading(-5.0, float("nan")) == "perhaps worse"
+    assert verdict(-3.9, 0.1) == "not distinguished"
+    assert verdict(-5.0, 4.0) == "perhaps worse"
+    assert verdict(-5.0, 2.0) == "worse"
+    assert verdict(-5.0, float("nan")) == "perhaps worse"
 
 
-def test_the_best_of_many_is_told_with_a_warning(table: bl.Runs) -> None:
+def test_the_best_of_many_is_told_with_a_warning() -> None:
     def codes(laws: int) -> set[str]:
         rows = pd.DataFrame(
-            {"reads": ["best"] + ["worse"] * (laws - 1), "elpd_diff": -5.0}, index=range(laws)
+            {"verdict": ["best"] + ["worse"] * (laws - 1), "elpd_diff": -5.0}, index=range(laws)
         )
-        found = remarks(table, {}, rows, pd.DataFrame(), {}, {}, "run", None)
-        return {note.code for note in found}
+        return {note.code for note in order_notes(rows)}
 
     assert "selection" not in codes(5)
     assert "selection" in codes(6)
     assert "uncertain" not in codes(2)
 
 
-def test_what_a_few_groups_decide_is_told(table: bl.Runs) -> None:
+def test_what_a_few_groups_decide_is_told() -> None:
     rows = pd.DataFrame(
-        {"reads": ["best", "perhaps worse"], "elpd_diff": [0, -25.1], "diff_se": [0, 51.6]},
+        {"verdict": ["best", "perhaps worse"], "elpd_diff": [0, -25.1], "diff_se": [0, 51.6]},
         index=["one", "other"],
     )
-    (note,) = remarks(replace(table, notes=()), {}, rows, pd.DataFrame(), {}, {}, "run", None)
+    (note,) = order_notes(rows)
     assert note.code == "uncertain"
     assert "other predicts worse than one by 25.1, within two standard errors (52)" in note.message
 
 
 def test_another_order_beyond_the_runs_is_told(answer: bl.Comparison) -> None:
-    over, runs = parse_expression("6*N*D"), answer.posteriors["chinchilla"].runs
+    held_out = HeldOut("run", np.arange(60), parse_expression("6*N*D"))
 
     def told(extrapolation: pd.DataFrame) -> list[bl.Note]:
-        table = answer.table.copy()
+        table = answer.frame.copy()
         table["extrapolation_elpd"] = extrapolation.groupby("law")["elpd"].mean()
-        found = remarks(runs, {}, table, extrapolation, {}, {}, "run", over)
+        found = extrapolation_notes(table, extrapolation, held_out)
         return [note for note in found if note.code == "order_changes"]
 
     assert not told(answer.extrapolation)
@@ -474,15 +475,20 @@ def test_fits_without_some_runs_that_cannot_be_trusted_are_marked(answer: bl.Com
         nothing = np.zeros(len(density))
         return LeftOut(density, nothing, nothing, nothing.astype(bool), untrusted, error)
 
-    fits = answer.posteriors
-    parts = {law: left(law, 2, 1.5) if law == "chinchilla" else left(law, 0, 0) for law in fits}
-    held = answer.held_out
-    table = ranked(fits, parts, parts, np.arange(60), answer.extrapolation, held)
+    runs, over = answer.posteriors["chinchilla"].runs, parse_expression("6*N*D")
+    cuts, _ = make_cuts(runs, over, (0.1, 0.4))
+    held_out = HeldOut("run", np.arange(60), over, tuple(cuts))
+    rows = answer.extrapolation.assign(trusted=answer.extrapolation["cut"] != "top 40%")
+    scores = {}
+    for law, posterior in answer.posteriors.items():
+        part = left(law, 2, 1.5) if law == "chinchilla" else left(law, 0, 0)
+        of_cuts = rows[rows["law"] == law].drop(columns="law").to_dict("records")
+        scores[law] = LawScores(posterior, part, part, of_cuts, answer.held_out[law])
+    table, ranked = rank(scores, held_out, {})
     assert table.loc["chinchilla", "notes"] == "refits_not_trusted"
     assert table.loc[TIED.name, "notes"] == ""
-    rows = answer.extrapolation.assign(trusted=answer.extrapolation["cut"] != "top 40%")
-    runs, over = fits["chinchilla"].runs, parse_expression("6*N*D")
-    found = remarks(runs, fits, table, rows, parts, parts, "run", over)
+    pd.testing.assert_frame_equal(ranked, rows, check_dtype=False)
+    found = comparison_notes(runs, scores, table, ranked, held_out)
     told = {note.code: note.message for note in found}
     assert told["refits_not_trusted"].startswith("chinchilla: 2 of the fits without some")
     assert "has a Monte-Carlo error of 1.5" in told["few_draws"]
@@ -491,7 +497,7 @@ def test_fits_without_some_runs_that_cannot_be_trusted_are_marked(answer: bl.Com
 
 def test_as_plain_data(answer: bl.Comparison) -> None:
     data = json.loads(json.dumps(answer.to_dict()))
-    assert [row["law"] for row in data["laws"]] == list(answer.table.index)
+    assert [row["law"] for row in data["laws"]] == list(answer.frame.index)
     assert len(data["pointwise"]["chinchilla"]) == 60
     assert data["over"] == "6*N*D"
 
@@ -516,8 +522,8 @@ def test_a_fit_that_cannot_be_trusted_is_refused(
     given = Reference(loss=3.0, at={"N": 1e9, "D": 1e10})
     forced = bl.compare(table, laws, cuts=(), force=True, reference=given, **SHORT)
     assert references == [given, given]
-    assert forced.table.loc["chinchilla", "notes"] == "not trusted: rhat"
-    assert forced.table.loc[TIED.name, "notes"] == ""
+    assert forced.frame.loc["chinchilla", "notes"] == "not trusted: rhat"
+    assert forced.frame.loc[TIED.name, "notes"] == ""
     assert not len(forced.extrapolation)
     assert forced.extrapolation_weights == {}
 
@@ -526,11 +532,11 @@ def test_what_cannot_be_compared_is_named(table: bl.Runs) -> None:
     chinchilla = bl.law("chinchilla")
     other = chinchilla.with_priors(alpha={"family": "lognormal", "median": 0.3, "factor": 2})
     for laws, said in (
-        ("chinchilla", "is no list of laws"),
-        (None, "None is no list of laws"),
-        (["chinchilla"], "only 'chinchilla' is there to be compared"),
-        ([], "no law is there"),
-        (["chinchilla", "hoffmann2022"], "'chinchilla' is there twice. Give it once"),
+        ("chinchilla", "is not a list of laws"),
+        (None, "None is not a list of laws"),
+        (["chinchilla"], "only 'chinchilla' to compare"),
+        ([], "no law to compare"),
+        (["chinchilla", "hoffmann2022"], "'chinchilla' is given twice. Give it once"),
         (["chinchilla", other], r"two different laws are called 'chinchilla'. Label them"),
         ({"a": "chinchilla", "b": chinchilla}, "'a' and 'b' are the same law"),
         (["chinchilla", "steplaw2025_lr"], "different quantities .chinchilla: loss; steplaw2025"),
@@ -561,7 +567,7 @@ def test_what_cannot_be_compared_is_named(table: bl.Runs) -> None:
         bl.compare(table, both, ci_prob=1)
     with pytest.raises(TableError, match=r"2 runs\. Give 3 or more"):
         bl.compare(table.select(np.arange(60) < 2), both)
-    with pytest.raises(RequestError, match=r"no groups to leave out .no column says so"):
+    with pytest.raises(RequestError, match=r"no groups to leave out .no grouping column"):
         bl.compare(table, both, leave="group")
     with pytest.raises(RequestError, match="leave = 'fold'"):
         bl.compare(table, both, leave="fold")
@@ -577,10 +583,10 @@ def test_new_runs_of_the_same_law_pass(fitted: bl.Posterior) -> None:
     found = bl.check_new_runs(fitted, new)
     # Within three standard errors of what was promised, and a little for the coefficients.
     assert found.coverage == pytest.approx(0.89, abs=3 * np.sqrt(0.89 * 0.11 / 200) + 0.02)
-    assert stats.kstest(found.table["pit"], "uniform").pvalue > 0.001
-    assert found.table["error"].std() == pytest.approx(1, abs=0.2)
-    assert found.table["inside"].mean() == found.coverage
-    assert "where 178 were expected" in found.statement
+    assert stats.kstest(found.frame["pit"], "uniform").pvalue > 0.001
+    assert found.frame["error"].std() == pytest.approx(1, abs=0.2)
+    assert found.frame["inside"].mean() == found.coverage
+    assert "where 178 were expected" in found.summary
     assert {note.code for note in found.notes}.isdisjoint({"too_narrow", "already_fitted"})
     json.dumps(found.to_dict())
 
@@ -593,9 +599,9 @@ def test_new_runs_that_fall_outside_are_told(fitted: bl.Posterior, table: bl.Run
     assert found.coverage < 0.2
     assert "of 20 runs came out higher than the predicted median" in codes["one_sided"]
     assert "too_narrow" in codes
-    assert (found.table["pit"] > 0.9).all()
-    assert (found.table["error"] > 2).all()
-    assert "too few" in found.statement
+    assert (found.frame["pit"] > 0.9).all()
+    assert (found.frame["error"] > 2).all()
+    assert "too few" in found.summary
     again = bl.check_new_runs(fitted, table.select(np.arange(60) < 7))
     assert "7 of the 7 runs are among those fitted to" in again.notes[-1].message
 
@@ -603,11 +609,11 @@ def test_new_runs_that_fall_outside_are_told(fitted: bl.Posterior, table: bl.Run
 def test_distance_beyond_the_runs_is_told(fitted: bl.Posterior) -> None:
     far = bl.simulate("chinchilla", design={"N": [1e9, 1.6e12], "D": [1e10, 1e11]}, seed=1)
     found = bl.check_new_runs(fitted, far)
-    assert found.table["beyond"].iloc[0] == 1
+    assert found.frame["extrapolation_factor"].iloc[0] == 1
     largest = fitted.runs.column("N").max()
-    assert found.table["beyond"].iloc[1] == pytest.approx(1.6e12 / largest)
-    assert found.table["variable"].tolist() == ["", "N"]
-    assert "1 lie beyond the fitted runs" in found.statement
+    assert found.frame["extrapolation_factor"].iloc[1] == pytest.approx(1.6e12 / largest)
+    assert found.frame["variable"].tolist() == ["", "N"]
+    assert "1 lie beyond the fitted runs" in found.summary
 
 
 def test_what_cannot_be_checked_is_named(fitted: bl.Posterior, table: bl.Runs) -> None:
@@ -634,13 +640,15 @@ def test_the_picture_shows_differences_weights_and_distances(answer: bl.Comparis
     figure = bl.plots.comparison(answer)
     assert figure.get_figwidth() <= 4.2
     top, middle, bottom = figure.axes
-    laws = list(answer.table.index)
+    laws = list(answer.frame.index)
     colours = [style.law_styles(laws)[law][0] for law in laws]
     assert [text.get_text() for text in top.get_yticklabels()] == laws
     for place, law in enumerate(laws):
         bar = top.containers[place]
-        assert bar.lines[0].get_xdata()[0] == pytest.approx(answer.table.loc[law, "elpd_diff"])
-        rows = answer.extrapolation[answer.extrapolation["law"] == law].sort_values("beyond")
+        assert bar.lines[0].get_xdata()[0] == pytest.approx(answer.frame.loc[law, "elpd_diff"])
+        rows = answer.extrapolation[answer.extrapolation["law"] == law].sort_values(
+            "extrapolation_factor"
+        )
         line = bottom.get_lines()[place]
         np.testing.assert_allclose(line.get_ydata(), rows["crps"])
         assert to_hex(line.get_color()).upper() == colours[place]
@@ -677,5 +685,5 @@ def test_the_command_says_the_same(
     assert shown.exit_code == 0, shown.output
     assert "not distinguished" in shown.stdout
     assert "The largest 6*N*D held out" in shown.stdout
-    assert pd.read_csv(out)["law"].tolist() == list(answer.table.index)
+    assert pd.read_csv(out)["law"].tolist() == list(answer.frame.index)
     assert picture.stat().st_size > 5000

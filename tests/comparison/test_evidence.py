@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 import bayeslaw as bl
 from bayeslaw.cli.app import app
+from bayeslaw.comparison.bayes_factors import is_nested, respread
 from bayeslaw.comparison.bridge import bridge, effective_size
-from bayeslaw.comparison.odds import nested, respread
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.model.build import build
 
-ODDS: Any = importlib.import_module("bayeslaw.comparison.odds")
+FACTORS: Any = importlib.import_module("bayeslaw.comparison.bayes_factors")
 FIT: dict[str, Any] = {"seed": 1, "progress": False}
 BLIND = bl.Law.from_formula("E + A*N**-alpha", variables=["N"], name="blind to data")
 
@@ -311,18 +311,18 @@ def test_a_wider_prior_costs_only_where_the_runs_speak(dense: bl.Posterior) -> N
 def test_nesting_is_found_by_doing_it_again() -> None:
     law = bl.law("zhao2025")
     part = law.constrain("k = 0")
-    assert nested(law, part)
-    assert not nested(part, law)
-    assert not nested(law, law)
-    assert nested(law, part.constrain("beta = 2*alpha"))
-    assert nested(part, part.constrain("beta = 2*alpha"))
-    assert not nested(bl.law("chinchilla"), part)
+    assert is_nested(law, part)
+    assert not is_nested(part, law)
+    assert not is_nested(law, law)
+    assert is_nested(law, part.constrain("beta = 2*alpha"))
+    assert is_nested(part, part.constrain("beta = 2*alpha"))
+    assert not is_nested(bl.law("chinchilla"), part)
     # Another prior on what they share, or the right name and no more, and it is another law.
     other = {"family": "lognormal", "median": 0.3, "factor": 2}
-    assert not nested(law.with_priors(beta=other), part)
-    assert not nested(law, part.with_priors(beta=other))
+    assert not is_nested(law.with_priors(beta=other), part)
+    assert not is_nested(law, part.with_priors(beta=other))
     card = {**bl.law("chinchilla").card, "name": "zhao2025 (k = 0)"}
-    assert not nested(law, bl.Law({**card, "constraints": ["k = 0"]}))
+    assert not is_nested(law, bl.Law({**card, "constraints": ["k = 0"]}))
 
 
 def test_priors_widen_about_their_medians() -> None:
@@ -342,7 +342,7 @@ def compared(dense: bl.Posterior) -> bl.Comparison:
 
 
 def test_laws_are_compared_by_evidence(dense: bl.Posterior, compared: bl.Comparison) -> None:
-    table = compared.table
+    table = compared.frame
     best = table["log_evidence"].idxmax()
     assert table.loc[best, "log_bayes_factor"] == 0
     assert table.loc["full", "log_evidence"] == pytest.approx(
@@ -355,7 +355,7 @@ def test_laws_are_compared_by_evidence(dense: bl.Posterior, compared: bl.Compari
     other = table.loc["blind"]
     assert other["bayes_factor_low"] < other["bayes_factor_high"] < -50
     assert other["bayes_factor_low"] <= other["log_bayes_factor"] <= other["bayes_factor_high"]
-    assert not [note for note in compared.notes if note.code == "evidence_hangs_on_priors"]
+    assert not [note for note in compared.notes if note.code == "evidence_depends_on_priors"]
 
 
 def test_a_winner_that_the_priors_decide_is_labelled(
@@ -379,16 +379,16 @@ def test_a_winner_that_the_priors_decide_is_labelled(
         value = {0.5: 6.0, 1.0: 5.0, 2.0: 3.0}[round(times, 3)] if first else 4.0
         return bl.Evidence(value, 0.1, np.zeros((2, 2)), 0.0)
 
-    monkeypatch.setattr(ODDS, "fit", fit)
-    monkeypatch.setattr(ODDS, "evidence", evidence)
-    columns, notes = ODDS.odds(fits)
+    monkeypatch.setattr(FACTORS, "fit", fit)
+    monkeypatch.setattr(FACTORS, "evidence", evidence)
+    columns, notes = FACTORS.bayes_factors(fits)
     assert columns["log_bayes_factor"] == {"one": 0.0, "other": -1.0}
     assert columns["bayes_factor_low"]["other"] == -2.0
     assert columns["bayes_factor_high"]["other"] == 1.0
     assert len(asked) == 4
     assert all(reference == dense.reference for _, reference in asked)
     (note,) = notes
-    assert note.code == "evidence_hangs_on_priors"
+    assert note.code == "evidence_depends_on_priors"
     assert "by evidence one is best, but other by 1 with priors 2 times as wide" in note.message
 
 
@@ -411,5 +411,5 @@ def test_the_command_shows_the_evidence(
     assert asked == [True, False]
     assert "log Bayes factor to the best" in shown.stdout
     assert "shared" in shown.stdout
-    low = compared.table.loc["blind", "bayes_factor_low"]
+    low = compared.frame.loc["blind", "bayes_factor_low"]
     assert f"{low:.2f} to " in shown.stdout

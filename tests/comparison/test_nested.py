@@ -51,10 +51,10 @@ def tied() -> bl.Nested:
 def test_the_answer_follows_what_the_runs_were_made_of(
     shares: bl.Nested, unshared: bl.Nested
 ) -> None:
-    assert shares.reading == "worse"
+    assert shares.verdict == "worse"
     assert shares.difference < -10
     assert shares.difference < -2 * shares.error
-    assert shares.answer.startswith("These runs speak against m = n = 0: runs left out are")
+    assert shares.summary.startswith("These runs speak against m = n = 0: runs left out are")
     # The truth lies within what each parameter may be.
     published = bl.law("zhao2025").published()
     assert list(shares.restricted) == ["m", "n"]
@@ -62,15 +62,15 @@ def test_the_answer_follows_what_the_runs_were_made_of(
         assert one.low < published[name] < one.high
         assert one.informed_by == "runs"
         assert one.value == 0
-    assert unshared.reading == "not distinguished"
-    assert unshared.answer.startswith("This table cannot say whether m = n = 0: runs left out")
+    assert unshared.verdict == "not distinguished"
+    assert unshared.summary.startswith("This table cannot say whether m = n = 0: runs left out")
     # An effect that is not there is found to be smaller.
     assert unshared.restricted["m"].median < 0.5 * shares.restricted["m"].low
 
 
 def test_446_runs_cannot_say_whether_k_is_needed(weak: bl.Nested) -> None:
-    assert weak.reading == "not distinguished"
-    assert weak.answer.startswith("This table cannot say whether k = 0")
+    assert weak.verdict == "not distinguished"
+    assert weak.summary.startswith("This table cannot say whether k = 0")
     k = weak.restricted["k"]
     assert k.low < 0 < k.high
     assert k.above == pytest.approx(np.mean(k.draws > 0))
@@ -81,7 +81,7 @@ def test_446_runs_cannot_say_whether_k_is_needed(weak: bl.Nested) -> None:
 
 def test_differences_are_the_comparisons(weak: bl.Nested, shares: bl.Nested) -> None:
     for one in (weak, shares):
-        table = one.comparison.table["elpd"]
+        table = one.comparison.frame["elpd"]
         free, under = one.law, next(name for name in table.index if name != one.law)
         assert one.difference == pytest.approx(table[under] - table[free])
         each = one.comparison.pointwise[under] - one.comparison.pointwise[free]
@@ -108,7 +108,7 @@ def test_what_is_tied_is_shown_as_a_difference(tied: bl.Nested) -> None:
     np.testing.assert_array_equal(one.draws, draws["beta"] - draws["alpha"])
     assert one.low < one.median < one.high
     assert one.prior_low < 0 < one.prior_high
-    assert tied.reading == "not distinguished"
+    assert tied.verdict == "not distinguished"
 
 
 def test_what_never_varied_cannot_be_said() -> None:
@@ -122,8 +122,8 @@ def test_what_never_varied_cannot_be_said() -> None:
     runs = bl.read_runs(pd.DataFrame({"N": N, "S": 0.2, "loss": loss}))
     asked = bl.nested(runs, law, "c = 0", cuts=(), **SHORT)
     assert asked.restricted["c"].informed_by == "combination"
-    assert asked.reading == "not distinguished"
-    assert asked.answer == (
+    assert asked.verdict == "not distinguished"
+    assert asked.summary == (
         "This table cannot say whether c = 0: its configurations do not inform c by itself."
     )
 
@@ -155,7 +155,7 @@ def test_does_the_best_share_of_shared_experts_fall_with_compute(fall: float, re
     raw = {"E": 1.7, "A": 60, "alpha": 0.25, "B": 400, "beta": 0.28, "m": 0.3, "s": 0.3, "p": fall}
     runs = bl.simulate(law, design=design(law), noise_sd=0.003, coefficients=raw, seed=2)
     asked = bl.nested(runs, law, "p = 0", cuts=(), **SHORT)
-    assert asked.reading == reads
+    assert asked.verdict == reads
     p = asked.restricted["p"]
     # Three standard deviations: an interval of 89% is about as wide.
     assert abs(p.median - fall) < p.high - p.low
@@ -171,7 +171,7 @@ def test_do_total_and_active_parameters_share_an_exponent(gamma: float, reads: s
     raw["H"] = 0.3 * 3e8**gamma
     runs = bl.simulate(law, design=design(law), noise_sd=0.001, coefficients=raw, seed=2)
     asked = bl.nested(runs, law, "gamma = alpha", cuts=(), force=True, **SHORT)
-    assert asked.reading == reads
+    assert asked.verdict == reads
     apart = asked.restricted["gamma - alpha"]
     assert abs(apart.median - (gamma - 0.2)) < apart.high - apart.low
 
@@ -184,13 +184,13 @@ def test_does_the_gain_from_experts_vanish_with_scale(c: float, above: float) ->
     raw = {**law.published(), "c": c, "b": -0.108 + 8.5 * (0.009 - c)}
     runs = bl.simulate(law, design=design(law), noise_sd=0.005, coefficients=raw, seed=2)
     asked = bl.nested(runs, law, "c = 0", cuts=(), **SHORT)
-    assert asked.reading == "worse"
+    assert asked.verdict == "worse"
     assert asked.restricted["c"].above == pytest.approx(above, abs=0.01)
 
 
 def test_as_plain_data(weak: bl.Nested) -> None:
     data = json.loads(json.dumps(weak.to_dict()))
-    assert data["answer"] == weak.answer
+    assert data["summary"] == weak.summary
     assert data["restricted"]["k"]["prior_low"] == weak.restricted["k"].prior_low
     assert [row["cut"] for row in data["extrapolation"]] == ["top 20%"]
 
@@ -265,11 +265,11 @@ def test_the_command_says_the_same(
     command = ["nested", str(source), "--law", "zhao2025", "k = 0", "--cuts", "0.2"]
     result = CliRunner().invoke(app, [*command, "--json", "--picture", str(picture)])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["answer"] == weak.answer
+    assert json.loads(result.stdout)["summary"] == weak.summary
     assert (asked["law"], asked["constraint"], asked["cuts"]) == ("zhao2025", "k = 0", (0.2,))
     assert picture.stat().st_size > 5000
     shown = CliRunner().invoke(app, [*command, "alpha = beta"])
     assert shown.exit_code == 0, shown.output
     assert asked["constraint"] == ["k = 0", "alpha = beta"]
-    assert weak.answer in shown.stdout
+    assert weak.summary in shown.stdout
     assert "top 20% held out" in shown.stdout

@@ -183,7 +183,7 @@ def test_pictures_say_what_they_show(page: Page, written: bl.Report, fitted: bl.
         if summary.loc[name, "low"] <= summary.loc[name, "published"] <= summary.loc[name, "high"]
     ]
     assert f"within the interval for {len(inside)} of 12" in coefficients
-    assert predictive == f"{written.check.statement}."
+    assert predictive == f"{written.check.summary}."
     found = residuals(fitted)
     assert (
         f"{((found.band[0] <= found.median) & (found.median <= found.band[1])).sum()} lie" in left

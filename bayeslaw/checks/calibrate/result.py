@@ -86,7 +86,7 @@ class Calibration:
             Of the tables that count; empty where the truth says nothing of it.
         """
         values = self.outcomes.place[self.kept, self.outcomes.names.index(name)]
-        return values[~np.isnan(values)]
+        return np.asarray(values[~np.isnan(values)])
 
     @cached_property
     def quantities(self) -> tuple[str, ...]:

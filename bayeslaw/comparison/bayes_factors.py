@@ -1,0 +1,143 @@
+"""Bayes factors between the laws of a comparison, and how they depend on the priors' widths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.comparison.candidates import model_of
+from bayeslaw.comparison.evidence import Evidence, evidence
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.notes import Note
+from bayeslaw.formula import parse_expression
+from bayeslaw.inference.fit import fit
+from bayeslaw.law import Law
+from bayeslaw.posterior.posterior import Posterior
+
+#: Factors on every prior's spread, to see how far a Bayes factor depends on it.
+SPREADS = (0.5, 2.0)
+
+
+def bayes_factors(
+    fits: Mapping[str, Posterior], seed: int = 0, progress: bool | None = None
+) -> tuple[dict[str, dict[str, float]], list[Note]]:
+    """Columns of evidence by law, and notes."""
+    stated = {label: evidence(posterior, seed=seed) for label, posterior in fits.items()}
+    best = _best(stated)
+    notes = [
+        Note(note.code, note.severity, f"{label}: {note.message}", note.remedy)
+        for label, each in stated.items()
+        for note in each.notes
+        if note not in fits[label].notes
+    ]
+    across = [label for label in fits if label != best and not _share_priors(fits, best, label)]
+    respreads: dict[float, dict[str, Evidence]] = {}
+    for times in SPREADS if across else ():
+        again = {label: _respread_fit(fits[label], times, progress) for label in (best, *across)}
+        respreads[times] = {
+            label: evidence(posterior, seed=seed) for label, posterior in again.items()
+        }
+    error = stated[best].error
+    ranges = {
+        label: [_factor(each, best, label) for each in (stated, *respreads.values())]
+        for label in across
+    }
+    columns = {
+        "log_evidence": {label: each.log_evidence for label, each in stated.items()},
+        "evidence_error": {label: each.error for label, each in stated.items()},
+        "log_bayes_factor": {label: _factor(stated, best, label) for label in fits},
+        "bayes_factor_error": {
+            label: 0.0 if label == best else float(np.hypot(each.error, error))
+            for label, each in stated.items()
+        },
+        "bayes_factor_low": {label: min(ranges.get(label, [np.nan])) for label in fits},
+        "bayes_factor_high": {label: max(ranges.get(label, [np.nan])) for label in fits},
+    }
+    return columns, [*notes, *_respread_notes(best, respreads)]
+
+
+def is_nested(full: Law, part: Law) -> bool:
+    """Whether one law is another under constraints, all other priors the same."""
+    made = part.card.get("constraints", [])
+    for first in range(len(made)):
+        constraints = made[first:]
+        sides = [side.strip() for text in constraints for side in text.split("=")]
+        if not set().union(*(parse_expression(s).names for s in sides)) <= set(full.parameters):
+            continue
+        try:
+            again = full.constrain(*constraints)
+        except RequestError:
+            # A law that these constraints do not fit is not the one that they were put on.
+            continue
+        if model_of(again) == model_of(part):
+            return True
+    return False
+
+
+def respread(law: Law, times: float) -> Law:
+    """A law with all its priors wider or narrower about their medians."""
+    priors: dict[str, dict[str, Any]] = {}
+    for name, entry in law.parameters.items():
+        prior = entry.prior
+        if prior.family == "lognormal":
+            spread = {"median": prior.location, "factor": prior.spread**times, "low": prior.low}
+        else:
+            spread = {"mean": prior.location, "sd": prior.spread * times}
+        priors[name] = {"family": prior.family, **spread}
+    return law.with_priors(**priors)
+
+
+def _share_priors(fits: Mapping[str, Posterior], one: str, other: str) -> bool:
+    """Whether one law is nested in the other, or both in a third of the comparison."""
+    pair = fits[one].law, fits[other].law
+    return any(
+        all(law is each or is_nested(law, each) for each in pair)
+        for law in (posterior.law for posterior in fits.values())
+    )
+
+
+def _respread_fit(posterior: Posterior, times: float, progress: bool | None) -> Posterior:
+    settings = posterior.info.settings
+    return fit(
+        posterior.runs,
+        respread(posterior.law, times),
+        noise=posterior.noise.name,
+        reference=posterior.reference,
+        seed=settings.seed,
+        chains=settings.chains,
+        draws=settings.draws,
+        warmup=settings.warmup,
+        progress=progress,
+    )
+
+
+def _best(evidences: Mapping[str, Evidence]) -> str:
+    return max(evidences, key=lambda label: evidences[label].log_evidence)
+
+
+def _factor(evidences: Mapping[str, Evidence], best: str, label: str) -> float:
+    return evidences[label].log_evidence - evidences[best].log_evidence
+
+
+def _respread_notes(best: str, respreads: Mapping[float, Mapping[str, Evidence]]) -> Iterator[Note]:
+    changes = []
+    for times, evidences in respreads.items():
+        for label, each in evidences.items():
+            if each.notes:
+                reasons = "; ".join(note.message for note in each.notes)
+                message = f"{label} with priors {times:g} times as wide: {reasons}"
+                remedy = "Take the range of its Bayes factor as rough"
+                yield Note("evidence_range_rough", "warning", message, remedy)
+        first = _best(evidences)
+        if first != best:
+            lead = -_factor(evidences, first, best)
+            changes.append(f"{first} by {lead:.3g} with priors {times:g} times as wide")
+    if changes:
+        message = (
+            f"by evidence {best} is best, but {' and '.join(changes)}: the widths of the priors "
+            "decide, not the runs"
+        )
+        remedy = "Compare by what was left out (elpd), or state priors that you mean"
+        yield Note("evidence_depends_on_priors", "warning", message, remedy)

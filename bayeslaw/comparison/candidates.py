@@ -1,0 +1,129 @@
+"""The laws of a comparison: each once, all of one quantity, over one table and one reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.notes import Note
+from bayeslaw.law import Law
+from bayeslaw.law.library import law as load_law
+from bayeslaw.runs import Reference, Runs
+
+LawLike = str | Path | Law
+_PLACE = "compare, laws"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Laws that can be compared on one table.
+
+    Attributes
+    ----------
+    laws : dict of str to Law
+        By label.
+    runs : Runs
+        The table, checked for all of them.
+    reference : Reference
+        Where priors are stated, with the variables of all laws.
+    notes : tuple of Note
+        On laws that are left out.
+    """
+
+    laws: dict[str, Law]
+    runs: Runs
+    reference: Reference
+    notes: tuple[Note, ...]
+
+    def reference_of(self, law: Law) -> Reference:
+        """The part of the reference that a law reads; ``fit`` names what is missing."""
+        at = self.reference.at
+        return Reference(self.reference.loss, {n: at[n] for n in law.variables if n in at})
+
+
+def read_candidates(
+    runs: Runs,
+    laws: Sequence[LawLike] | Mapping[str, LawLike],
+    reference: Reference | None,
+    *,
+    skip_unfit: bool,
+) -> Candidates:
+    """Read the laws and refuse what cannot be compared."""
+    loaded = _load(laws)
+    _require_two(loaded)
+    if not skip_unfit:
+        _require_one_quantity(loaded)
+    kept, notes = {}, []
+    for label, law in loaded.items():
+        try:
+            runs = runs.require([*law.variables, law.predicts], purpose=f"the law {label!r}")
+        except TableError as error:
+            if not skip_unfit:
+                remedy = f"{error.remedy}. Or leave that law out (skip_unfit=True, --skip-unfit)"
+                raise TableError(error.problem, place=error.place, remedy=remedy) from None
+            notes.append(Note("law_left_out", "warning", error.problem, error.remedy))
+        else:
+            kept[label] = law
+    _require_two(kept, notes)
+    _require_one_quantity(kept)
+    if reference is None:
+        names = dict.fromkeys(name for law in kept.values() for name in law.variables)
+        reference = Reference.of(runs, names, next(iter(kept.values())).predicts)
+    return Candidates(kept, runs, reference, tuple(notes))
+
+
+def model_of(law: Law) -> tuple[object, ...]:
+    """Everything of a law that a fit depends on: equal for two cards of one model."""
+    priors = tuple((name, entry.prior) for name, entry in law.parameters.items())
+    return law.form, priors, law.predicts
+
+
+def _load(laws: Sequence[LawLike] | Mapping[str, LawLike]) -> dict[str, Law]:
+    if isinstance(laws, str | Path | Law) or not isinstance(laws, Iterable):
+        raise RequestError(
+            f"{laws!r} is not a list of laws", place=_PLACE, remedy='Such as ["chinchilla", my_law]'
+        )
+    if isinstance(laws, Mapping):
+        pairs = [(str(label), load_law(each)) for label, each in laws.items()]
+    else:
+        pairs = [(law.name, law) for law in map(load_law, laws)]
+    loaded: dict[str, Law] = {}
+    for label, law in pairs:
+        for other, earlier in loaded.items():
+            same = model_of(law) == model_of(earlier)
+            if label == other and not same:
+                raise RequestError(
+                    f"two different laws are called {label!r}",
+                    place=_PLACE,
+                    remedy='Label them: {"one": law, "other": law}',
+                )
+            if same:
+                twice = f"the law {label!r} is given twice"
+                problem = twice if label == other else f"{other!r} and {label!r} are the same law"
+                raise RequestError(problem, place=_PLACE, remedy="Give it once")
+        loaded[label] = law
+    return loaded
+
+
+def _require_two(laws: Mapping[str, Law], notes: Sequence[Note] = ()) -> None:
+    if len(laws) < 2:
+        number = f"only {next(iter(laws))!r}" if laws else "no law"
+        reasons = f": {'; '.join(note.message for note in notes)}" if notes else ""
+        raise RequestError(
+            f"{number} to compare{reasons}", place=_PLACE, remedy="Give two or more laws"
+        )
+
+
+def _require_one_quantity(laws: Mapping[str, Law]) -> None:
+    quantities: dict[str, list[str]] = {}
+    for label, law in laws.items():
+        quantities.setdefault(law.predicts, []).append(label)
+    if len(quantities) > 1:
+        listed = "; ".join(f"{', '.join(labels)}: {what}" for what, labels in quantities.items())
+        raise RequestError(
+            f"the laws predict different quantities ({listed})",
+            place=_PLACE,
+            remedy="Compare laws of one quantity",
+        )
