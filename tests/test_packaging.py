@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+import bayeslaw as bl
+
 ROOT = Path(__file__).resolve().parent.parent
+ROOMS = {path.parent.name for path in (ROOT / "bayeslaw").glob("*/__init__.py")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -106,11 +110,52 @@ def test_the_wheel_ships_every_subpackage_and_the_cards() -> None:
     found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
     assert set(setuptools["packages"]) == found | {"bayeslaw.models"}, "list it in pyproject.toml"
     assert setuptools["package-dir"]["bayeslaw.models"] == "models"
-    assert setuptools["package-data"] == {
-        "bayeslaw": ["*.pyi", "py.typed"],
-        "bayeslaw.models": ["*.toml"],
+    shipped = {
+        path
+        for package, patterns in setuptools["package-data"].items()
+        for pattern in patterns
+        for path in (
+            ROOT / "models" if package == "bayeslaw.models" else ROOT.joinpath(*package.split("."))
+        ).glob(pattern)
     }
+    data = {path for path in ROOT.glob("bayeslaw/**/*") if path.is_file()}
+    data = {path for path in data if path.suffix not in (".py", ".pyc")}
+    assert {path.name for path in data} >= {"__init__.pyi", "py.typed"}
+    assert shipped == data | set(ROOT.glob("models/*.toml")), "list it in package-data"
     assert list((ROOT / "models").glob("*.toml"))
+
+
+def test_the_licence_is_whole_and_declared() -> None:
+    project = PROJECT["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    text = (ROOT / "LICENSE").read_text()
+    assert "Version 2.0, January 2004" in text
+    assert "APPENDIX: How to apply the Apache License to your work." in text
+    assert "Copyright [yyyy] [name of copyright owner]" in text
+    assert "license: Apache-2.0" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_public_name_is_explained_to_contributors() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Public names")[2]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.M)
+    names = [name for name, _ in rows]
+    assert names == sorted(set(bl.__all__) - {"__version__"})
+    assert all(meaning.endswith(".") for _, meaning in rows)
+
+
+def test_the_rooms_are_those_of_the_package() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text[text.index("| room |") : text.index("`models/` holds")]
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|(.*?)\|", table, re.M)))
+    assert set(listed) == ROOMS
+
+
+def test_hooks_run_the_targets_of_the_makefile() -> None:
+    config = (ROOT / ".pre-commit-config.yaml").read_text()
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.M)
+    commands = re.findall(r"entry: make (\w+)", config)
+    assert commands == ["lint", "types"]
+    assert set(commands) <= set(targets)
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
