@@ -74,8 +74,8 @@ def check_law(
 ) -> Answer:
     """Examine a card, and list what is wrong in which line."""
     from bayeslaw.checks.card import EXAMINATIONS
+    from bayeslaw.law.files import line_of
     from bayeslaw.law.library import cards
-    from bayeslaw.law.lines import line_of
 
     law = bl.law(name)
     path = cards().get(law.name, Path(name))

@@ -20,7 +20,7 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
-from bayeslaw.law.constrain import one_by_one
+from bayeslaw.law.constrain import split_chain
 from bayeslaw.law.library import law as load_law
 from bayeslaw.runs import Reference, Runs
 
@@ -199,7 +199,7 @@ def nested(
     if not all(isinstance(text, str) for text in texts):
         remedy = 'Such as "k = 0"'
         raise RequestError(f"{constraint!r} is no constraint", place=_PLACE, remedy=remedy)
-    parts = [part for text in texts for part in one_by_one(text)]
+    parts = [part for text in texts for part in split_chain(text)]
     tied = free.constrain(*parts)
     comparison = compare(
         runs,

@@ -79,9 +79,20 @@ def nearest(name: str, options: Iterable[str]) -> str:
     options = list(options)
     folded = {option.casefold(): option for option in options}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    listed = ", ".join(options) if options else "none"
-    return (
-        f"Did you mean {folded[close[0]]!r}? There are: {listed}"
-        if close
-        else f"There are: {listed}"
-    )
+    meant = f"Did you mean {folded[close[0]]!r}? " if close else ""
+    return f"{meant}There are: {', '.join(options) or 'none'}"
+
+
+def check_names(
+    names: Iterable[Any],
+    known: Iterable[str],
+    problem: str,
+    *,
+    place: str = "",
+    error: type[BayesLawError] = RequestError,
+) -> None:
+    """Refuse a name that is not known: ``problem`` holds ``{!r}``, the remedy is the nearest."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise error(problem.format(name), place=place, remedy=nearest(str(name), known))

@@ -1,10 +1,13 @@
-"""The parts of a law card."""
+"""A law card as data: its parts, read and checked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from bayeslaw.formula import Expression
+from bayeslaw.formula import Expression, Formula
+from bayeslaw.law.cost import Cost
+from bayeslaw.law.form import Form
 from bayeslaw.law.priors import Prior
 
 
@@ -27,7 +30,7 @@ class Letter:
     base : Expression or None
         Its value in the paper's base configuration; may read other letters.
     values : tuple of float
-        The values that it takes in a design, where it is not continuous.
+        Its values in a design, where it is not continuous.
     """
 
     name: str
@@ -48,15 +51,15 @@ class Parameter:
     name : str
         The paper's letter.
     on : Expression
-        What the prior is stated on, at the reference run; affine in the parameter.
+        What the prior is stated on, at the reference run; affine in the parameter or a power of it.
     prior : Prior
         The prior on that quantity.
     role : str
         ``"floor"`` for the additive irreducible part, else empty.
     weak : str
-        Why runs hardly inform it, where the card says so.
+        Why runs hardly inform it, where the card states it.
     means : str
-        What it is, in words.
+        Its meaning, in words.
     """
 
     name: str
@@ -74,8 +77,8 @@ class Check:
     Attributes
     ----------
     of : Expression
-        An expression of the card's names; if it reads a free variable that ``at`` does not give,
-        its optimum is meant.
+        An expression of the card's names; if it reads a free variable that ``at`` lacks, the
+        variable's optimum is meant.
     at : dict of str to float
         Canonical variables.
     value, rtol : float
@@ -93,17 +96,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Optimum:
-    """What a law can be optimised over.
-
-    Attributes
-    ----------
-    free : tuple of str
-        Canonical variables that are free unless they are fixed.
-    report : tuple of str
-        Expressions over canonical variables that an answer reports.
-    sense : {"min", "max"}
-        Whether less or more of the predicted quantity is better.
-    """
+    """What a law is optimised over: canonical variables, reported expressions, "min" or "max"."""
 
     free: tuple[str, ...] = ()
     report: tuple[str, ...] = ()
@@ -112,17 +105,79 @@ class Optimum:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A bound on one letter over another that a design keeps.
-
-    Attributes
-    ----------
-    letter, over : str
-        The letters.
-    low, high : float
-        Bounds of letter / over.
-    """
+    """Bounds on one letter over another that a design keeps."""
 
     letter: str
     over: str
     low: float
     high: float
+
+
+@dataclass(frozen=True, repr=False)
+class LawData:
+    """All that a card states.
+
+    Attributes
+    ----------
+    card : dict
+        The card as plain data.
+    place : str
+        Where the card stands, for messages.
+    name, title, source : str
+        Author or project and year, or a common name; the subject; where it was published.
+    year : int or None
+        Year of publication.
+    status : str
+        How the coefficients were checked: verified, secondary, inferred or own.
+    predicts : str
+        The predicted quantity; positive.
+    caveats : tuple of str
+        The card's notes.
+    terms : tuple of str
+        Lines and parameters that a prediction can be split into.
+    formula : Formula
+        The formula in the paper's letters.
+    letters, parameters : dict
+        ``Letter`` and ``Parameter`` by name.
+    form : Form
+        The law without its numbers.
+    coefficients : dict of str to dict
+        Published coefficient sets; the first is the default.
+    optimum : Optimum
+        Free variables and reported expressions.
+    cost : Cost or None
+        Training FLOPs in this law's convention. A loss law costs ``training`` unless its card names
+        another; None where the law reads compute itself or predicts something else.
+    units : tuple of tuple of str
+        Groups of letters under whose common scaling the law keeps its form.
+    ratios : tuple of Ratio
+        Bounds that a design of this law keeps.
+    checks : tuple of Check
+        Published numbers that the card must reproduce.
+    """
+
+    card: dict[str, Any]
+    place: str
+    name: str
+    title: str
+    source: str
+    year: int | None
+    status: str
+    predicts: str
+    caveats: tuple[str, ...]
+    terms: tuple[str, ...]
+    formula: Formula
+    letters: dict[str, Letter]
+    parameters: dict[str, Parameter]
+    form: Form
+    coefficients: dict[str, dict[str, float]]
+    optimum: Optimum
+    cost: Cost | None
+    units: tuple[tuple[str, ...], ...]
+    ratios: tuple[Ratio, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Canonical variables that the law reads."""
+        return self.form.canonical

@@ -4,99 +4,80 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.formula import Expression, Formula, parse_expression
 from bayeslaw.formula.simplify import divides_by_zero, substitute, substitute_lines
 from bayeslaw.formula.trees import number
-
-if TYPE_CHECKING:
-    from bayeslaw.law.law import Law
+from bayeslaw.law.card import LawData
 
 _REMEDY = 'Write "k = 0", "alpha = beta" or "beta = 2*alpha"'
 
 
-def constrained(law: Law, constraints: Sequence[str]) -> dict[str, Any]:
+def constrained_card(law: LawData, constraints: Sequence[str]) -> dict[str, Any]:
     """The card of a law under constraints."""
-    values = _read(law, constraints)
+    place = f"{law.name}.constrain"
+    values = _read(law, constraints, place)
     trees = {name: expression.tree for name, expression in values.items()}
     formula, known = substitute_lines(law.formula, trees)
-    card = copy.deepcopy(law.card)
     live = formula.reads(formula.lines[-1][1])
-    gone = [name for name in law.parameters if name in values or name not in live]
-    if not live & set(law.letters):
+    letters = [letter for letter in law.letters if letter in live]
+    if not letters:
         raise RequestError(
-            "the constraints leave no variable in the law", place=f"{law.name}.constrain"
+            "the constraints leave no variable in the law",
+            place=place,
+            remedy="Leave an amplitude and its exponent free",
         )
+    card = copy.deepcopy(law.card)
+    card.pop("aliases", None)
+    stated = ", ".join(f"{name} = {expression.text}" for name, expression in values.items())
+    card["name"] = f"{law.name} ({stated})"
+    # By this a comparison knows which law this one is nested in; nothing else reads it.
+    single = [constraint for text in constraints for constraint in split_chain(text)]
+    card["constraints"] = [*card.get("constraints", ()), *single]
     card["parameters"] = {
-        name: _stated(law, name, entry, known)
+        name: {**entry, "on": _restated(law, name, known, place)}
         for name, entry in card["parameters"].items()
-        if name not in gone
+        if name in live and name not in values
     }
-    card["variables"] = {
-        letter: _without_base(entry, live)
-        for letter, entry in card["variables"].items()
-        if letter in live
-    }
+    card["variables"] = {letter: card["variables"][letter] for letter in letters}
+    for letter, entry in card["variables"].items():
+        base = law.letters[letter].base
+        if base and not base.names <= live:
+            del entry["base"]
     _keep_lines(card, formula)
     _keep_variables(law, card)
     _keep_published(law, card, values)
-    said = ", ".join(f"{name} = {expression.text}" for name, expression in values.items())
-    card["name"] = f"{law.name} ({said})"
-    # What tells a comparison which law this one is nested in; nothing else reads it.
-    single = [one for given in constraints for one in one_by_one(given)]
-    card["constraints"] = [*card.get("constraints", ()), *single]
-    card.pop("aliases", None)
     return card
 
 
-def one_by_one(constraint: str) -> list[str]:
+def split_chain(constraint: str) -> list[str]:
     """Constraints of one parameter each, of a chain such as ``"m = n = 0"``."""
     *names, right = (part.strip() for part in constraint.split("="))
-    # Two signs next to each other are no chain: reading it says what is wrong.
+    # Two signs next to each other are no chain: reading it refuses them.
     chain = len(names) > 1 and all(names)
     return [f"{name} = {right}" for name in names] if chain else [constraint.strip()]
 
 
-def _read(law: Law, constraints: Sequence[str]) -> dict[str, Expression]:
+def _read(law: LawData, constraints: Sequence[str], place: str) -> dict[str, Expression]:
+    """What each constrained parameter is, over the parameters that stay."""
     values: dict[str, Expression] = {}
-    for given in constraints:
-        if not isinstance(given, str):
-            raise RequestError(
-                "not a constraint", place=f"{law.name}.constrain({given!r})", remedy=_REMEDY
-            )
-    for text in (one for given in constraints for one in one_by_one(given)):
-        place = f"{law.name}.constrain({text!r})"
-        name, equals, right = (part.strip() for part in text.partition("="))
-        if not equals or not right or right.startswith("=") or name.endswith(("!", "<", ">")):
-            raise RequestError("not a constraint", place=place, remedy=_REMEDY)
-        if name in law.letters:
-            raise RequestError(
-                f"{name!r} is a variable of {law.name}",
-                place=place,
-                remedy="Keep runs at one value of it with where=, or fix it with at=",
-            )
-        if name not in law.parameters:
-            remedy = nearest(name, law.parameters)
-            raise RequestError(f"{law.name} has no parameter {name!r}", place=place, remedy=remedy)
-        if name in values:
-            raise RequestError(f"{name!r} is constrained twice", place=place)
-        expression = parse_expression(right, place=place)
-        for other in sorted(expression.names - set(law.parameters)):
-            remedy = nearest(other, law.parameters)
-            raise RequestError(f"{law.name} has no parameter {other!r}", place=place, remedy=remedy)
-        if not expression.names:
-            with np.errstate(all="ignore"):
-                value = float(expression({}))
-            if not np.isfinite(value):
-                raise RequestError(f"{right} is no finite number", place=place, remedy=_REMEDY)
-        values[name] = expression
+    for text in constraints:
+        if not isinstance(text, str):
+            raise RequestError("not a constraint", place=f"{place}({text!r})", remedy=_REMEDY)
+        for constraint in split_chain(text):
+            name, value = _read_one(law, constraint, f"{place}({constraint!r})")
+            if name in values:
+                raise RequestError(
+                    f"{name!r} is constrained twice", place=place, remedy="Leave one out"
+                )
+            values[name] = value
     if not values:
-        raise RequestError("no constraint is given", place=f"{law.name}.constrain", remedy=_REMEDY)
+        raise RequestError("no constraint is given", place=place, remedy=_REMEDY)
     # A constraint may read a parameter that another one fixes: each is written out in full.
     for _ in values:
         trees = {name: expression.tree for name, expression in values.items()}
@@ -105,93 +86,95 @@ def _read(law: Law, constraints: Sequence[str]) -> dict[str, Expression]:
         if expression.names & set(values):
             raise RequestError(
                 f"{name!r} is tied to itself",
-                place=f"{law.name}.constrain",
+                place=place,
                 remedy="Leave one parameter of the circle free",
             )
     return values
 
 
-def _stated(
-    law: Law, name: str, entry: Mapping[str, Any], known: Mapping[str, ast.expr]
-) -> dict[str, Any]:
-    on = substitute(law.parameters[name].on, known)
-    if divides_by_zero(on.tree):
+def _read_one(law: LawData, constraint: str, place: str) -> tuple[str, Expression]:
+    name, equals, right = (part.strip() for part in constraint.partition("="))
+    if not equals or not right or right.startswith("=") or name.endswith(("!", "<", ">")):
+        raise RequestError("not a constraint", place=place, remedy=_REMEDY)
+    if name in law.letters:
         raise RequestError(
-            f"the prior of {name!r} is stated on {law.parameters[name].on.text!r}, which is gone",
-            place=f"{law.name}.constrain",
+            f"{name!r} is a variable of {law.name}",
+            place=place,
+            remedy="Keep runs at one value of it with where=, or fix it with at=",
+        )
+    expression = parse_expression(right, place=place)
+    names = [name, *sorted(expression.names)]
+    check_names(names, law.parameters, f"{law.name} has no parameter {{!r}}", place=place)
+    if not expression.names:
+        with np.errstate(all="ignore"):
+            value = float(expression({}))
+        if not np.isfinite(value):
+            raise RequestError(f"{right} is no finite number", place=place, remedy=_REMEDY)
+    return name, expression
+
+
+def _restated(law: LawData, name: str, known: Mapping[str, ast.expr], place: str) -> str:
+    """What the prior of a parameter is stated on under the constraints."""
+    on = law.parameters[name].on
+    restated = substitute(on, known)
+    if divides_by_zero(restated.tree):
+        raise RequestError(
+            f"the prior of {name!r} is stated on {on.text!r}, which is gone",
+            place=place,
             remedy=f"Constrain {name!r} too, or state its prior on something else first: "
             f'law.with_priors({name}={{"on": ..., ...}})',
         )
-    return {**entry, "on": on.text}
-
-
-def _without_base(entry: Mapping[str, Any], live: frozenset[str]) -> dict[str, Any]:
-    """A letter's entry; a base value that reads a letter that is gone goes too."""
-    base = entry.get("base")
-    lost = base is not None and not parse_expression(str(base)).names <= live
-    return {key: value for key, value in entry.items() if not (key == "base" and lost)}
+    return restated.text
 
 
 def _keep_lines(card: dict[str, Any], formula: Formula) -> None:
     """Write the formula without lines that nothing reads any more."""
-    lines = dict(formula.lines)
-    wanted = {formula.result, *(t for t in card.get("terms", ()) if _has_effect(lines, t))}
+    terms = [name for name, line in formula.lines if number(line.tree) is None]
+    wanted = {formula.result, *(term for term in card.get("terms", ()) if term in terms)}
     for entry in card["parameters"].values():
-        wanted |= parse_expression(entry["on"]).names & set(lines)
-    pending = set(wanted)
-    while pending:
-        more = lines[pending.pop()].names & set(lines) - wanted if pending else set()
-        wanted |= more
-        pending |= more
+        wanted |= parse_expression(entry["on"]).names
     known = {*card["parameters"], *card["variables"]}
-    kept = [
-        (target, expression)
-        for target, expression in formula.lines
-        if target in wanted and (target == formula.result or formula.reads(expression) <= known)
-    ]
-    card["formula"] = "\n".join(f"{target} = {expression.text}" for target, expression in kept)
-    targets = {target for target, _ in kept}
+    lines = {
+        target: line.text
+        for target, line in formula.lines
+        if target == formula.result
+        or (target in formula.closure(wanted) and formula.reads(line) <= known)
+    }
+    card["formula"] = "\n".join(f"{target} = {text}" for target, text in lines.items())
     if "terms" in card:
-        card["terms"] = [t for t in card["terms"] if t in targets or t in card["parameters"]]
+        card["terms"] = [t for t in card["terms"] if t in lines or t in card["parameters"]]
 
 
-def _has_effect(lines: Mapping[str, Expression], name: str) -> bool:
-    return name in lines and number(lines[name].tree) is None
-
-
-def _keep_variables(law: Law, card: dict[str, Any]) -> None:
-    letters = set(card["variables"])
-    canonical = {n for letter in letters for n in law.letters[letter].is_.names}
+def _keep_variables(law: LawData, card: dict[str, Any]) -> None:
+    """Leave variables that are gone out of units, ratios and the optimum."""
+    letters: Collection[str] = card["variables"]
+    canonical = {name for letter in letters for name in law.letters[letter].is_.names}
     if "units" in card:
-        kept = {*letters, law.formula.result}
-        groups = [[name for name in group if name in kept] for group in card["units"]["groups"]]
-        card["units"] = {"groups": [group for group in groups if group]}
+        units = [[n for n in group if n in (*letters, law.formula.result)] for group in law.units]
+        card["units"] = {"groups": [group for group in units if group]}
     if "ratios" in card.get("design", {}):
-        ratios = card["design"]["ratios"].items()
-        card["design"] = {
-            "ratios": {k: v for k, v in ratios if k in letters and v["over"] in letters}
-        }
+        kept = [r.letter for r in law.ratios if {r.letter, r.over} <= set(letters)]
+        ratios = card["design"]["ratios"]
+        card["design"] = {"ratios": {letter: ratios[letter] for letter in kept}}
     if "optimum" in card:
-        kept_free = [name for name in law.optimum.free if name in canonical]
+        free = [name for name in law.optimum.free if name in canonical]
         report = [t for t in law.optimum.report if parse_expression(t).names <= canonical]
-        card["optimum"] = {**card["optimum"], "free": kept_free, "report": report}
+        card["optimum"] = {**card["optimum"], "free": free, "report": report}
 
 
-def _keep_published(law: Law, card: dict[str, Any], values: Mapping[str, Expression]) -> None:
+def _keep_published(law: LawData, card: dict[str, Any], values: Mapping[str, Expression]) -> None:
     """Keep published sets that satisfy the constraints; nobody published the others."""
-    parameters = list(card["parameters"])
-    kept = {
-        title: {name: raw[name] for name in parameters}
+    kept = card["coefficients"] = {
+        title: {name: raw[name] for name in card["parameters"]}
         for title, raw in law.coefficients.items()
         if all(
             np.isclose(raw[name], expression(raw), rtol=1e-6, atol=0)
             for name, expression in values.items()
         )
     }
-    card["coefficients"] = kept
     # Checks of other sets, and those that read what is gone, are not this law's.
-    known = {*parameters, *card["variables"], *law.form.canonical}
-    known |= {line.partition("=")[0].strip() for line in card["formula"].splitlines()}
+    lines = (line.partition("=")[0].strip() for line in card["formula"].splitlines())
+    known = {*card["parameters"], *card["variables"], *law.form.canonical, *lines}
     first = next(iter(law.coefficients), None)
     card["checks"] = [
         {**entry, "coefficients": check.coefficients or first}

@@ -1,7 +1,8 @@
-"""Card files: TOML in and out."""
+"""Card files: TOML in and out, and the line in which something stands."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -31,3 +32,37 @@ def write_toml(card: dict[str, Any], path: Path) -> None:
             partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CardError(f"cannot be written ({error.strerror})", place=path.name) from None
+
+
+def line_of(text: str, place: str) -> int | None:
+    """Find the line that a message is about."""
+    lines = text.splitlines()
+    if found := re.search(r"formula(?:, line (\d+))?", place):
+        first = _first(lines, r"\s*formula\s*=")
+        if first is None:
+            return None
+        # The first line of a formula in three quotes is the one below them.
+        opened = lines[first - 1].rstrip().endswith(('"""', "'''"))
+        return first + int(found[1] or 1) - (0 if opened else 1)
+    if found := re.search(r"check (\d+)", place):
+        heads = [i for i, line in enumerate(lines, 1) if re.match(r"\s*\[\[checks\]\]", line)]
+        position = int(found[1])
+        return heads[position - 1] if position <= len(heads) else None
+    if found := re.search(r"\[([\w.-]+)\](?:,? (\w+))?", place):
+        head = _first(lines, rf"\s*\[{re.escape(found[1])}\]")
+        if head is None or found[2] is None:
+            return head
+        return _first(lines, rf"\s*{re.escape(found[2])}\s*=", head) or head
+    if found := re.search(r", (\w+)$", place):
+        return _first(lines, rf"\s*{re.escape(found[1])}\s*=")
+    return None
+
+
+def _first(lines: list[str], pattern: str, after: int = 0) -> int | None:
+    """Number of the first line after one that matches, up to the next table's head."""
+    for number, line in enumerate(lines[after:], after + 1):
+        if re.match(pattern, line):
+            return number
+        if after and re.match(r"\s*\[", line):
+            return None
+    return None

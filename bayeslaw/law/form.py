@@ -6,7 +6,7 @@ paper's *raw* coefficients, and the quantities that the priors are stated *on*, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
@@ -59,22 +59,16 @@ class Form:
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Parameters sorted so that each ``on`` reads only those before it and its own."""
-        needs = {
-            name: (self.formula.reads(expression) & set(self.parameters)) - {name}
-            for name, expression in self.on
-        }
-        ready: list[str] = []
-        while len(ready) < len(needs):
-            free = [name for name in needs if name not in ready and needs[name] <= set(ready)]
-            if not free:
-                stuck = [name for name in needs if name not in ready]
-                raise CardError(
-                    f"the priors of {', '.join(stuck)} are stated on each other in a circle",
-                    place=f"{self.place}, [parameters]",
-                    remedy="State one of them on quantities that read none of the others",
-                )
-            ready += free
-        return tuple(ready)
+        order, circle = sort_by_need(
+            {name: (self.formula.reads(on) & set(self.parameters)) - {name} for name, on in self.on}
+        )
+        if circle:
+            raise CardError(
+                f"the priors of {', '.join(circle)} are stated on each other in a circle",
+                place=f"{self.place}, [parameters]",
+                remedy="State one of them on quantities that read none of the others",
+            )
+        return tuple(order)
 
     def canonical_reads(self, expression: Expression) -> frozenset[str]:
         """Canonical variables behind an expression over letters, lines and parameters."""
@@ -137,37 +131,74 @@ class Form:
         at_zero, at_one = self._on_at(name, (0.0, 1.0), known, scale, xp)
         return at_zero, at_one - at_zero
 
-    def _solve(
-        self, name: str, wanted: Any, known: Mapping[str, Any], scale: Any, xp: ModuleType
-    ) -> Any:
-        """The parameter at which its ``on`` takes a value."""
-        if dict(self.on)[name].text == name:
-            return wanted
-        if name in self.powers:
-            at_one, at_two = self._on_at(name, (1.0, 2.0), known, scale, xp)
-            return xp.exp(np.log(2.0) * xp.log(wanted / at_one) / xp.log(at_two / at_one))
-        offset, slope = self.line(name, known, scale, xp)
-        found = (wanted - offset) / slope
-        if name in self._shifted:
-            # A slope that is small beside the offset has lost digits; taken over the whole way
-            # from zero to the parameter it has all of them.
-            (there,) = self._on_at(name, (found,), known, scale, xp)
-            rise = there - offset
-            still = rise == 0.0
-            better = (wanted - offset) * found / xp.where(still, 1.0, rise)
-            found = xp.where(still, found, better)
-        return found
+    def check(self) -> None:
+        """Verify what the coordinates rely on."""
+        if self.floor in self.powers:
+            raise CardError(
+                f"the prior of the floor {self.floor!r} is stated on a power of it",
+                place=f"{self.place}, [parameters] {self.floor}, on",
+                remedy=f"State it on something affine, such as {self.floor} / loss",
+            )
+        if self.floor is not None:
+            columns, raw = self._example
+            steps = (0.0, 1.0, 2.0)
+            values = [float(self.predict(columns, {**raw, self.floor: step})) for step in steps]
+            first, second = np.diff(values)
+            if not (first > 0 and np.isclose(first, second, rtol=1e-9)):
+                raise CardError(
+                    f"{self.floor!r} has the role 'floor' but the prediction is not affine in it",
+                    place=f"{self.place}, [parameters] {self.floor}",
+                    remedy="Leave the role out",
+                )
+
+    @cached_property
+    def powers(self) -> frozenset[str]:
+        """Parameters whose ``on`` is a power of them, times anything else."""
+        columns, raw = self._example
+        known = {**self.in_letters(columns), **raw}
+        steps = np.array([0.0, 0.5, 1.0, 2.0, -1.0, 4.0])
+        powers = set()
+        for name in self.order:
+            with np.errstate(all="ignore"):
+                (values,) = self._on_at(name, (steps,), known, 1.7, np)
+                values = np.broadcast_to(np.asarray(values, dtype=float), steps.shape)
+                slope = values[2] - values[0]
+                affine = np.isfinite(slope) and slope != 0
+                affine &= np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
+                # Each step doubles the one before: equal ratios mean a power.
+                ratios = values[[2, 3, 5]] / values[[1, 2, 3]]
+                power = (values[[1, 2, 3, 5]] > 0).all() and abs(ratios[0] - 1) > 1e-9
+                power &= np.allclose(ratios, ratios[0], rtol=1e-9)
+            if not affine and not power:
+                raise CardError(
+                    f"{dict(self.on)[name].text!r} is neither affine in {name!r} nor a power of it",
+                    place=f"{self.place}, [parameters] {name}, on",
+                    remedy=f"State the prior on something of the form u + v*{name} or v*{name}**w",
+                )
+            if not affine:
+                powers.add(name)
+        return frozenset(powers)
 
     @cached_property
     def _shifted(self) -> frozenset[str]:
         """Parameters whose ``on`` is not zero where they are."""
-        columns, raw = self._anywhere
+        columns, raw = self._example
         known = {**self.in_letters(columns), **raw}
         return frozenset(
             name
-            for name, _ in self.on
-            if name not in self.powers and self.line(name, known, 1.7, np)[0] != 0.0
+            for name in set(self.parameters) - self.powers
+            if self.line(name, known, 1.7, np)[0] != 0.0
         )
+
+    @cached_property
+    def _example(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Arbitrary variables and coefficients: a property of the form holds there, or is wrong."""
+        columns = {}
+        for i, name in enumerate(self.canonical):
+            domain = vocabulary.variable(name)
+            width = min(domain.high - domain.low, 3.0)
+            columns[name] = domain.low + width * (0.4 + 0.03 * i)
+        return columns, {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
 
     def _on_at(
         self,
@@ -178,67 +209,36 @@ class Form:
         xp: ModuleType,
     ) -> tuple[Any, ...]:
         """What a parameter's prior is stated on, at some values of the parameter."""
-        expression = dict(self.on)[name]
-        return tuple(
-            expression(self.scope({**known, name: value}, scale, xp), xp) for value in values
-        )
+        on = dict(self.on)[name]
+        return tuple(on(self.scope({**known, name: value}, scale, xp), xp) for value in values)
 
-    @cached_property
-    def _anywhere(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Arbitrary variables and coefficients: a property of the form holds there, or is wrong."""
-        columns = {}
-        for i, name in enumerate(self.canonical):
-            domain = vocabulary.variable(name)
-            width = min(domain.high - domain.low, 3.0)
-            columns[name] = domain.low + width * (0.4 + 0.03 * i)
-        return columns, {name: 0.7 + 0.05 * i for i, name in enumerate(self.parameters)}
+    def _solve(
+        self, name: str, wanted: Any, known: Mapping[str, Any], scale: Any, xp: ModuleType
+    ) -> Any:
+        """The parameter at which its ``on`` takes a value."""
+        if dict(self.on)[name].text == name:
+            return wanted
+        if name in self.powers:
+            at_one, at_two = self._on_at(name, (1.0, 2.0), known, scale, xp)
+            return xp.exp(np.log(2.0) * xp.log(wanted / at_one) / xp.log(at_two / at_one))
+        offset, slope = self.line(name, known, scale, xp)
+        solution = (wanted - offset) / slope
+        if name in self._shifted:
+            # A slope that is small beside the offset has lost digits; taken over the whole way
+            # from zero to the parameter it has all of them.
+            (reached,) = self._on_at(name, (solution,), known, scale, xp)
+            rise = reached - offset
+            flat = rise == 0.0
+            better = (wanted - offset) * solution / xp.where(flat, 1.0, rise)
+            solution = xp.where(flat, solution, better)
+        return solution
 
-    @cached_property
-    def powers(self) -> frozenset[str]:
-        """Parameters whose ``on`` is a power of them, times anything else."""
-        known = {**self.in_letters(self._anywhere[0]), **self._anywhere[1]}
-        found = set()
-        for name in self.order:
-            steps = np.array([0.0, 0.5, 1.0, 2.0, -1.0, 4.0])
-            with np.errstate(all="ignore"):
-                (values,) = self._on_at(name, (steps,), known, 1.7, np)
-                values = np.broadcast_to(np.asarray(values, dtype=float), steps.shape)
-                slope = values[2] - values[0]
-                line = np.isfinite(slope) and slope != 0
-                line &= np.allclose(values, values[0] + slope * steps, rtol=1e-9, atol=1e-12)
-                # Halves and doubles: equal ratios mean a power.
-                ratios = values[[2, 3, 5]] / values[[1, 2, 3]]
-                power = (values[[1, 2, 3, 5]] > 0).all() and abs(ratios[0] - 1) > 1e-9
-                power &= np.allclose(ratios, ratios[0], rtol=1e-9)
-            if not line and not power:
-                raise CardError(
-                    f"{dict(self.on)[name].text!r} is neither affine in {name!r} nor a power of it",
-                    place=f"{self.place}, [parameters] {name}, on",
-                    remedy=f"State the prior on something of the form u + v*{name} or v*{name}**w",
-                )
-            if not line:
-                found.add(name)
-        return frozenset(found)
 
-    def check(self) -> None:
-        """Verify what the coordinates rely on."""
-        _ = self.powers
-        if self.floor is not None:
-            columns, raw = self._anywhere
-            values = [
-                float(self.predict(columns, {**raw, self.floor: step})) for step in (0.0, 1.0, 2.0)
-            ]
-            first, second = np.diff(values)
-            added = first > 0 and np.isclose(first, second, rtol=1e-9)
-            if self.floor in self.powers:
-                raise CardError(
-                    f"the prior of the floor {self.floor!r} is stated on a power of it",
-                    place=f"{self.place}, [parameters] {self.floor}, on",
-                    remedy=f"State it on something affine, such as {self.floor} / loss",
-                )
-            if not added:
-                raise CardError(
-                    f"{self.floor!r} has the role 'floor' but the prediction is not affine in it",
-                    place=f"{self.place}, [parameters] {self.floor}",
-                    remedy="Leave the role out",
-                )
+def sort_by_need(needs: Mapping[str, Collection[str]]) -> tuple[list[str], list[str]]:
+    """Names sorted so that each needs only names before it, and those that need each other."""
+    ready: list[str] = []
+    while True:
+        free = [name for name in needs if name not in ready and set(needs[name]) <= set(ready)]
+        if not free:
+            return ready, [name for name in needs if name not in ready]
+        ready += free

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,95 +11,37 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.errors import CardError, FormulaError, RequestError, nearest
-from bayeslaw.formula import Formula
+from bayeslaw.core.errors import CardError, FormulaError, RequestError, check_names
+from bayeslaw.formula import parse_formula
 from bayeslaw.formula.latex import latex
-from bayeslaw.law import card as cards, reading
-from bayeslaw.law.constrain import constrained
-from bayeslaw.law.cost import COSTS, Cost
-from bayeslaw.law.files import read_toml, write_toml
-from bayeslaw.law.form import SCALE, Form
+from bayeslaw.law.card import LawData
+from bayeslaw.law.constrain import constrained_card
+from bayeslaw.law.files import line_of, read_toml, write_toml
 from bayeslaw.law.letters import to_canonical
-from bayeslaw.law.lines import line_of
+from bayeslaw.law.reading import read_card, read_letters
 from bayeslaw.law.roles import default_parameters
 
-# Names that draws have besides a law's own.
-_TAKEN = ("T", "noise_scale", "noise_df", "noise_excess")
 
-
-@dataclass(frozen=True)
-class Law:
+class Law(LawData):
     """A scaling law: formula, variables, priors, published coefficients and checks.
 
-    Attributes
+    Its attributes are the parts of its card, as documented at ``LawData``.
+
+    Parameters
     ----------
     card : dict
         The card as plain data; everything else is read from it.
     place : str
         Where the card stands, for messages.
+
+    Raises
+    ------
+    CardError, FormulaError
+        If the card is not well formed: a law that exists can be used.
     """
 
-    card: dict[str, Any]
-    place: str = "card"
-
-    def __post_init__(self) -> None:
-        """Read and check the whole card, so that a law that exists can be used."""
-        reserved = {SCALE} & (self.formula.names | {target for target, _ in self.formula.lines})
-        if reserved:
-            raise CardError(
-                f"{SCALE!r} is the reference value of the predicted quantity",
-                place=f"{self.place}, formula",
-                remedy="Use another letter",
-            )
-        if self.predicts in self.variables:
-            raise CardError(
-                f"{self.predicts!r} is predicted and a variable at once",
-                place=f"{self.place}, predicts",
-                remedy="Name what the last line of the formula is",
-            )
-        for name in self.parameters:
-            if name in _TAKEN or name.endswith("_on"):
-                raise CardError(
-                    f"a parameter cannot be called {name!r}: draws use that name",
-                    place=f"{self.place}, [parameters]",
-                    remedy="Use another letter",
-                )
-        floors = [name for name, entry in self.parameters.items() if entry.role == "floor"]
-        if len(floors) > 1:
-            raise CardError(f"{' and '.join(floors)} are both floors", place=self.place)
-        for name, entry in self.parameters.items():
-            known = {*self.form.parameters, *self.letters, SCALE, *dict(self.formula.lines)}
-            for read in sorted(entry.on.names - known):
-                place = f"{self.place}, [parameters] {name}, on"
-                remedy = nearest(read, sorted(known))
-                raise CardError(f"unknown name {read!r}", place=place, remedy=remedy)
-            floor = self.form.floor
-            if floor not in (None, name) and floor in self.formula.reads(entry.on):
-                raise CardError(
-                    f"the prior of {name!r} is stated on {entry.on.text!r}, which reads the floor",
-                    place=f"{self.place}, [parameters] {name}, on",
-                    remedy="State it on other terms: the floor follows from the sum of all",
-                )
-            reading.check_reference_use(entry, self.form.canonical_reads(entry.on), self.place)
-        for term in self.terms:
-            if term not in {target for target, _ in self.formula.lines} | set(self.parameters):
-                lines = [target for target, _ in self.formula.lines]
-                raise CardError(
-                    f"{term!r} is no line of the formula",
-                    place=f"{self.place}, terms",
-                    remedy=nearest(term, lines),
-                )
-        self.form.check()
-        for name in self.form.powers:
-            prior = self.parameters[name].prior
-            if prior.family != "lognormal" or prior.low < 0:
-                raise CardError(
-                    f"the prior {prior} may be negative, but it is stated on a power of {name!r}",
-                    place=f"{self.place}, [parameters] {name}, prior",
-                    remedy="Make it lognormal, or state it on something affine",
-                )
-        _ = self.coefficients, self.optimum, self.checks, self.cost, self.ratios, self.units
-        _ = self.year
+    def __init__(self, card: dict[str, Any], place: str = "card") -> None:
+        super().__init__(**vars(read_card(card, place)))
 
     def __repr__(self) -> str:
         """Name and formula, briefly."""
@@ -109,122 +50,6 @@ class Law:
     def _repr_latex_(self) -> str:
         """The formula, as notebooks render it."""
         return rf"$\displaystyle {latex(self.formula)}$"
-
-    @property
-    def name(self) -> str:
-        """Author or project and year, or a common name."""
-        return str(self.card.get("name", "own"))
-
-    @property
-    def title(self) -> str:
-        """What the law is about, in a few words."""
-        return str(self.card.get("title", ""))
-
-    @property
-    def source(self) -> str:
-        """Where the law was published."""
-        return str(self.card.get("source", ""))
-
-    @property
-    def year(self) -> int | None:
-        """When it was published; None where no year is stated."""
-        return reading.read_year(self.card, self.place)
-
-    @property
-    def status(self) -> str:
-        """How the coefficients were checked: verified, secondary, inferred, or own."""
-        return str(self.card.get("status", "own"))
-
-    @property
-    def predicts(self) -> str:
-        """The predicted quantity; positive."""
-        return str(self.card.get("predicts", "loss"))
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """The card's notes."""
-        return tuple(self.card.get("notes", ()))
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Lines and parameters that a prediction can be split into."""
-        return reading.read_terms(self.card, self.place)
-
-    @cached_property
-    def formula(self) -> Formula:
-        """The formula in the paper's letters."""
-        return reading.read_formula(self.card, self.place)
-
-    @cached_property
-    def letters(self) -> dict[str, cards.Letter]:
-        """The paper's letters for variables."""
-        return reading.read_letters(self.card, self.formula, self.place)
-
-    @cached_property
-    def parameters(self) -> dict[str, cards.Parameter]:
-        """The coefficients and their priors."""
-        return reading.read_parameters(self.card, self.formula, self.letters, self.place)
-
-    @cached_property
-    def coefficients(self) -> dict[str, dict[str, float]]:
-        """Published coefficient sets; the first is the default."""
-        return reading.read_coefficients(self.card, self.parameters, self.place)
-
-    @cached_property
-    def optimum(self) -> cards.Optimum:
-        """Free variables and reported expressions."""
-        return reading.read_optimum(self.card, self.form.canonical, self.place)
-
-    @cached_property
-    def units(self) -> tuple[tuple[str, ...], ...]:
-        """Groups of letters under whose common scaling the law keeps its form."""
-        known = [*self.letters, self.formula.result]
-        return reading.read_units(self.card, known, self.place)
-
-    @cached_property
-    def ratios(self) -> tuple[cards.Ratio, ...]:
-        """Bounds that a design of this law keeps."""
-        return reading.read_ratios(self.card, self.letters, self.place)
-
-    @cached_property
-    def checks(self) -> tuple[cards.Check, ...]:
-        """Published numbers that the card must reproduce."""
-        known = {*self.form.parameters, *self.letters, *self.form.canonical}
-        known |= {target for target, _ in self.formula.lines}
-        return reading.read_checks(self.card, sorted(known), self.coefficients, self.place)
-
-    @cached_property
-    def cost(self) -> Cost | None:
-        """Training FLOPs in this law's convention.
-
-        A loss law costs ``training`` unless its card says otherwise. None where nothing is to be
-        paid for: the law reads compute itself, or predicts something else.
-        """
-        by_default = None if "C" in self.variables or self.predicts != "loss" else "training"
-        name = self.card.get("cost", by_default)
-        if name is None:
-            return None
-        if name not in COSTS:
-            place = f"{self.place}, cost"
-            raise CardError(f"unknown cost {name!r}", place=place, remedy=nearest(name, COSTS))
-        return COSTS[name]
-
-    @cached_property
-    def form(self) -> Form:
-        """The law without its numbers."""
-        floor = [name for name, entry in self.parameters.items() if entry.role == "floor"]
-        return Form(
-            self.formula,
-            tuple((name, letter.is_) for name, letter in self.letters.items()),
-            tuple((name, parameter.on) for name, parameter in self.parameters.items()),
-            floor[0] if floor else None,
-            self.place,
-        )
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Canonical variables that the law reads."""
-        return self.form.canonical
 
     @cached_property
     def middle(self) -> dict[str, float]:
@@ -236,8 +61,8 @@ class Law:
             low, high = letter.range
             zero = vocabulary.variable(letter.is_.text).includes_zero or low <= 0
             values[name] = (low + high) / 2 if zero else float(np.sqrt(low * high))
-        found = to_canonical(self.letters, values, self.place)
-        return {name: float(found[name]) for name in self.variables}
+        columns = to_canonical(self.letters, values, self.place)
+        return {name: float(columns[name]) for name in self.variables}
 
     def at_medians(self, at: Mapping[str, float], scale: float) -> dict[str, float]:
         """Coefficients where every prior has its median: an example where none was published.
@@ -254,7 +79,7 @@ class Law:
         dict of str to float
             Raw coefficients.
         """
-        on = {name: entry.prior.median for name, entry in self.parameters.items()}
+        on = {name: parameter.prior.median for name, parameter in self.parameters.items()}
         return {name: float(value) for name, value in self.form.to_raw(on, at, scale).items()}
 
     def published(self, name: str | None = None) -> dict[str, float]:
@@ -276,7 +101,10 @@ class Law:
             If the card has no such set.
         """
         if not self.coefficients:
-            raise RequestError(f"no coefficients of {self.name} were published")
+            raise RequestError(
+                f"no coefficients of {self.name} were published",
+                remedy="Give coefficients={...}, or fit the law",
+            )
         if name is None:
             name = next(iter(self.coefficients))
         if not isinstance(name, str):
@@ -285,11 +113,7 @@ class Law:
                 place=self.name,
                 remedy=f"Published: {', '.join(self.coefficients)}",
             )
-        if name not in self.coefficients:
-            raise RequestError(
-                f"{self.name} has no coefficient set {name!r}",
-                remedy=nearest(name, self.coefficients),
-            )
+        check_names([name], self.coefficients, f"{self.name} has no coefficient set {{!r}}")
         return dict(self.coefficients[name])
 
     def predict(
@@ -315,34 +139,26 @@ class Law:
             If a variable or coefficient is missing, a variable is foreign to the law, or shapes do
             not match.
         """
-        missing = [name for name in self.variables if name not in variables]
-        extra = [name for name in variables if name not in self.variables]
-        if missing or extra:
-            said = [f"{name} is missing" for name in missing]
-            said += [f"{name} is not in the law" for name in extra]
-            raise RequestError(
-                f"{self.name} takes {', '.join(self.variables)}: {'; '.join(said)}",
-                place=f"{self.name}.predict",
-            )
+        place = f"{self.name}.predict"
+        missing = [f"{name} is missing" for name in self.variables if name not in variables]
+        foreign = [f"{name} is not in the law" for name in variables if name not in self.variables]
+        if missing or foreign:
+            takes = f"{self.name} takes {', '.join(self.variables)}"
+            raise RequestError(f"{takes}: {'; '.join([*missing, *foreign])}", place=place)
         raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
-        wrong = [f"{name} is missing" for name in self.parameters if name not in raw]
+        missing = [f"{name} is missing" for name in self.parameters if name not in raw]
         # Sets that come from a law with more parameters may be given as they are.
-        lines = {target for target, _ in self.formula.lines}
-        wrong += [f"{name} is a line of the formula" for name in raw if name in lines]
-        if wrong:
-            raise RequestError(
-                f"{self.name} has the coefficients {', '.join(self.parameters)}: "
-                f"{'; '.join(wrong)}",
-                place=f"{self.name}.predict",
-            )
+        lines = [f"{name} is a line of the formula" for name in raw if name in self.formula.targets]
+        if missing or lines:
+            takes = f"{self.name} has the coefficients {', '.join(self.parameters)}"
+            raise RequestError(f"{takes}: {'; '.join([*missing, *lines])}", place=place)
         try:
             columns = {name: np.asarray(value, dtype=float) for name, value in variables.items()}
-            shapes = [np.shape(value) for value in (*columns.values(), *raw.values())]
-            np.broadcast_shapes(*shapes)
+            np.broadcast_shapes(*(np.shape(value) for value in (*columns.values(), *raw.values())))
         except (TypeError, ValueError) as error:
             raise RequestError(
                 f"the variables are no numbers of matching shapes ({error})",
-                place=f"{self.name}.predict",
+                place=place,
                 remedy="Give numbers, or arrays of one length",
             ) from None
         for name, values in columns.items():
@@ -351,7 +167,7 @@ class Law:
             if bad.any():
                 raise RequestError(
                     f"{name} = {values[bad].flat[0]:g} is outside {domain.domain}",
-                    place=f"{self.name}.predict",
+                    place=place,
                     remedy=f"{name} is {domain.means}",
                 )
         return np.asarray(self.form.predict(columns, raw))
@@ -362,7 +178,7 @@ class Law:
         Parameters
         ----------
         **priors : mapping
-            For a parameter, ``{"family": ..., ...}`` as in a card; its key ``on``, if any, says
+            For a parameter, ``{"family": ..., ...}`` as in a card; its key ``on``, if any, names
             what the prior is stated on.
 
         Returns
@@ -375,15 +191,14 @@ class Law:
         RequestError
             If a name is no parameter.
         """
+        place = f"{self.name}.with_priors"
+        check_names(priors, self.parameters, f"{self.name} has no parameter {{!r}}", place=place)
         card = copy.deepcopy(self.card)
         for name, prior in priors.items():
-            if name not in self.parameters:
-                remedy = nearest(name, self.parameters)
-                raise RequestError(f"{self.name} has no parameter {name!r}", remedy=remedy)
             if not isinstance(prior, Mapping):
                 raise RequestError(
                     f"{name} = {prior!r} is no prior",
-                    place=f"{self.name}.with_priors",
+                    place=place,
                     remedy='Give {"family": "lognormal", "median": 0.25, "factor": 2}',
                 )
             entry = dict(prior)
@@ -414,12 +229,21 @@ class Law:
         RequestError
             If a constraint cannot be read or names what is no parameter.
         """
-        card = constrained(self, constraints)
+        card, place = constrained_card(self, constraints), f"{self.name}.constrain"
         try:
-            return _sound(Law(card, self.place))
+            law = Law(card, self.place)
+            with np.errstate(all="ignore"):
+                at = law.middle
+                value = law.form.predict(at, law.at_medians(at, 1.0)) if at else 0.0
         except (CardError, FormulaError) as error:
-            place = f"{self.name}.constrain"
             raise RequestError(error.problem, place=place, remedy=error.remedy) from None
+        if not np.isfinite(value):
+            raise RequestError(
+                f"{law.name} predicts nothing finite",
+                place=place,
+                remedy="Look for a division by zero or the logarithm of zero",
+            )
+        return law
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Law:
@@ -487,10 +311,8 @@ class Law:
             Canonical variables that the formula reads, or letters with what they stand for.
         priors : mapping, optional
             Priors that replace the defaults, as in ``with_priors``.
-        name : str
-            Its name.
-        predicts : str
-            The predicted quantity.
+        name, predicts : str
+            Its name, and the predicted quantity.
 
         Returns
         -------
@@ -509,31 +331,17 @@ class Law:
         >>> Law.from_formula("E + A/N**alpha + B/D**beta", variables=["N", "D"])
         Law('own': L, 5 parameters)
         """
-        letters = dict(variables) if isinstance(variables, Mapping) else {n: n for n in variables}
-        card: dict[str, Any] = {
+        is_ = dict(variables) if isinstance(variables, Mapping) else {n: n for n in variables}
+        entries = {letter: {"is": expression} for letter, expression in is_.items()}
+        formula = parse_formula(text, place=f"{name}, formula")
+        letters = read_letters(entries, formula, name)
+        free = [variable for letter in letters.values() for variable in sorted(letter.is_.names)]
+        card = {
             "name": name,
             "formula": text,
             "predicts": predicts,
-            "variables": {letter: {"is": is_} for letter, is_ in letters.items()},
+            "variables": entries,
+            "parameters": default_parameters(formula, letters, priors or {}, name),
+            "optimum": {"free": list(dict.fromkeys(free))},
         }
-        formula = reading.read_formula(card, name)
-        read = reading.read_letters(card, formula, name)
-        card["parameters"] = default_parameters(formula, read, priors or {}, name)
-        free = [n for letter in read.values() for n in sorted(letter.is_.names)]
-        card["optimum"] = {"free": list(dict.fromkeys(free))}
         return cls(card, name)
-
-
-def _sound(law: Law) -> Law:
-    """A constrained law, if it still predicts something somewhere."""
-    if law.middle:
-        with np.errstate(all="ignore"):
-            raw = law.at_medians(law.middle, 1.0)
-            value = float(law.form.predict(law.middle, raw))
-        if not np.isfinite(value):
-            raise RequestError(
-                f"{law.name} predicts nothing finite",
-                place="constrain",
-                remedy="Look for a division by zero or the logarithm of zero",
-            )
-    return law

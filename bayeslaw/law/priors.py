@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.core.errors import CardError, nearest
+from bayeslaw.core.errors import CardError
+from bayeslaw.law import keys
 
 #: Family -> the names of its location and spread.
 FAMILIES = {"lognormal": ("median", "factor"), "normal": ("mean", "sd")}
@@ -57,43 +58,39 @@ class Prior:
 
     def __str__(self) -> str:
         """Readable form, as in ``LogNormal(median: 0.25, factor: 2)``."""
-        first, second = FAMILIES[self.family]
+        location, spread = FAMILIES[self.family]
         family = {"lognormal": "LogNormal", "normal": "Normal"}[self.family]
-        above = f", low: {self.low:g}" if self.low else ""
-        return f"{family}({first}: {self.location:g}, {second}: {self.spread:g}{above})"
+        low = f", low: {self.low:g}" if self.low else ""
+        return f"{family}({location}: {self.location:g}, {spread}: {self.spread:g}{low})"
 
     @classmethod
-    def parse(cls, entry: Any, place: str) -> Prior:
+    def parse(cls, entry: Any, key: str, place: str) -> Prior:
         """Read a prior as a card states it."""
         if not isinstance(entry, Mapping) or "family" not in entry:
             raise CardError(
-                f"the prior {entry!r} has no family",
+                f"the {key} {entry!r} has no family",
                 place=place,
                 remedy='Write { family = "lognormal", median = 0.25, factor = 2 }',
             )
-        family = entry["family"]
-        if not isinstance(family, str) or family not in FAMILIES:
-            remedy = nearest(str(family), FAMILIES)
-            raise CardError(f"unknown prior family {family!r}", place=place, remedy=remedy)
+        family = keys.one_of(*FAMILIES)(entry["family"], "prior family", place)
         names = FAMILIES[family]
-        optional = {"low"} if family == "lognormal" else set()
-        if not set(names) <= set(entry) <= {"family", *names, *optional}:
-            found = sorted(set(entry) - {"family"})
-            wanted = " and ".join(names)
-            raise CardError(f"a {family} prior takes {wanted}, not {found}", place=place)
-        for name in set(entry) - {"family"}:
-            number = entry[name]
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise CardError(f"{name} = {number!r} is not a number", place=place)
-            if not math.isfinite(number):
-                raise CardError(f"{name} = {number!r} is not finite", place=place)
-        location, spread = float(entry[names[0]]), float(entry[names[1]])
+        stated = {
+            name: keys.number(value, name, place)
+            for name, value in entry.items()
+            if name != "family"
+        }
+        low = stated.pop("low", 0.0) if family == "lognormal" else 0.0
+        if set(stated) != set(names):
+            raise CardError(
+                f"a {family} prior takes {' and '.join(names)}, not {sorted(stated)}", place=place
+            )
+        location, spread = (stated[name] for name in names)
         if family == "lognormal" and (location <= 0 or spread <= 1):
             raise CardError(
                 f"median = {location:g}, factor = {spread:g}",
                 place=place,
-                remedy="The median is positive and the factor above 1",
+                remedy="Give a positive median and a factor above 1",
             )
         if family == "normal" and spread <= 0:
-            raise CardError(f"sd = {spread:g}", place=place, remedy="It is positive")
-        return cls(family, location, spread, float(entry.get("low", 0.0)))
+            raise CardError(f"sd = {spread:g}", place=place, remedy="Give a positive sd")
+        return cls(family, location, spread, low)

@@ -19,8 +19,7 @@ from bayeslaw.cli.app import main
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.law import Law, reading
-from bayeslaw.law.conflicts import conflicts
-from bayeslaw.law.description import page
+from bayeslaw.law.description import conflicts, page
 from bayeslaw.law.library import cards
 from bayeslaw.law.template import new_card
 
@@ -253,11 +252,12 @@ def test_the_template_is_a_law_that_works(tmp_path: Path) -> None:
 
 def test_the_template_explains_every_key_of_the_format(tmp_path: Path) -> None:
     text = new_card(tmp_path / "mylaw.toml").read_text()
-    for key in reading._TOP:
+    for key in reading.CARD:
         assert re.search(rf"^(# )?(\[+{key}[\].]|{key} *=)", text, re.MULTILINE), key
-    for key in "is means embeddings range base values on prior role weak".split():
+    for key in {**reading.LETTER, **reading.PARAMETER}:
         assert re.search(rf"^#   {key} ", text, re.MULTILINE), key
-    for key in "ratios groups free report sense low coefficients of at value rtol".split():
+    rest = (reading.DESIGN, reading.RATIO, reading.UNITS, reading.OPTIMUM, reading.CHECK)
+    for key in {"low", *(key for keys in rest for key in keys)}:
         assert re.search(rf"\b{key} = ", text), key
     for name in set(VOCABULARY) - {"loss", "loss_se"}:
         assert re.search(rf"^# .*\b{name}\b", text, re.MULTILINE), name

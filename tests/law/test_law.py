@@ -54,8 +54,13 @@ def changed(**changes: Any) -> dict[str, Any]:
 # What is changed, the place that the error names, the problem and the remedy.
 MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "unknown key": ({"formulas": "L = N"}, "t.toml", "unknown key 'formulas'", "'formula'"),
-    "no formula": ({"formula": None}, "t.toml", "the card has no formula", "formula = ..."),
-    "formula is no text": ({"formula": 3}, "t.toml", "the card has no formula", "formula = ..."),
+    "no formula": ({"formula": None}, "t.toml", "'formula' is missing", 'formula = "L = ..."'),
+    "formula is no text": (
+        {"formula": 3},
+        "t.toml, formula",
+        "formula = 3 is not text",
+        "Write formula = ",
+    ),
     "unknown status": ({"status": "verifed"}, "t.toml, status", "unknown status", "'verified'"),
     "reserved line": (
         {"formula": "loss = A*N**-alpha\nL = E + loss"},
@@ -69,7 +74,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
             "parameters__A": None,
             "parameters__T": {"prior": NORMAL},
         },
-        "t.toml, [parameters]",
+        "t.toml, [parameters] T",
         "a parameter cannot be called 'T'",
         "another letter",
     ),
@@ -79,12 +84,12 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
             "parameters__A": None,
             "parameters__A_on": {"prior": NORMAL},
         },
-        "t.toml, [parameters]",
+        "t.toml, [parameters] A_on",
         "a parameter cannot be called 'A_on'",
         "another letter",
     ),
-    "no variables": ({"variables": None}, "t.toml", "no variables", "[variables]"),
-    "variables is no table": ({"variables": 3}, "t.toml", "not a table", "[variables]"),
+    "no variables": ({"variables": None}, "t.toml", "'variables' is missing", "[variables]"),
+    "variables is no table": ({"variables": 3}, "t.toml, variables", "not a table", "[variables]"),
     "letter not in the formula": (
         {"variables__M": {"is": "N"}},
         "t.toml, [variables] M",
@@ -93,15 +98,30 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "letter is no table": ({"variables__N": "N"}, "[variables] N", "not a table", '{ is = "N" }'),
     "unknown key of a letter": ({"variables__N__iss": "N"}, "[variables] N", "'iss'", "'is'"),
-    "letter is a number": ({"variables__N__is": 3}, "[variables] N", "is = 3 is not text", ""),
+    "letter is a number": (
+        {"variables__N__is": 3},
+        "t.toml, [variables] N, is",
+        "is = 3 is not text",
+        "Write ",
+    ),
     "range of one number": (
         {"variables__N__range": [1e8]},
-        "[variables] N",
+        "t.toml, [variables] N, range",
         "range = [100000000.0]",
         "[low, high]",
     ),
-    "range of text": ({"variables__N__range": ["a", 1]}, "[variables] N", "'a' is not a num", ""),
-    "values of text": ({"variables__N__values": ["a"]}, "[variables] N", "'a' is not a num", ""),
+    "range of text": (
+        {"variables__N__range": ["a", 1]},
+        "t.toml, [variables] N, range",
+        "'a' is not a num",
+        "",
+    ),
+    "values of text": (
+        {"variables__N__values": ["a"]},
+        "t.toml, [variables] N, values",
+        "'a' is not a num",
+        "",
+    ),
     "parameter not in the formula": (
         {"parameters__B": {"prior": NORMAL}},
         "t.toml, [parameters] B",
@@ -122,54 +142,69 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "parameter is no table": ({"parameters__A": "lognormal"}, "[parameters] A", "not a table", ""),
     "unknown key of a parameter": ({"parameters__A__pior": 3}, "[parameters] A", "'pior'", "prior"),
-    "unknown role": ({"parameters__A__role": "flor"}, "[parameters] A", "'flor'", "'floor'"),
-    "no prior": ({"parameters__A__prior": None}, "[parameters] A", "no family", "family ="),
-    "prior is no table": ({"parameters__A__prior": 3}, "[parameters] A", "no family", "family ="),
+    "unknown role": (
+        {"parameters__A__role": "flor"},
+        "t.toml, [parameters] A, role",
+        "'flor'",
+        "'floor'",
+    ),
+    "no prior": (
+        {"parameters__A__prior": None},
+        "[parameters] A",
+        "'prior' is missing",
+        "prior = { family = ",
+    ),
+    "prior is no table": (
+        {"parameters__A__prior": 3},
+        "t.toml, [parameters] A, prior",
+        "no family",
+        "family =",
+    ),
     "unknown family": (
         {"parameters__A__prior": {**NORMAL, "family": "norml"}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "unknown prior family 'norml'",
         "Did you mean 'normal'?",
     ),
     "numbers of the other family": (
         {"parameters__A__prior": {**NORMAL, "family": "lognormal"}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "a lognormal prior takes median and factor, not ['mean', 'sd']",
         "",
     ),
     "normal with an end": (
         {"parameters__A__prior": {**NORMAL, "low": 0}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "a normal prior takes mean and sd, not",
         "",
     ),
     "median of zero": (
         {"parameters__A__prior": {**LOGNORMAL, "median": 0}},
-        "[parameters] A",
-        "median = 0",
-        "The median is positive and the factor above 1",
+        "t.toml, [parameters] A, prior",
+        "median = 0, factor = 2",
+        "Give a positive median and a factor above 1",
     ),
     "factor of one": (
         {"parameters__A__prior": {**LOGNORMAL, "factor": 1}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "factor = 1",
         "factor above 1",
     ),
     "sd of zero": (
         {"parameters__A__prior": {**NORMAL, "sd": 0}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "sd = 0",
-        "It is positive",
+        "Give a positive sd",
     ),
     "infinite prior": (
         {"parameters__A__prior": {**NORMAL, "mean": math.inf}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "mean = inf is not finite",
         "",
     ),
     "prior of text": (
         {"parameters__A__prior": {**NORMAL, "mean": "0"}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "mean = '0' is not a number",
         "",
     ),
@@ -210,19 +245,19 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
             "variables__S": {"is": "S"},
             "parameters__A__on": "A*S/loss",
         },
-        "t.toml, [parameters] A",
+        "t.toml, [parameters] A, on",
         "S may be zero",
         "positive at every reference run",
     ),
     "on reads it through a line": (
         {"formula": "size = A*S*N**-alpha\nL = E + size", "variables__S": {"is": "S"}},
-        "t.toml, [parameters] A",
+        "t.toml, [parameters] A, on",
         "'size / loss', and S may be zero",
         "positive at every reference run",
     ),
     "on reads it through a letter": (
         {"variables__N__is": "N*(1 - sparsity)"},
-        "t.toml, [parameters] A",
+        "t.toml, [parameters] A, on",
         "sparsity may be zero",
         "positive at every reference run",
     ),
@@ -241,9 +276,9 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
             "formula": "L = E + A + N**-alpha",
             "parameters__A": {"prior": NORMAL, "role": "floor"},
         },
-        "t.toml",
+        "t.toml, [parameters] A",
         "E and A are both floors",
-        "",
+        "Leave one role out",
     ),
     "incomplete coefficients": (
         {"coefficients__published__A": None},
@@ -259,7 +294,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "coefficient of text": (
         {"coefficients__published__A": "400"},
-        "[coefficients.published]",
+        "t.toml, [coefficients.published], A",
         "'400' is not a number",
         "",
     ),
@@ -271,20 +306,20 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "ratio over no letter": (
         {"design": {"ratios": {"N": {"over": "M", "range": [0, 1]}}}},
-        "t.toml, [design]",
-        "'over': 'M'",
-        "over letters of the card",
+        "t.toml, [design] N",
+        "unknown letter 'M'",
+        "There are: N",
     ),
     "ratio of no letter": (
         {"design": {"ratios": {"M": {"over": "N", "range": [0, 1]}}}},
-        "t.toml, [design]",
-        "M = ",
-        "over letters of the card",
+        "t.toml, [design] M",
+        "unknown letter 'M'",
+        "There are: N",
     ),
     "ratio without a range": (
         {"design": {"ratios": {"N": {"over": "N"}}}},
-        "t.toml, [design]",
-        "N = ",
+        "t.toml, [design] N",
+        "'range' is missing",
         "range = [0.03, 0.7] }",
     ),
     "unknown key of the design": (
@@ -296,8 +331,8 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "check without a value": (
         {"checks": [{"of": "L", "value": 1}, {"of": "L"}]},
         "t.toml, check 2",
-        "a check has 'of', 'at', 'value' and 'rtol'",
-        "",
+        "'value' is missing",
+        "Write value = 2.5",
     ),
     "unknown key of a check": (
         {"checks": [{"of": "L", "value": 1, "rol": 2}]},
@@ -307,7 +342,7 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "check of text": (
         {"checks": [{"of": "L", "value": "1"}]},
-        "t.toml, check 1",
+        "t.toml, check 1, value",
         "'1' is not a number",
         "",
     ),
@@ -324,16 +359,21 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "'free'",
     ),
     "unknown term": ({"terms": ["siz"]}, "t.toml, terms", "'siz' is no line", "'size'"),
-    "values are no list": ({"variables__N__values": 3}, "[variables] N", "values = 3", "[...]"),
+    "values are no list": (
+        {"variables__N__values": 3},
+        "t.toml, [variables] N, values",
+        "values = 3 is not a list of numbers",
+        "[...]",
+    ),
     "range upside down": (
         {"variables__N__range": [1e10, 1e8]},
-        "[variables] N",
+        "t.toml, [variables] N, range",
         "range = [1e+10, 1e+08]",
-        "The lower end first",
+        "Put the lower end first",
     ),
     "a list of families": (
         {"parameters__A__prior": {**NORMAL, "family": ["normal"]}},
-        "[parameters] A",
+        "t.toml, [parameters] A, prior",
         "unknown prior family ['normal']",
         "'normal'",
     ),
@@ -352,28 +392,33 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "ratio with a number for a range": (
         {"design": {"ratios": {"N": {"over": "N", "range": 3}}}},
-        "t.toml, [design]",
-        "range = 3",
+        "t.toml, [design] N, range",
+        "range = 3 is not a range",
         "range = [low, high]",
     ),
     "ratio with half a range": (
         {"design": {"ratios": {"N": {"over": "N", "range": [1]}}}},
-        "t.toml, [design]",
+        "t.toml, [design] N, range",
         "range = [1]",
         "range = [low, high]",
     ),
     "ratio over a list": (
         {"design": {"ratios": {"N": {"over": ["N"], "range": [0, 1]}}}},
-        "t.toml, [design]",
-        "'over': ['N']",
-        "over letters of the card",
+        "t.toml, [design] N, over",
+        "over = ['N'] is not text",
+        "Write ",
     ),
-    "checks are no list": ({"checks": 3}, "t.toml", "checks = 3", "checks = [...]"),
+    "checks are no list": (
+        {"checks": 3},
+        "t.toml, checks",
+        "checks = 3 is not a list of tables",
+        "checks = [...]",
+    ),
     "check of a number": (
         {"checks": [{"of": 3, "value": 1}]},
-        "t.toml, check 1",
+        "t.toml, check 1, of",
         "of = 3 is not text",
-        "",
+        "Write ",
     ),
     "check of an unknown name": (
         {"checks": [{"of": "Q", "value": 1}]},
@@ -383,9 +428,9 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "check at a list": (
         {"checks": [{"of": "L", "value": 1, "at": [1]}]},
-        "t.toml, check 1",
+        "t.toml, check 1, at",
         "at is not a table",
-        "",
+        "at = { ... }",
     ),
     "check of an unknown set": (
         {"checks": [{"of": "L", "value": 1, "coefficients": "publishd"}]},
@@ -393,15 +438,30 @@ MALFORMED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "no coefficient set 'publishd'",
         "'published'",
     ),
-    "free is no list": ({"optimum": {"free": 3}}, "t.toml, [optimum]", "free = 3", "[...]"),
-    "free numbers": ({"optimum": {"free": [1]}}, "t.toml, [optimum]", "free = [1]", "[...]"),
+    "free is no list": (
+        {"optimum": {"free": 3}},
+        "t.toml, [optimum], free",
+        "free = 3 is not a list of strings",
+        "[...]",
+    ),
+    "free numbers": (
+        {"optimum": {"free": [1]}},
+        "t.toml, [optimum], free",
+        "free = [1] is not a list of strings",
+        "[...]",
+    ),
     "free expression": (
         {"optimum": {"free": ["2*N"]}},
         "t.toml, [optimum]",
         "'2*N' is no variable of the law",
         "'N'",
     ),
-    "terms are no list": ({"terms": 3}, "t.toml", "terms = 3", "terms = [...]"),
+    "terms are no list": (
+        {"terms": 3},
+        "t.toml, terms",
+        "terms = 3 is not a list of strings",
+        "terms = [...]",
+    ),
     "unknown key of the units": (
         {"units": {"group": [["N"]]}},
         "t.toml, [units]",
@@ -440,7 +500,7 @@ def test_a_malformed_card_is_refused_with_place_and_remedy(
         ({"variables__N__is": "N.x"}, "t.toml, [variables] N, is"),
         ({"variables__N__base": "N +"}, "t.toml, [variables] N, base"),
         ({"parameters__A__on": "size / ("}, "t.toml, [parameters] A, on"),
-        ({"checks": [{"of": "L(", "value": 1}]}, "t.toml, check 1"),
+        ({"checks": [{"of": "L(", "value": 1}]}, "t.toml, check 1, of"),
     ],
 )
 def test_a_text_of_a_card_that_cannot_be_read_is_named(changes: dict[str, Any], place: str) -> None:
@@ -659,7 +719,7 @@ def test_with_priors_names_what_is_wrong() -> None:
     law = bl.law("chinchilla")
     with pytest.raises(RequestError, match=r"no parameter 'alfa'. Did you mean 'alpha'\?"):
         law.with_priors(alfa=LOGNORMAL)
-    with pytest.raises(CardError, match=r"\[parameters\] E: unknown prior family 'gamma'"):
+    with pytest.raises(CardError, match=r"\[parameters\] E, prior: unknown prior family 'gamma'"):
         law.with_priors(E={"family": "gamma"})
     with pytest.raises(CardError, match=r"neither affine in 'A'"):
         law.with_priors(A={**LOGNORMAL, "on": "A**2 + 1"})
@@ -799,19 +859,19 @@ def test_a_lognormal_above_a_low_end_stays_above_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"notes": 3}, "t.toml, notes: notes = 3"),
         ({"aliases": "abc"}, "t.toml, aliases: aliases = 'abc'"),
         ({"predicts": 3}, "t.toml, predicts: predicts = 3 is not text"),
         ({"coefficients__published__A": float("nan")}, "nan is not finite"),
-        ({"year": "2025"}, "t.toml, year: year = '2025'. Write year = 2025"),
+        ({"year": "2025"}, "t.toml, year: year = '2025' is no year. Write year = 2025"),
         ({"status": "good"}, "t.toml, status: unknown status 'good'"),
         ({"cost": "free"}, "t.toml, cost: unknown cost 'free'"),
         ({"predicts": "N"}, "t.toml, predicts: 'N' is predicted and a variable at once"),
         (
             {"variables__N__range": [0, 1e12]},
-            "[variables] N: range = [0, 1e+12], but N is positive",
+            "[variables] N, range: range = [0, 1e+12], but N is positive",
         ),
         ({"variables__N__values": [1, 2]}, "the value 1 is outside the range"),
         ({"variables__N__base": "20*M"}, "[variables] N, base: unknown letter 'M'"),
@@ -826,10 +886,10 @@ def test_a_lognormal_above_a_low_end_stays_above_it() -> None:
         ),
     ],
 )
-def test_odd_entries_are_refused(change: dict[str, Any], said: str) -> None:
+def test_odd_entries_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(CardError) as caught:
         Law(changed(**change), "t.toml")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_predict_names_what_does_not_fit() -> None:

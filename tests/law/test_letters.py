@@ -12,8 +12,8 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.core.errors import CardError, RequestError
 from bayeslaw.law import Law
+from bayeslaw.law.files import line_of
 from bayeslaw.law.library import cards
-from bayeslaw.law.lines import line_of
 
 LOGNORMAL = {"family": "lognormal", "median": 0.25, "factor": 2}
 
@@ -102,7 +102,7 @@ value = 2.6
         ('N = { is = "N" }', 'N = { is = "N +" }', 8),
         ("factor = 3 } }", "factor = 1 } }", 12),
         ('on = "size / loss"', 'on = "sizes / loss"', 12),
-        ("[coefficients.own]\nE = 1.8", "[coefficients.own]\nE = 'a'", 15),
+        ("[coefficients.own]\nE = 1.8", "[coefficients.own]\nE = 'a'", 16),
         ('[[checks]]\nof = "L"\nat = { N = 1e9 }\nvalue = 2.6\n[[', "[[checks]]\nof='M'\n[[", 20),
         ("[variables]", "[variable]", None),
     ],
@@ -168,7 +168,9 @@ def test_a_rising_prediction_without_end_is_said_to_rise() -> None:
     runs = bl.simulate(law, rows=30, noise_sd=0.01, coefficients={"A": 1e-4}, seed=1)
     with pytest.raises(RequestError, match="its loss rises for ever"):
         bl.optimum(bl.fit(runs, law, method="laplace"))
-    with pytest.raises(CardError, match=r"sense = 'most'. It is \"min\" or \"max\""):
+    with pytest.raises(
+        CardError, match=r"\[optimum\], sense: unknown sense 'most'\. There are: min, max"
+    ):
         Law({**card, "optimum": {"free": ["x"], "sense": "most"}})
 
 
