@@ -27,9 +27,9 @@ from .inference.fit_many import fit_many as fit_many
 from .law.cost import costs as costs
 from .law.law import Law as Law
 from .law.library import law as law, laws as laws
-from .model.build import numpyro_model as numpyro_model
 from .model.kernels import GaussianProcess as GaussianProcess, Growth as Growth, Offsets as Offsets
 from .model.simulate import draw_design as draw_design, simulate as simulate
+from .model.specification import numpyro_model as numpyro_model
 from .optimum.answer import Optimum as Optimum
 from .optimum.budget import Budget as Budget
 from .optimum.decide import Decision as Decision, decide as decide, expert_grid as expert_grid

@@ -18,8 +18,7 @@ from provenance import heading, keep, table
 
 import bayeslaw as bl
 from bayeslaw.inference.density import Density
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise
+from bayeslaw.model.specification import Specification
 
 STEPS = 200
 
@@ -62,12 +61,12 @@ def main() -> None:
 
 
 def _measure(device: Any, chains: int, tables: int, repeats: int) -> dict[str, list[object]]:
-    law, observation = bl.law("zhao2025"), noise("student_t")
+    law = bl.law("zhao2025")
     runs = [bl.simulate(law, seed=seed) for seed in range(tables)]
-    reference = bl.Reference.of(runs[0], law.variables)
-    built = [build(law, one, reference, observation) for one in runs]
+    specification = Specification.of(runs[0], law)
+    built = [specification.build(one) for one in runs]
     density = Density(built[0][0])
-    medians = {name: one.median for name, one in all_priors(law, observation).items()}
+    medians = {name: one.median for name, one in specification.priors.items()}
     start = density.locate(medians, built[0][1])
     found: dict[str, list[object]] = {}
     with jax.enable_x64(True), jax.default_device(device):

@@ -22,7 +22,7 @@ from bayeslaw.checks.calibrate.options import designs, quantities_of, source_of,
 from bayeslaw.checks.calibrate.outcomes import PROBABILITIES
 from bayeslaw.checks.calibrate.truths import Truths
 from bayeslaw.core.intervals import interval
-from bayeslaw.model.noise import noise
+from bayeslaw.model.noise import Noise
 
 AT = {"N": 30e9}
 TIMES = 10.0
@@ -93,7 +93,7 @@ def main() -> None:
                 if asked.resamples:
                     start = time.perf_counter()
                     truths = Truths(
-                        law, noise("student_t"), reference, source_of(law, truth)[0], asked.noise
+                        law, Noise("student_t"), reference, source_of(law, truth)[0], asked.noise
                     )
                     cells += [
                         [*setting, *row] for row in _bootstrap(truths, drawn, found.kept, asked)

@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 import bayeslaw as bl
-from bayeslaw.model.build import Data, Model, build
+from bayeslaw.model.model import Data, Model
 
 CASES = (("chinchilla", 60, 0.01), ("zhao2025", 100, 0.01))
 
@@ -44,7 +44,7 @@ def main() -> None:
         fitted = time.perf_counter()
         ours = bl.evidence(posterior, seed=asked.seed)
         weighed = time.perf_counter()
-        model, data = build(posterior.law, runs, posterior.reference, posterior.noise)
+        model, data = posterior.specification.build(runs)
         with jax.enable_x64(True):
             move = mover(model, asked.moves)
             found = np.array(

@@ -208,15 +208,13 @@ def _gradient(bl: Any, law: Any, runs: Any) -> Callable[[], float]:
     import jax
 
     from bayeslaw.inference.density import Density
-    from bayeslaw.model.build import all_priors, build
-    from bayeslaw.model.noise import noise
+    from bayeslaw.model.specification import Specification
 
-    observation = noise("student_t")
-    reference = bl.Reference.of(runs, law.variables)
-    model, numbers = build(law, runs, reference, observation)
+    specification = Specification.of(runs, law)
+    model, numbers = specification.build(runs)
     density, data = Density(model), jax.device_put(numbers)
     steps = int(np.clip(2e6 / len(runs), 5, 5000))
-    medians = {name: one.median for name, one in all_priors(law, observation).items()}
+    medians = {name: one.median for name, one in specification.priors.items()}
     with jax.enable_x64(True):
         z, data = density.locate(medians, numbers), jax.device_put(numbers)
 

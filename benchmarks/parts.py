@@ -29,8 +29,6 @@ from bayeslaw.comparison.leave_out import leave_runs_out
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode
 from bayeslaw.law.library import cards
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise
 
 SIZE, ROWS = 30e9, 100_000
 #: Gradients in a compiled loop.
@@ -122,7 +120,7 @@ def _fresh(code: str) -> float:
 
 
 def _parts(folder: Path, seed: int) -> list[Part]:
-    law, observation = bl.law("zhao2025"), noise("student_t")
+    law = bl.law("zhao2025")
     runs = bl.simulate(law, seed=seed)
     large = str(folder / "runs.csv")
     bl.simulate(law, rows=ROWS, seed=seed).table.to_csv(large, index=False)
@@ -131,9 +129,9 @@ def _parts(folder: Path, seed: int) -> list[Part]:
     posterior.save(saved)
     arrays: dict[str, Any] = {**posterior.draws, **posterior.stats}
     np.savez(bare, **arrays)
-    model, numbers = build(law, runs, posterior.reference, observation)
+    model, numbers = posterior.specification.build(runs)
     density, data = Density(model), jax.device_put(numbers)
-    priors = all_priors(law, observation)
+    priors = posterior.specification.priors
     with jax.enable_x64(True):
         z = density.locate({name: one.median for name, one in priors.items()}, numbers)
         ours = _loop(lambda at: density.potential(at, data), z)

@@ -23,8 +23,7 @@ from provenance import heading, keep, table
 import bayeslaw as bl
 from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise
+from bayeslaw.model.specification import Specification
 
 _FRESH = """
 import time
@@ -115,16 +114,16 @@ def _fits(repeats: int) -> list[list[object]]:
 
 
 def _gradients() -> list[list[object]]:
-    law, observation = bl.law("zhao2025"), noise("student_t")
+    law = bl.law("zhao2025")
     rows: list[list[object]] = []
     for size, steps in ((446, 20000), (10_000, 1000), (100_000, 100), (1_000_000, 10)):
         runs = bl.simulate(law, rows=size, seed=7)
-        reference = bl.Reference.of(runs, law.variables)
-        model, numbers = build(law, runs, reference, observation)
+        specification = Specification.of(runs, law)
+        model, numbers = specification.build(runs)
         density = Density(model)
         with compiled():
             data = jax.device_put(numbers)
-            medians = {name: one.median for name, one in all_priors(law, observation).items()}
+            medians = {name: one.median for name, one in specification.priors.items()}
             z = density.locate(medians, numbers)
             loop = jax.jit(partial(_descend, density, steps))
             loop(z, data).block_until_ready()

@@ -38,8 +38,7 @@ from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, find_mode
 from bayeslaw.inference.nuts import nuts
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitInfo
 
 LAWS = (
@@ -287,13 +286,13 @@ def sampled(
     """
     from arviz_stats.base import array_stats
 
-    observation = load_noise("student_t")
-    model, numbers = build(law, runs, reference, observation)
+    specification = Specification.of(runs, law, reference)
+    model, numbers = specification.build(runs)
     density, data = Density(model), jax.device_put(numbers)
     mode = find_mode(
         density,
         data,
-        all_priors(law, observation),
+        specification.priors,
         seed=1,
         points=None if near is None else [near.z],
     )
@@ -317,7 +316,7 @@ def sampled(
         law=law,
         runs=runs,
         reference=reference,
-        noise=observation,
+        noise=specification.noise,
         draws=density.constrain(chains.z, numbers),
         stats=chains.stats,
         notes=(),

@@ -10,13 +10,13 @@ import numpy as np
 from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
-from bayeslaw.model.build import all_priors, on_site
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayeslaw.model.specification import Specification
     from bayeslaw.optimum.answer import Optimum
-    from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.posterior import Posterior
 
 #: A posterior that moves by more than this when prior or likelihood is raised to a power is
 #: sensitive to it (Kallioinen et al. 2024, doi:10.1007/s11222-023-10366-5).
@@ -186,8 +186,9 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
 def _prior_deviations(posterior: Posterior) -> dict[str, np.ndarray]:
     """Draws less the priors' centres in their standard deviations, (chains, draws) each."""
     deviations = {}
-    for name, prior in all_priors(posterior.law, posterior.noise).items():
-        site = on_site(posterior.law.form, name) if name in posterior.law.parameters else name
+    specification = Specification(posterior.law, posterior.reference, posterior.noise)
+    for name, prior in specification.priors.items():
+        site = specification.site(name)
         centre, scale, low = prior.numbers
         value = posterior.draws[site]
         if prior.family == "lognormal":

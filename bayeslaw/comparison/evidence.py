@@ -20,7 +20,7 @@ from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.notes import Note
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.inference.laplace import potentials
-from bayeslaw.model.build import Data, build
+from bayeslaw.model.model import Data
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def sampled_density(posterior: Posterior, place: str) -> tuple[Density, Data, np
     ):
         if wrong:
             raise RequestError(problem, place=place, remedy=remedy)
-    model, data = build(posterior.law, posterior.runs, posterior.reference, posterior.noise)
+    model, data = posterior.specification.build(posterior.runs)
     density = Density(model)
     return density, data, density.recover(posterior.draws, data)
 

@@ -14,7 +14,7 @@ from bayeslaw.comparison.bridge import effective_size, halves
 from bayeslaw.comparison.evidence import log_joint, rough, sampled_density
 from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.core.notes import Note
-from bayeslaw.model.build import Data
+from bayeslaw.model.model import Data
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from scipy.stats import norm, qmc
 
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.build import Data
+from bayeslaw.model.model import Data
 
 #: Values of the shared coordinates: as many as there are for a moment's work, within these.
 FEWEST, MOST = 100, 400

@@ -16,7 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from bayeslaw.model.build import Data, Model
+from bayeslaw.model.model import Data, Model
 
 #: The floor's prior is followed this many standard deviations down; below, its log density goes on
 #: as a straight line, so that a T below the sum of the other terms is steeply unlikely, never NaN.
@@ -58,7 +58,9 @@ class Density:
         values = self._values(dict(zip(names, shared, strict=True)), data, jnp)
         assert self.model.discrepancy is not None
         return jnp.linalg.cholesky(
-            self.model.discrepancy.of_runs(values, data.inputs, data.weights, data.errors)
+            self.model.discrepancy.marginal_covariance(
+                values, data.inputs, data.weights, data.errors
+            )
         )
 
     def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:
@@ -72,7 +74,9 @@ class Density:
         raw = model.raw(values, data, jnp)
         if floor is not None:
             raw[str(model.form.floor)] = floor
-        return away, change, model.centre(model.of_runs(raw, values, data), data), values
+        if model.pool:
+            raw = model.of_groups(raw, values, data, data.places, jnp)
+        return away, change, model.centre(raw, data), values
 
     def constrain(self, z: Any, data: Data) -> dict[str, np.ndarray]:
         """Everything that is reported of a set of points."""

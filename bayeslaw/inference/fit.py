@@ -18,11 +18,9 @@ from bayeslaw.inference.robust import draw_degrees, robust_mode, rough_and_smoot
 from bayeslaw.inference.sampled import Report, draw, prior_alone
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
-from bayeslaw.model.build import all_priors, build
 from bayeslaw.model.design_notes import design_notes
-from bayeslaw.model.noise import noise as load_noise
-from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
-from bayeslaw.model.pooling import Asked as Pooled, pooled as load_pool
+from bayeslaw.model.options import DiscrepancyOption, PoolOption
+from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.fit_checks import doubts
 from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
@@ -35,8 +33,8 @@ def fit(
     *,
     method: Method = "nuts",
     noise: str = "student_t",
-    discrepancy: Asked = None,
-    pool: Pooled = (),
+    discrepancy: DiscrepancyOption = None,
+    pool: PoolOption = (),
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 4,
@@ -120,30 +118,18 @@ def fit_one(
 ) -> Posterior:
     """Fit one table, inside ``compiled``."""
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
-    if reference is None:
-        reference = Reference.of(runs, law.variables, law.predicts)
-    numberless = [name for name in law.variables if not np.isfinite(reference.at.get(name, 0.0))]
-    if numberless or not 0 < reference.loss < np.inf:
-        name = numberless[0] if numberless else law.predicts
-        value = reference.at[name] if numberless else reference.loss
-        raise RequestError(
-            f"the reference run has {name} = {value}",
-            place="fit",
-            remedy=f"Reference.of(runs, {list(law.variables)!r})",
-        )
-    missing = [name for name in law.variables if name not in reference.at]
-    if missing:
-        raise RequestError(
-            f"the reference run has no {', '.join(missing)}",
-            place="fit",
-            remedy=f"Reference.of(runs, {list(law.variables)!r})",
-        )
-    misses = load_discrepancy(settings.discrepancy, law, runs)
-    observation = load_noise(settings.noise, replicate=misses is not None)
-    varying = load_pool(settings.pool, law, runs)
-    model, numbers = build(law, runs, reference, observation, misses, pool=varying, rows=rows)
+    specification = Specification.of(
+        runs,
+        law,
+        reference,
+        noise=settings.noise,
+        discrepancy=settings.discrepancy,
+        pool=settings.pool,
+    )
+    misses, observation = specification.discrepancy, specification.noise
+    model, numbers = specification.build(runs, rows=rows)
     density, data = Density(model), jax.device_put(numbers)
-    priors = all_priors(law, observation, misses, varying)
+    priors = specification.priors
     squared = None
     starts = None
     try:
@@ -171,14 +157,14 @@ def fit_one(
     posterior = Posterior(
         law=law,
         runs=runs,
-        reference=reference,
+        reference=specification.reference,
         noise=observation,
         discrepancy=misses,
         weights=numbers.weights,
-        pool=varying,
+        pool=specification.pool,
         draws=sampled.draws,
         stats=sampled.stats,
-        notes=(*runs.notes, *design_notes(runs, law, reference), *sampled.notes),
+        notes=(*runs.notes, *design_notes(runs, law, specification.reference), *sampled.notes),
         info=FitInfo(
             settings=settings.as_recorded,
             versions={"bayeslaw": __version__, **versions},

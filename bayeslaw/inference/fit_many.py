@@ -24,8 +24,8 @@ from bayeslaw.inference.fit import fit_one
 from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
-from bayeslaw.model.noise import noise as load_noise
-from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
+from bayeslaw.model.options import DiscrepancyOption
+from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
@@ -37,7 +37,7 @@ def fit_many(
     *,
     method: Method = "nuts",
     noise: str = "student_t",
-    discrepancy: Asked = None,
+    discrepancy: DiscrepancyOption = None,
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 2,
@@ -230,20 +230,25 @@ def _read(path: Path, job: _Job) -> list[Posterior]:
         raise PosteriorError(
             f"a kept batch cannot be read ({error})", place=path.name, remedy="Remove that file"
         ) from None
-    law, asked = job.law, job.settings.discrepancy
-    noise = load_noise(job.settings.noise, replicate=asked is not None)
+    law, options = job.law, job.settings
 
     def part(i: int, kind: str) -> dict[str, np.ndarray]:
         head = f"{i}/{kind}/"
         return {name[len(head) :]: v for name, v in arrays.items() if name.startswith(head)}
 
+    specifications = [
+        Specification.of(
+            table, law, job.reference, noise=options.noise, discrepancy=options.discrepancy
+        )
+        for table in job.tables
+    ]
     return [
         Posterior(
             law=law,
             runs=table,
             reference=job.reference,
-            noise=noise,
-            discrepancy=load_discrepancy(asked, law, table),
+            noise=specifications[i].noise,
+            discrepancy=specifications[i].discrepancy,
             weights=arrays.get(f"{i}/weights"),
             draws=part(i, "draws"),
             stats=part(i, "stats"),

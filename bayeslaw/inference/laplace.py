@@ -15,7 +15,7 @@ from bayeslaw.core.diagnostics import smoothed_log_weights
 from bayeslaw.inference import clustered
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.build import Data
+from bayeslaw.model.model import Data
 
 #: Above this shape of the tail of the weights, no number of draws makes up for the approximation
 #: (Vehtari et al. 2024, arXiv:1507.02646).

@@ -14,7 +14,7 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law.priors import Prior
-from bayeslaw.model.build import Data
+from bayeslaw.model.model import Data
 
 _PLATEAU = 1e15
 # Where the prior is so wide that few of its draws have a density at all, more are tried.

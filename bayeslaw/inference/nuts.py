@@ -18,7 +18,7 @@ from bayeslaw.core.diagnostics import smallest_bfmi
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import value_and_gradient
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.build import Data
+from bayeslaw.model.model import Data
 from bayeslaw.posterior.info import CHUNK
 
 

@@ -20,8 +20,8 @@ from scipy.stats import t
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, find_mode, moved_mode
 from bayeslaw.law.priors import Prior
-from bayeslaw.model.build import Data
 from bayeslaw.model.discrepancy import Discrepancy
+from bayeslaw.model.model import Data
 
 _GRID = 200
 # The mode and the weights of outliers are found in turn: at most so often, and until no weight
@@ -37,7 +37,9 @@ def noise_parts(density: Density, z: Any, data: Data) -> Any:
     model = density.model
     _, _, centre, values = density.parts(z, data)
     assert model.discrepancy is not None
-    covariance = model.discrepancy.of_runs(values, data.inputs, data.weights, data.errors)
+    covariance = model.discrepancy.marginal_covariance(
+        values, data.inputs, data.weights, data.errors
+    )
     root = jnp.linalg.cholesky(covariance)
     inverse = jax.scipy.linalg.cho_solve((root, True), jnp.eye(len(centre)))
     variance = values["noise_scale"] ** 2 / data.weights

@@ -20,7 +20,7 @@ from bayeslaw.inference.mode import Mode, NoFiniteStart
 from bayeslaw.inference.nuts import nuts
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.law.priors import Prior
-from bayeslaw.model.build import Data
+from bayeslaw.model.model import Data
 from bayeslaw.posterior.convergence import SMALLEST_ESS, Convergence
 from bayeslaw.posterior.info import FitSettings
 

@@ -1,11 +1,13 @@
-"""What a law misses in all: a sum of kernels, integrated out of the likelihood of the runs."""
+"""The misfit of a law: a sum of kernels, integrated out of the likelihood of the runs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from itertools import accumulate
+from operator import add
 from typing import Any, override
 
 import jax
@@ -14,11 +16,11 @@ import numpy as np
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.law.priors import Prior
-from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets
+from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets, Values
 
 # Keeps the covariance of repeated configurations positive definite; a share of the misfit's.
 _JITTER = 1e-8
-_KIND: dict[type, str] = {GaussianProcess: "gp", Offsets: "group", Growth: "growth"}
+_KINDS: dict[str, type[Kernel]] = {"gp": GaussianProcess, "group": Offsets, "growth": Growth}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Discrepancy(Kernel):
     Attributes
     ----------
     parts : tuple of Kernel
-        What is added up.
+        The summands.
     """
 
     parts: tuple[Kernel, ...]
@@ -50,17 +52,17 @@ class Discrepancy(Kernel):
         return np.concatenate([part.inputs(seen, columns) for part in self.parts])
 
     @override
-    def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
-        return sum(
-            part.covariance(values, a, b)
-            for part, a, b in zip(self.parts, self._split(x), self._split(y), strict=True)
-        )
+    def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
+        return _sum(part.covariance(values, x[own], y[own]) for part, own in self._rows())
 
     @override
-    def variance(self, values: Mapping[str, Any], x: Any) -> Any:
-        return sum(
-            part.variance(values, a) for part, a in zip(self.parts, self._split(x), strict=True)
-        )
+    def variance(self, values: Values, x: jax.Array) -> jax.Array:
+        return _sum(part.variance(values, x[own]) for part, own in self._rows())
+
+    def _rows(self) -> Iterator[tuple[Kernel, slice]]:
+        """Each part with the rows of the inputs that are its own."""
+        ends = [0, *accumulate(len(part.columns) for part in self.parts)]
+        yield from zip(self.parts, map(slice, ends, ends[1:]), strict=True)
 
     def draw(
         self,
@@ -69,50 +71,49 @@ class Discrepancy(Kernel):
         columns: Mapping[str, np.ndarray],
     ) -> np.ndarray:
         """Draw the misfit of a table."""
-        x = self.inputs(columns, columns)
+        inputs = self.inputs(columns, columns)
         with compiled():
+            x = jnp.asarray(inputs)
             covariance = np.asarray(self.covariance(values, x, x))
         size, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(size, 0.0))
         return np.asarray(root @ rng.standard_normal(len(root)))
 
-    def of_runs(self, values: Mapping[str, Any], x: Any, weights: Any, errors: Any = None) -> Any:
-        """Covariance of log losses around the law."""
+    def marginal_covariance(
+        self, values: Values, x: jax.Array, weights: Any, errors: Any = None
+    ) -> jax.Array:
+        """Covariance of log losses around the law, noise and standard errors included."""
         variance = self.variance(values, x)
         # In single precision, which a caller's own sampler may use, less would be nothing.
-        jitter = max(_JITTER, 100 * float(jnp.finfo(jnp.result_type(variance)).eps))
+        jitter = max(_JITTER, 100 * float(np.finfo(variance.dtype).eps))
         noise = values["noise_scale"] ** 2 / weights + jitter * variance
         if errors is not None:
             noise = noise + errors**2
         return self.covariance(values, x, x) + jnp.diag(noise)
 
-    def words(self) -> dict[str, list[str]]:
-        """What a file keeps of it: the columns of each part, by its kind."""
-        return {_KIND[type(part)] + f" {i}": [*part.columns] for i, part in enumerate(self.parts)}
+    def to_dict(self) -> dict[str, list[str]]:
+        """Plain data: the columns of each part, by its kind."""
+        names = {kind: name for name, kind in _KINDS.items()}
+        return {f"{names[type(part)]} {i}": [*part.columns] for i, part in enumerate(self.parts)}
 
     @classmethod
-    def of_words(cls, words: Mapping[str, list[str]] | list[str]) -> Discrepancy:
-        """The inverse of ``words``."""
-        if isinstance(words, list):
-            # As it was kept when a process was all there was.
-            return cls((GaussianProcess(tuple(words)),))
-        kinds = {kind: part for part, kind in _KIND.items()}
+    def from_dict(cls, data: Mapping[str, list[str]] | list[str]) -> Discrepancy:
+        """The inverse of ``to_dict``; a bare list of variables is one Gaussian process."""
+        if isinstance(data, list):
+            data = {"gp": data}
         parts: list[Kernel] = []
-        for named, columns in words.items():
-            kind = kinds[named.split()[0]]
-            parts.append(Offsets(*columns) if kind is Offsets else kind(tuple(columns)))
+        for name, columns in data.items():
+            kind: Any = _KINDS[name.split()[0]]
+            parts.append(kind(columns[0] if kind is Offsets else tuple(columns)))
         return cls(tuple(parts))
 
-    def _split(self, x: Any) -> list[Any]:
-        parts, first = [], 0
-        for part in self.parts:
-            parts.append(x[first : first + len(part.columns)])
-            first += len(part.columns)
-        return parts
+
+def _sum(terms: Iterable[jax.Array]) -> jax.Array:
+    return reduce(add, terms)
 
 
 @jax.custom_vjp
-def log_density(residuals: Any, covariance: Any) -> Any:
+def log_density(residuals: jax.Array, covariance: jax.Array) -> jax.Array:
     """Log density of residuals that are jointly normal with mean zero.
 
     Its gradient is written out: differentiating through the factorisation takes several times as
@@ -124,7 +125,9 @@ def log_density(residuals: Any, covariance: Any) -> Any:
     return -0.5 * white @ white - jnp.log(jnp.diag(root)).sum() - constant
 
 
-def _forward(residuals: Any, covariance: Any) -> Any:
+def _forward(
+    residuals: jax.Array, covariance: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     root = jnp.linalg.cholesky(covariance)
     inverse = jax.scipy.linalg.cho_solve((root, True), jnp.eye(len(residuals)))
     white = inverse @ residuals
@@ -133,7 +136,7 @@ def _forward(residuals: Any, covariance: Any) -> Any:
     return value, (white, inverse)
 
 
-def _backward(kept: Any, slope: Any) -> Any:
+def _backward(kept: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.Array, jax.Array]:
     white, inverse = kept
     return -slope * white, 0.5 * slope * (jnp.outer(white, white) - inverse)
 
@@ -141,21 +144,21 @@ def _backward(kept: Any, slope: Any) -> Any:
 log_density.defvjp(_forward, _backward)
 
 
-@partial(jax.jit, static_argnames="process")
+@partial(jax.jit, static_argnames="discrepancy")
 def conditional(
-    process: Discrepancy,
-    values: Mapping[str, Any],
-    residuals: Any,
-    seen: Any,
-    new: Any,
-    weights: Any,
-    errors: Any = None,
-) -> tuple[Any, Any]:
-    """Misfit at new configurations, given residuals at the runs."""
-    root = jnp.linalg.cholesky(process.of_runs(values, seen, weights, errors))
+    discrepancy: Discrepancy,
+    values: Values,
+    residuals: jax.Array,
+    seen: jax.Array,
+    new: jax.Array,
+    weights: jax.Array,
+    errors: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Mean and standard deviation of the misfit at new inputs, given residuals at the runs."""
+    root = jnp.linalg.cholesky(discrepancy.marginal_covariance(values, seen, weights, errors))
     between = jax.scipy.linalg.solve_triangular(
-        root, process.covariance(values, seen, new), lower=True
+        root, discrepancy.covariance(values, seen, new), lower=True
     )
     white = jax.scipy.linalg.solve_triangular(root, residuals.T, lower=True)
-    variance = process.variance(values, new) - (between**2).sum(axis=0)
+    variance = discrepancy.variance(values, new) - (between**2).sum(axis=0)
     return white.T @ between, jnp.sqrt(jnp.maximum(variance, 0.0))

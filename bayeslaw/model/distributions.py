@@ -21,7 +21,7 @@ _FAR = 20.0
 _BELOW, _ABOVE, _NODES = 9.0, 4.0, 80
 
 
-class ExponentiallyModified(Distribution):
+class ExponentiallyModified(Distribution):  # type: ignore[misc]
     """A normal plus an independent exponential.
 
     Parameters
@@ -68,7 +68,7 @@ class ExponentiallyModified(Distribution):
         return tail - 0.5 * (above / self.scale) ** 2 - jnp.log(self.excess)
 
 
-class MeasuredT(Distribution):
+class MeasuredT(Distribution):  # type: ignore[misc]
     """A Student-t plus an independent normal: heavy tails, and an error that is known.
 
     The t is a normal whose precision is drawn from a gamma distribution; the density is the

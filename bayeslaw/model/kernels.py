@@ -1,9 +1,9 @@
-"""What the misfit of two runs has in common: covariances that can be added to each other.
+"""Covariances of the misfit of two runs, which can be added to each other.
 
-Each is a mean-zero Gaussian process on log loss. Runs that lie close to each other miss the law
-together (Kennedy and O'Hagan 2001); runs of one sweep share what is peculiar to it; and what a law
-misses may grow with the distance from the runs. None is identified apart from the law: where it
-could be either, the prior, which is that misfit is small, decides.
+Each is a mean-zero Gaussian process on log loss. Runs close to each other miss the law together
+(Kennedy and O'Hagan 2001); runs of one sweep share its peculiarities; and misfit may grow with the
+distance from the runs. None is identified apart from the law: where either could explain the runs,
+the prior, which is that misfit is small, decides.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, override
+from typing import override
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayeslaw.core import vocabulary
 from bayeslaw.law.priors import Prior
+from bayeslaw.runs.geometry import on_scale
 
-#: Amplitude of the misfit that neighbours share, a standard deviation of log loss.
+#: Standard deviation of the log loss misfit that neighbours share.
 SCALE = "misfit_scale"
-#: Beginning of the names of its lengths, in standard deviations of each input.
+#: Prefix of its lengths, in standard deviations of each input.
 LENGTH = "misfit_length_"
-#: Beginning of the names of the spread between the groups of a column.
+#: Prefix of the spread between the groups of a column.
 OFFSET = "group_scale_"
-#: How fast misfit grows away from the middle of the runs.
+#: Growth of misfit away from the middle of the runs.
 GROWTH = "misfit_growth"
 
 _SCALE = Prior("lognormal", 0.003, 3.0)
@@ -35,16 +36,22 @@ _OFFSET = Prior("lognormal", 0.005, 3.0)
 _GROWTH = Prior("lognormal", 0.001, 3.0)
 
 
-class Kernel(ABC):
-    """A covariance of log losses: its columns, parameters and what they say of two runs.
+#: Values of parameters by name.
+type Values = Mapping[str, jax.Array | float]
 
-    Hashable and free of numbers, so that what is compiled for it serves every table.
+
+class Kernel(ABC):
+    """A covariance of log losses between configurations.
+
+    ``columns`` of a table become ``inputs``, an array of shape (inputs, configurations);
+    ``covariance`` and ``variance`` are functions of two such arrays and of the parameters that
+    ``priors`` names. Hashable and free of numbers, so that compiled code serves every table.
     """
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """Columns that it reads."""
+        """Columns of the table that it reads, one input each."""
 
     @property
     @abstractmethod
@@ -55,14 +62,14 @@ class Kernel(ABC):
     def inputs(
         self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        """What the covariance is a function of."""
+        """Inputs of configurations, standardised or numbered by the runs fitted to (``seen``)."""
 
     @abstractmethod
-    def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
-        """Prior covariance of the misfit between configurations."""
+    def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
+        """Prior covariance of the misfit between configurations, of shape (x's, y's)."""
 
     @abstractmethod
-    def variance(self, values: Mapping[str, Any], x: Any) -> Any:
+    def variance(self, values: Values, x: jax.Array) -> jax.Array:
         """Prior variance of the misfit at configurations."""
 
 
@@ -90,7 +97,9 @@ class OverVariables(Kernel):
     ) -> np.ndarray:
         rows = []
         for name in self.variables:
-            before, x = _scaled(name, seen[name]), _scaled(name, columns[name])
+            before, x = (
+                on_scale(name, np.asarray(table[name], dtype=float)) for table in (seen, columns)
+            )
             rows.append((x - before.mean()) / before.std())
         return np.stack(np.broadcast_arrays(*rows))
 
@@ -105,7 +114,7 @@ class GaussianProcess(OverVariables):
         return {SCALE: _SCALE, **{LENGTH + name: _LENGTH for name in self.variables}}
 
     @override
-    def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
+    def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
         lengths = jnp.stack([jnp.asarray(values[LENGTH + name]) for name in self.variables])
         inverse = (1.0 / lengths)[:, None]
         squared = ((x * inverse)[:, :, None] - (y * inverse)[:, None, :]) ** 2
@@ -114,7 +123,7 @@ class GaussianProcess(OverVariables):
         return values[SCALE] ** 2 * (1.0 + far + far**2 / 3.0) * jnp.exp(-far)
 
     @override
-    def variance(self, values: Mapping[str, Any], x: Any) -> Any:
+    def variance(self, values: Values, x: jax.Array) -> jax.Array:
         return values[SCALE] ** 2 * jnp.ones(x.shape[1])
 
 
@@ -122,10 +131,9 @@ class GaussianProcess(OverVariables):
 class Growth(OverVariables):
     """Misfit that grows with the distance from the middle of the runs, along each input.
 
-    An integrated Wiener process in each direction: none in the middle of the runs, with a slope
-    that wanders, so that its standard deviation grows as the distance to the power of 1.5. A law
-    takes up the straight part itself; what bends away from it is what it will miss far out. The
-    two sides of the middle know nothing of each other.
+    An integrated Wiener process in each direction: zero in the middle of the runs, with a slope
+    that wanders, so that its standard deviation grows as the distance to the power of 1.5. The law
+    itself absorbs the straight part. The two sides of the middle are independent.
     """
 
     @property
@@ -134,27 +142,27 @@ class Growth(OverVariables):
         return {GROWTH: _GROWTH}
 
     @override
-    def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
+    def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
         u, v = x[:, :, None], y[:, None, :]
         near, far = jnp.minimum(jnp.abs(u), jnp.abs(v)), jnp.maximum(jnp.abs(u), jnp.abs(v))
         common = jnp.where(u * v > 0, near**2 * (3.0 * far - near) / 6.0, 0.0)
         return values[GROWTH] ** 2 * common.sum(axis=0)
 
     @override
-    def variance(self, values: Mapping[str, Any], x: Any) -> Any:
+    def variance(self, values: Values, x: jax.Array) -> jax.Array:
         return values[GROWTH] ** 2 * (jnp.abs(x) ** 3).sum(axis=0) / 3.0
 
 
 @dataclass(frozen=True)
 class Offsets(Kernel):
-    """What all runs of a group share, partially pooled: an offset of log loss for each group.
+    """An offset of log loss for each group of runs, partially pooled.
 
-    Its input is a number for each group, minus one where no run fitted to belongs to it.
+    Its input is a number for each group, minus one for groups that no run fitted to belongs to.
 
     Attributes
     ----------
     column : str
-        The column that says what runs belong together, such as a sweep or a model family.
+        The column that groups runs, such as a sweep or a model family.
     """
 
     column: str
@@ -167,7 +175,7 @@ class Offsets(Kernel):
     @property
     def scale(self) -> str:
         """Name of the standard deviation of the offsets."""
-        # A column may have any name, what is drawn may not.
+        # A column may have any name, a sample site may not.
         return OFFSET + re.sub(r"\W", "_", self.column)
 
     @property
@@ -179,26 +187,18 @@ class Offsets(Kernel):
     def inputs(
         self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
     ) -> np.ndarray:
-        known = {label: place for place, label in enumerate(dict.fromkeys(self._labels(seen)))}
         if self.column not in columns:
-            size = len(next(iter(columns.values())))
-            return np.full((1, size), -1.0)
-        return np.array([[known.get(label, -1.0) for label in self._labels(columns)]], dtype=float)
+            return np.full((1, len(next(iter(columns.values())))), -1.0)
+        # As text, since a table that was saved and read again may hold numbers.
+        known, labels = ([str(label) for label in t[self.column]] for t in (seen, columns))
+        places = {label: place for place, label in enumerate(dict.fromkeys(known))}
+        return np.array([[places.get(label, -1) for label in labels]], dtype=float)
 
     @override
-    def covariance(self, values: Mapping[str, Any], x: Any, y: Any) -> Any:
+    def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
         same = x[0][:, None] == y[0][None, :]
         return values[self.scale] ** 2 * same
 
     @override
-    def variance(self, values: Mapping[str, Any], x: Any) -> Any:
+    def variance(self, values: Values, x: jax.Array) -> jax.Array:
         return values[self.scale] ** 2 * jnp.ones(x.shape[1])
-
-    def _labels(self, columns: Mapping[str, np.ndarray]) -> list[str]:
-        # In words, since a table that was saved and read again may hold numbers for them.
-        return [str(label) for label in np.asarray(columns[self.column])]
-
-
-def _scaled(name: str, values: Any) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
-    return values if vocabulary.variable(name).includes_zero else np.log(values)

@@ -1,4 +1,4 @@
-"""Observation models on the log scale: how a run's loss scatters around the law."""
+"""Observation models on the log scale: the scatter of a run's loss around the law."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from bayeslaw.law.priors import Prior
 if TYPE_CHECKING:
     from numpyro.distributions import Distribution
 
+NOISES = ("student_t", "normal", "undertuned")
+
 _SCALE = Prior("lognormal", 0.005, 3.0)
-# Beside a misfit of its own, noise is what replicates differ by: .0002 to .003 in public tables.
+# Beside a misfit of its own, noise is the spread of replicates: .0002 to .003 in public tables.
 _REPLICATE_SCALE = Prior("lognormal", 0.0015, 3.0)
-# Heavy enough for a few outliers unless the runs say otherwise; below one the t has no location.
+# Heavy enough for a few outliers unless the runs disagree; below one the t has no location.
 _DEGREES = Prior("lognormal", 5.0, math.e, low=1.0)
-# Small unless the runs speak for it, since it trades against the floor.
+# Small unless the runs support it, since it trades against the floor.
 _EXCESS = Prior("lognormal", 0.001, 4.0)
 
 
@@ -31,8 +33,8 @@ class Noise:
     Attributes
     ----------
     name : {"student_t", "normal", "undertuned"}
-        Which. The last is a normal, plus an exponential towards higher loss: what poor tuning
-        costs a run.
+        The family. The last is a normal plus an exponential towards higher loss: the cost of poor
+        tuning.
     replicate : bool
         Whether misfit is modelled apart, so that this is the noise of replicates alone.
     """
@@ -40,35 +42,43 @@ class Noise:
     name: str
     replicate: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse unknown families, and one that a misfit beside it makes unidentifiable."""
+        if self.name not in NOISES:
+            remedy = nearest(str(self.name), NOISES)
+            raise RequestError(f"unknown noise {self.name!r}", remedy=remedy)
+        if self.name == "undertuned" and self.replicate:
+            raise RequestError(
+                "undertuned noise beside a discrepancy: either would explain runs that lie above "
+                "their neighbours",
+                place="noise",
+                remedy='Take noise="student_t", which gives outliers little weight',
+            )
+
     @property
     def priors(self) -> dict[str, Prior]:
         """Its parameters and their priors; scales are standard deviations of log loss."""
-        scale = _REPLICATE_SCALE if self.replicate else _SCALE
+        scale = {"noise_scale": _REPLICATE_SCALE if self.replicate else _SCALE}
         if self.name == "student_t":
-            return {"noise_scale": scale, "noise_df": _DEGREES}
-        if self.name == "undertuned":
-            return {"noise_scale": scale, "noise_excess": _EXCESS}
-        return {"noise_scale": scale}
+            return {**scale, "noise_df": _DEGREES}
+        return {**scale, "noise_excess": _EXCESS} if self.name == "undertuned" else scale
 
     def distribution(
         self, centre: Any, values: Mapping[str, Any], errors: Any = None
     ) -> Distribution:
-        """The distribution of log loss."""
+        """The distribution of log loss; ``errors`` are standard errors of its measurement."""
         from numpyro import distributions as dist
 
+        from bayeslaw.model.distributions import ExponentiallyModified, MeasuredT
+
+        scale = values["noise_scale"]
         if self.name == "student_t":
             if errors is not None:
-                from bayeslaw.model.distributions import MeasuredT
-
-                df, scale = values["noise_df"], values["noise_scale"]
-                return MeasuredT(df, centre, scale, errors)
-            return dist.StudentT(values["noise_df"], centre, values["noise_scale"])
-        scale = values["noise_scale"]
+                return MeasuredT(values["noise_df"], centre, scale, errors)
+            return dist.StudentT(values["noise_df"], centre, scale)
         if errors is not None:
             scale = (scale**2 + errors**2) ** 0.5
         if self.name == "undertuned":
-            from bayeslaw.model.distributions import ExponentiallyModified
-
             return ExponentiallyModified(centre, scale, values["noise_excess"])
         return dist.Normal(centre, scale)
 
@@ -80,30 +90,13 @@ class Noise:
         errors: Any = None,
     ) -> np.ndarray:
         """Draw deviations of log loss from the law."""
-        if errors is not None:
-            return self.draw(rng, values, shape) + errors * rng.standard_normal(shape)
         if self.name == "student_t":
             unit = rng.standard_t(np.broadcast_to(values["noise_df"], shape))
         else:
             unit = rng.standard_normal(shape)
+        deviations = np.asarray(values["noise_scale"] * unit)
         if self.name == "undertuned":
-            more = values["noise_excess"] * rng.standard_exponential(shape)
-            return np.asarray(values["noise_scale"] * unit + more)
-        return np.asarray(values["noise_scale"] * unit)
-
-
-NOISES = ("student_t", "normal", "undertuned")
-
-
-def noise(name: str, *, replicate: bool = False) -> Noise:
-    """Look up an observation model."""
-    if name not in NOISES:
-        raise RequestError(f"unknown noise {name!r}", remedy=nearest(str(name), NOISES))
-    if name == "undertuned" and replicate:
-        raise RequestError(
-            "undertuned noise beside a discrepancy: runs that lie above their neighbours would be "
-            "either",
-            place="noise",
-            remedy='Take noise="student_t", which gives outliers little weight',
-        )
-    return Noise(name, replicate)
+            deviations = deviations + values["noise_excess"] * rng.standard_exponential(shape)
+        if errors is not None:
+            deviations = deviations + errors * rng.standard_normal(shape)
+        return deviations

@@ -1,20 +1,17 @@
-"""From what a user asks for to a discrepancy of a table, or to what is wrong with it."""
+"""The options ``discrepancy=`` and ``pool=``, read and checked against a law and its table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets, OverVariables
-from bayeslaw.model.pooling import groups
-
-if TYPE_CHECKING:
-    from bayeslaw.law import Law
-    from bayeslaw.runs import Runs
+from bayeslaw.model.pooling import Pool
+from bayeslaw.runs import Runs
 
 #: Every evaluation factors a matrix of runs by runs: beyond, a fit takes many minutes.
 LARGEST_TABLE = 1000
@@ -22,20 +19,25 @@ LARGEST_TABLE = 1000
 NAMES = ("gp", "group", "growth")
 _WITHOUT = "fit without a discrepancy"
 
-#: What may be asked for.
-Asked = str | Kernel | Discrepancy | Sequence[str | Kernel] | None
+#: A name, a kernel, or several of them, which are added up.
+DiscrepancyOption = str | Kernel | Discrepancy | Sequence[str | Kernel] | None
+#: Coefficients that vary by group: names, with the only column that groups runs, or a column each.
+PoolOption = Sequence[str] | Mapping[str, str]
 
 
-def discrepancy(asked: Asked, law: Law, runs: Runs, *, place: str = "fit") -> Discrepancy | None:
-    """What was asked for, for a law and its table."""
-    if asked is None:
+def read_discrepancy(
+    option: DiscrepancyOption, law: Law, runs: Runs, *, place: str
+) -> Discrepancy | None:
+    """The discrepancy of a law on a table."""
+    if option is None:
         return None
-    given: Sequence[object]
-    if isinstance(asked, Discrepancy):
-        given = asked.parts
-    else:
-        given = asked if isinstance(asked, (list, tuple)) else [asked]
-    parts = [part for one in given for part in _parts(one, law, runs, place)]
+    if isinstance(option, Discrepancy):
+        option = option.parts
+    parts = [
+        part
+        for item in (option if isinstance(option, list | tuple) else [option])
+        for part in _kernels(item, law, runs, place)
+    ]
     if not parts:
         raise RequestError("an empty discrepancy", place=place, remedy=f"Give None to {_WITHOUT}")
     names = [name for part in parts for name in part.priors]
@@ -51,55 +53,114 @@ def discrepancy(asked: Asked, law: Law, runs: Runs, *, place: str = "fit") -> Di
     return Discrepancy(tuple(parts))
 
 
-def _parts(asked: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
+def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
     varying = tuple(name for name in law.variables if np.ptp(runs.column(name)) > 0)
-    if isinstance(asked, str):
-        if asked not in NAMES:
-            remedy = nearest(asked, NAMES)
-            raise RequestError(f"unknown discrepancy {asked!r}", place=place, remedy=remedy)
-        if asked == "group":
+    kernels: list[Kernel]
+    match item:
+        case "group":
             if not runs.groups:
                 raise RequestError(
-                    "no column says which runs belong together",
+                    "no column groups the runs",
                     place=place,
                     remedy='Name it: read_runs(..., group="sweep")',
                 )
-            found: list[Kernel] = [Offsets(name) for name in runs.groups]
+            kernels = [Offsets(name) for name in runs.groups]
+        case "gp":
+            kernels = [GaussianProcess(varying)]
+        case "growth":
+            kernels = [Growth(varying)]
+        case OverVariables() | Offsets():
+            kernels = [item]
+        case str():
+            remedy = nearest(item, NAMES)
+            raise RequestError(f"unknown discrepancy {item!r}", place=place, remedy=remedy)
+        case _:
+            raise RequestError(
+                f"a {type(item).__name__} where a discrepancy belongs",
+                place=place,
+                remedy='Give "gp", "group", "growth", a bl.GaussianProcess or None',
+            )
+    for kernel in kernels:
+        if isinstance(kernel, OverVariables):
+            _check_inputs(kernel, law, runs, varying, place)
         else:
-            found = [GaussianProcess(varying) if asked == "gp" else Growth(varying)]
-    elif isinstance(asked, OverVariables | Offsets):
-        found = [asked]
-    else:
-        raise RequestError(
-            f"a {type(asked).__name__} where a discrepancy belongs",
-            place=place,
-            remedy='Give "gp", "group", a bl.GaussianProcess or None',
-        )
-    for part in found:
-        if isinstance(part, OverVariables):
-            _check_inputs(part, law, runs, varying, place)
-        else:
-            for column in part.columns:
-                groups(column, runs, place=place)
-    return found
+            for column in kernel.columns:
+                _groups(column, runs, place)
+    return kernels
 
 
 def _check_inputs(
-    part: OverVariables, law: Law, runs: Runs, varying: tuple[str, ...], place: str
+    kernel: OverVariables, law: Law, runs: Runs, varying: tuple[str, ...], place: str
 ) -> None:
-    for name in part.variables:
+    for name in kernel.variables:
         if name not in law.variables:
             remedy = f"Its variables are {', '.join(law.variables)}"
             raise RequestError(f"{name!r} is no variable of {law.name}", place=place, remedy=remedy)
         if name not in varying:
             raise RequestError(
-                f"{name} is the same in all {len(runs)} runs: no misfit over it can be seen",
+                f"{name} is the same in all {len(runs)} runs: they show no misfit over it",
                 place=place,
                 remedy=f"Leave it out of the process, or {_WITHOUT}",
             )
-    if not part.variables:
+    if not kernel.variables:
         raise RequestError(
             "a Gaussian process without inputs",
             place=place,
             remedy=f"Name variables that vary in the table, or {_WITHOUT}",
         )
+
+
+def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[Pool, ...]:
+    """The coefficients of a law that vary by the groups of a table."""
+    place = f"{place}, pool"
+    if not isinstance(option, Mapping):
+        names = [option] if isinstance(option, str) else list(option)
+        if names and len(runs.groups) != 1:
+            raise RequestError(
+                f"{', '.join(names)} shall vary by group, and the columns that group runs are "
+                f"{', '.join(runs.groups) or 'none'}",
+                place=place,
+                remedy='Name one in read_runs(group=...), or give the column: pool={"E": "family"}',
+            )
+        option = {name: runs.groups[0] for name in names}
+    for name in option:
+        if name not in law.parameters:
+            raise RequestError(
+                f"{law.name} has no parameter {name!r}",
+                place=place,
+                remedy=nearest(name, law.parameters),
+            )
+    return tuple(
+        Pool(name, column, _groups(column, runs, place)) for name, column in option.items()
+    )
+
+
+def _groups(column: str, runs: Runs, place: str) -> tuple[str, ...]:
+    """The groups of a column, in the order of their first runs."""
+    if column not in runs.table.columns:
+        raise RequestError(
+            f"the table has no column {column!r}",
+            place=place,
+            remedy=nearest(column, [str(name) for name in runs.table.columns]),
+        )
+    if column not in runs.groups:
+        raise RequestError(
+            f"{column!r} is no column that groups runs",
+            place=place,
+            remedy=f'Name it when reading: read_runs(..., group="{column}")',
+        )
+    groups = tuple(dict.fromkeys(str(label) for label in runs.labels(column)))
+    if len(groups) == 1:
+        raise RequestError(
+            f"all {len(runs)} runs have the same {column}: one group has nothing to differ from",
+            place=place,
+            remedy="Leave it out",
+        )
+    if len(groups) == len(runs):
+        raise RequestError(
+            f"each of the {len(runs)} runs has a {column} of its own: a group's effect cannot be "
+            "separated from noise",
+            place=place,
+            remedy="Name a column with several runs a group, or leave it out",
+        )
+    return groups

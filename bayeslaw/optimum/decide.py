@@ -21,7 +21,7 @@ from bayeslaw.posterior.mixture import Mixture, blended, joined
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, beyond, lies
-from bayeslaw.runs.table import configurations
+from bayeslaw.runs.read import configurations
 
 if TYPE_CHECKING:
     import pandas as pd

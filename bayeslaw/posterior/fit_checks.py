@@ -11,7 +11,6 @@ from scipy.stats import beta, kstest, norm, rankdata
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
-from bayeslaw.model.build import on_site
 from bayeslaw.model.identifiability import effects
 from bayeslaw.model.noise import NOISES
 from bayeslaw.runs.geometry import standardised
@@ -95,7 +94,8 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
         value = np.median(posterior.evaluate(posterior.columns(runs))[some], axis=0)
         left = np.log(runs.column(law.predicts) / value)
     middle = {
-        name: float(np.median(posterior.draws[on_site(law.form, name)])) for name in law.parameters
+        name: float(np.median(posterior.draws[posterior.specification.site(name)]))
+        for name in law.parameters
     }
     slopes = effects(law, law.form.in_letters(columns), reference, _in_prior_sds(posterior, middle))
     if slopes is None or not np.isfinite(left).all():
@@ -190,7 +190,8 @@ def _at_the_edge(posterior: Posterior) -> tuple[Note, ...]:
     law = posterior.law
     limit = norm.isf(_OUTER / 2 / len(law.parameters))
     middle = {
-        name: float(np.median(posterior.draws[on_site(law.form, name)])) for name in law.parameters
+        name: float(np.median(posterior.draws[posterior.specification.site(name)]))
+        for name in law.parameters
     }
     away = _in_prior_sds(posterior, middle)
     out = [

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.core.errors import RequestError, nearest
-from bayeslaw.model.build import on_site
-from bayeslaw.model.pooling import by_group
 
 if TYPE_CHECKING:
     from bayeslaw.posterior.posterior import Posterior
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 def evaluated_by_group(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """The law's value with the coefficients of each configuration's own group."""
-    places = np.stack([one.numbers(columns[one.column]) for one in posterior.pool])
+    places = np.stack([one.places(columns[one.column]) for one in posterior.pool])
     found = np.empty((posterior.draws["noise_scale"].size, places.shape[1]))
     for these in np.unique(places, axis=1).T:
         mine = (places == these[:, None]).all(axis=0)
@@ -32,20 +30,16 @@ def evaluated_by_group(posterior: Posterior, columns: Mapping[str, np.ndarray]) 
 
 def of_places(posterior: Posterior, places: np.ndarray) -> dict[str, np.ndarray]:
     """Raw coefficients of one group."""
-    law, form = posterior.law, posterior.law.form
-    values = {name: posterior.draws[on_site(form, name)].ravel() for name in law.parameters}
-    where = {}
+    specification = posterior.specification
+    names = [*posterior.law.parameters, *(name for one in posterior.pool for name in one.priors)]
+    values = {name: posterior.draws[specification.site(name)].ravel() for name in names}
     rng = np.random.default_rng(posterior.info.settings.seed)
     for one, place in zip(posterior.pool, places, strict=True):
-        values |= {name: posterior.draws[name].ravel() for name in one.priors}
-        where[one.parameter] = max(int(place), 0)
         if place < 0:
             values[one.sites[0]] = rng.standard_normal(values[one.scale].shape)
-    families = {name: entry.prior.family for name, entry in law.parameters.items()}
-    priors = {name: entry.prior.numbers for name, entry in law.parameters.items()}
-    at, scale = posterior.reference.at, posterior.reference.loss
-    apart = by_group(posterior.pool, form, families, priors, values, where, at, scale, np)
-    return {name: value + apart[name] for name, value in posterior.coefficients().items()}
+    model, data = specification.build(posterior.runs)
+    known = np.maximum(places, 0)
+    return model.of_groups(posterior.coefficients(), values, data, known, np)
 
 
 def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
@@ -78,11 +72,14 @@ def of_group(posterior: Posterior, labels: Mapping[str, str]) -> Posterior:
                 place="of_group",
                 remedy=nearest(str(labels[one.column]), one.groups),
             )
-    places = np.array([one.numbers([labels[one.column]])[0] for one in posterior.pool])
+    places = np.array([one.places([labels[one.column]])[0] for one in posterior.pool])
     shape = posterior.draws["noise_scale"].shape
     raw = {name: value.reshape(shape) for name, value in of_places(posterior, places).items()}
     form, at, scale = posterior.law.form, posterior.reference.at, posterior.reference.loss
-    on = {on_site(form, name): value for name, value in form.to_on(raw, at, scale).items()}
+    on = {
+        posterior.specification.site(name): value
+        for name, value in form.to_on(raw, at, scale).items()
+    }
     own = {name for one in posterior.pool for name in one.priors}
     draws = {name: value for name, value in posterior.draws.items() if name not in own}
     draws |= {name: on[name] for name in draws if name in on} | raw

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from bayeslaw.core.errors import RequestError, nearest, whole
-from bayeslaw.model.noise import noise as load_noise
-from bayeslaw.model.options import Asked
-from bayeslaw.model.pooling import Asked as Pooled
+from bayeslaw.model.noise import Noise
+from bayeslaw.model.options import DiscrepancyOption, PoolOption
 
 Method = Literal["nuts", "laplace", "mode"]
 METHODS: tuple[Method, ...] = ("nuts", "laplace", "mode")
@@ -28,12 +27,12 @@ class FitSettings:
     draws: int = 1000
     warmup: int = 400
     fallback: bool = False
-    discrepancy: Asked = None
-    pool: Pooled = ()
+    discrepancy: DiscrepancyOption = None
+    pool: PoolOption = ()
 
     def __post_init__(self) -> None:
         """Reject unknown names and numbers out of range."""
-        load_noise(self.noise)
+        Noise(self.noise)
         if self.method not in METHODS:
             remedy = nearest(str(self.method), METHODS)
             raise RequestError(f"unknown method {self.method!r}", place="fit", remedy=remedy)

@@ -14,11 +14,11 @@ from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL, Interval, interval
 from bayeslaw.core.notes import Note, worst
 from bayeslaw.law import Law
-from bayeslaw.model.build import all_priors
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.identifiability import Informed, informed
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
+from bayeslaw.model.specification import Specification
 from bayeslaw.posterior import storage
 from bayeslaw.posterior.convergence import Convergence
 from bayeslaw.posterior.fit_checks import end_errors
@@ -128,6 +128,11 @@ class Posterior:
         """Parameters that the table's configurations leave to the prior, wholly or in part."""
         return informed(self.law, self.runs, self.reference)
 
+    @cached_property
+    def specification(self) -> Specification:
+        """The model that was fitted: law, reference, noise, discrepancy and groups."""
+        return Specification(self.law, self.reference, self.noise, self.discrepancy, self.pool)
+
     def coefficients(self) -> dict[str, np.ndarray]:
         """Raw coefficients of the law, chains run together.
 
@@ -141,15 +146,8 @@ class Posterior:
     @cached_property
     def prior(self) -> dict[str, np.ndarray]:
         """Draws from the prior, of the same quantities, each of shape (draws,)."""
-        rng = np.random.default_rng(self.info.settings.seed)
-        priors = all_priors(self.law, self.noise, self.discrepancy, self.pool)
-        values = {name: prior.sample(rng, _PRIOR_DRAWS) for name, prior in priors.items()}
-        form = self.law.form
-        on = {name: values[name] for name in form.parameters}
-        raw = form.to_raw(on, self.reference.at, self.reference.loss)
-        found = {**{f"{name}_on": value for name, value in on.items()}, **values, **raw}
-        found["T"] = form.predict(self.reference.at, raw)
-        return {name: found[name] for name in self.draws}
+        draws = self.specification.sample_prior(self.info.settings.seed, _PRIOR_DRAWS)
+        return {name: draws[name] for name in self.draws}
 
     def to_frame(self, *, ci_prob: float = INTERVAL) -> pd.DataFrame:
         """Coefficients in the paper's letters and units, and the noise.
@@ -502,7 +500,7 @@ class Posterior:
             If a variable is missing or outside its domain.
         """
         from bayeslaw.runs import read_runs
-        from bayeslaw.runs.table import configurations
+        from bayeslaw.runs.read import configurations
 
         if not isinstance(new, Runs):
             new = read_runs(configurations(new))

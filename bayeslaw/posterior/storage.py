@@ -14,7 +14,7 @@ from bayeslaw.core.files import whole_file
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
-from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
 from bayeslaw.posterior.info import FitInfo
 from bayeslaw.runs import Reference, Runs
@@ -77,7 +77,7 @@ def to_tree(posterior: Posterior) -> xr.DataTree:
             "place": posterior.law.place,
             "reference": posterior.reference.to_dict(),
             "noise": posterior.noise.name,
-            "discrepancy": posterior.discrepancy and posterior.discrepancy.words(),
+            "discrepancy": posterior.discrepancy and posterior.discrepancy.to_dict(),
             "pool": [[one.parameter, one.column, one.groups] for one in posterior.pool],
             "runs": {
                 "source": runs.source,
@@ -164,8 +164,8 @@ def load(path: Path) -> dict[str, Any]:
                 notes=tuple(Note(**note) for note in about["notes"]),
             ),
             "reference": Reference.from_dict(meta["reference"]),
-            "noise": load_noise(meta["noise"], replicate=bool(meta.get("discrepancy"))),
-            "discrepancy": Discrepancy.of_words(meta["discrepancy"])
+            "noise": Noise(meta["noise"], replicate=bool(meta.get("discrepancy"))),
+            "discrepancy": Discrepancy.from_dict(meta["discrepancy"])
             if meta.get("discrepancy")
             else None,
             "pool": tuple(

@@ -1,8 +1,8 @@
-"""Validation of variables: every bad value with its place and what would be right."""
+"""Validation of variables: every bad value with its place and the remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,15 @@ from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import ORDERED, VOCABULARY, Variable, variable
 from bayeslaw.runs.cells import hint, numeric
-from bayeslaw.runs.mapping import Draft, Mapped
-from bayeslaw.runs.reading import Source
-from bayeslaw.runs.scale import and_more
+from bayeslaw.runs.draft import Draft, Mapped
+from bayeslaw.runs.options import Options
+from bayeslaw.runs.source import Source
 
 _EQUAL = 1e-9
+_ROUNDING = 1e-6
 _LISTED = 10
-_DROP = "correct it, or leave such rows out by where=... or drop_invalid=True (--drop-invalid)"
+_OMIT = "leave such rows out by where=... or drop_invalid=True (--drop-invalid)"
+_CORRECT = f"Correct it, or {_OMIT}"
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,11 @@ class Flaw:
     Attributes
     ----------
     column : str
-        The column in words.
+        The column, for messages.
     rows : array of int
         Positions of the bad rows.
-    problem : callable
-        From a position to what is wrong there.
-    remedy : callable
-        From a position to what would be right there.
+    problem, remedy : callable
+        From a position to what is wrong there, and to what would be right.
     """
 
     column: str
@@ -43,126 +43,140 @@ class Flaw:
     remedy: Callable[[int], str]
 
 
-def find_flaws(draft: Draft, groups: Iterable[str] = ()) -> list[Flaw]:
-    """Look for bad values in every variable and group."""
-    flaws = [
-        flaw for mapped in draft.variables.values() for flaw in _of_variable(mapped, draft.source)
-    ]
-    for small, large in ORDERED:
-        if small in draft.variables and large in draft.variables:
-            flaws.append(_unordered(draft.variables[small], draft.variables[large]))
-    for name in groups:
-        if name not in draft.variables:
-            gaps = np.flatnonzero(draft.source.table[name].isna())
-            flaws.append(
-                Flaw(
-                    f"column {name!r}",
-                    gaps,
-                    lambda _: "the group is missing",
-                    _say(_capital(_DROP)),
-                )
-            )
-    return [flaw for flaw in flaws if len(flaw.rows)]
-
-
-def refuse(draft: Draft, flaws: list[Flaw]) -> None:
-    """Raise the first bad value of a table, if there is one."""
+def check_values(draft: Draft, options: Options, *, drop_invalid: bool) -> Draft:
+    """Refuse or drop rows with bad values, once units and rounding are settled."""
+    _check_units(draft)
+    draft = _snapped(draft)
+    flaws = [flaw for flaw in _flaws(draft, options.group) if len(flaw.rows)]
     if not flaws:
-        return
+        return draft
     bad = np.unique(np.concatenate([flaw.rows for flaw in flaws]))
-    row = int(bad[0])
-    first = next(flaw for flaw in flaws if row in flaw.rows)
-    raise TableError(
-        first.problem(row) + _and_more(len(first.rows) - 1, len(bad) - len(first.rows)),
-        place=draft.source.place(row, first.column),
-        remedy=first.remedy(row),
-    )
-
-
-def drop(draft: Draft, flaws: list[Flaw]) -> tuple[Draft, tuple[Note, ...]]:
-    """Leave bad rows out, and list them."""
-    if not flaws:
-        return draft, ()
-    bad = np.unique(np.concatenate([flaw.rows for flaw in flaws]))
-    if len(bad) == len(draft):
-        refuse(draft, flaws)
+    if not drop_invalid or len(bad) == len(draft):
+        row = int(bad[0])
+        first = next(flaw for flaw in flaws if row in flaw.rows)
+        more = _and_more(len(first.rows) - 1, len(bad) - len(first.rows))
+        raise TableError(
+            first.problem(row) + more,
+            place=draft.source.place(row, first.column),
+            remedy=first.remedy(row),
+        )
     reasons = []
     for row in bad[:_LISTED].tolist():
-        found = [f"{flaw.column}: {flaw.problem(row)}" for flaw in flaws if row in flaw.rows]
-        reasons.append(f"{draft.source.word} {draft.source.table.index[row]} ({'; '.join(found)})")
+        problems = [f"{flaw.column}: {flaw.problem(row)}" for flaw in flaws if row in flaw.rows]
+        reasons.append(f"{draft.source.row(row)} ({'; '.join(problems)})")
     more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
-    message = f"{len(bad)} of {len(draft)} rows dropped: {', '.join(reasons)}{more}"
     note = Note(
         "rows_dropped",
         "warning",
-        message,
+        f"{len(bad)} of {len(draft)} rows dropped: {', '.join(reasons)}{more}",
         "Check whether they are bad for a reason that depends on the loss, such as divergence",
     )
-    return draft.take(np.setdiff1d(np.arange(len(draft)), bad)), (note,)
+    return draft.take(np.setdiff1d(np.arange(len(draft)), bad), note)
 
 
-def _and_more(alike: int, others: int) -> str:
-    if not others:
-        return and_more(alike)
-    more = f"{alike} more such row{'s' * (alike != 1)} and " if alike else ""
-    return f" (and {more}{others} with other faults)"
+def _check_units(draft: Draft) -> None:
+    """Refuse counts that look like thousands, millions or billions without a declared unit."""
+    for name, mapped in draft.variables.items():
+        low = variable(name).smallest_plausible
+        small = (mapped.values > 0) & (mapped.values < low)
+        if mapped.unit is not None or not small.any():
+            continue
+        row = int(np.flatnonzero(small)[0])
+        # A column whose typical value is in the thousands is in millions rather than billions.
+        millions = np.median(mapped.values[small]) >= 1e3
+        factor, scale = ("1e6", "millions") if millions else ("1e9", "billions")
+        raise TableError(
+            f"{name} = {mapped.values[row]:.12g} is too small for a count of "
+            f"{variable(name).unit}{_and_more(int(small.sum()) - 1)}",
+            place=draft.source.place(row, mapped.described),
+            remedy=f'If the column is in {scale}, declare it: units={{"{name}": {factor}}} in '
+            f"Python, --unit {name}={factor} on the command line; if the counts are right, declare "
+            f"a unit of 1",
+        )
 
 
-def _of_variable(mapped: Mapped, source: Source) -> list[Flaw]:
+def _snapped(draft: Draft) -> Draft:
+    """Put values that rounding moved off an included bound back onto it.
+
+    A derived G of 0.9999999998 means 1: the columns it was derived from were rounded when they were
+    written. Derived values are moved from both sides, published ones only from outside.
+    """
+    moved = {}
+    for name, mapped in draft.variables.items():
+        entry, values = variable(name), mapped.values
+        for bound, included, side in (
+            (entry.low, entry.low_included, -1.0),
+            (entry.high, entry.high_included, 1.0),
+        ):
+            if included and np.isfinite(bound):
+                near = np.abs(values - bound) <= _ROUNDING * max(1.0, abs(bound))
+                outside = side * (values - bound) > 0
+                values = np.where(near & (outside | mapped.derived), bound, values)
+        moved[name] = values
+    return draft.with_values(moved)
+
+
+def _flaws(draft: Draft, groups: tuple[str, ...]) -> Iterator[Flaw]:
+    for mapped in draft.variables.values():
+        yield from _of_variable(mapped, draft.source)
+    for small, large in ORDERED:
+        if small in draft.variables and large in draft.variables:
+            yield _unordered(draft.variables[small], draft.variables[large])
+    for name in groups:
+        if name not in draft.variables:
+            gaps = np.flatnonzero(draft.source.table[name].isna())
+            yield Flaw(f"column {name!r}", gaps, _always("the group is missing"), _always(_CORRECT))
+
+
+def _of_variable(mapped: Mapped, source: Source) -> Iterator[Flaw]:
     entry, values = variable(mapped.name), mapped.values
-    texts = [
-        _not_numbers(mapped, source.table[column])
-        for column in mapped.reads
+    missing = np.isnan(values)
+    for column in mapped.reads:
         # In an expression, flags count as zero and one.
-        if not (mapped.derived and source.table[column].dtype == bool)
-    ]
-    not_text = np.ones(len(values), dtype=bool)
-    for flaw in texts:
-        not_text[flaw.rows] = False
-    missing = not_text & np.isnan(values)
-    infinite = np.isinf(values)
-    finite = np.isfinite(values)
-    outside = np.flatnonzero(finite)[~_inside(entry, values[finite])]
+        if not (mapped.derived and source.table[column].dtype == bool):
+            flaw = _not_numbers(mapped, source.table[column])
+            missing[flaw.rows] = False
+            yield flaw
 
-    def shown(row: int) -> str:
+    def value(row: int) -> str:
         return f"{mapped.name} = {values[row]:.12g}{_origin(mapped, source, row)}"
 
-    def domain(row: int) -> str:
-        return f"{mapped.name} ({entry.means}) lies in {entry.domain}: {_DROP}"
-
     def gap(row: int) -> str:
-        absent = [name for name in mapped.reads if source.table[name].isna().iloc[row]]
-        if absent or not mapped.derived:
+        if not mapped.derived or any(source.table[n].isna().iloc[row] for n in mapped.reads):
             return f"{mapped.name} is missing (nan)"
         return f"{mapped.name} cannot be computed (nan{_origin(mapped, source, row)})"
 
-    return [
-        *texts,
-        Flaw(mapped.described, np.flatnonzero(missing), gap, _say(_capital(_DROP))),
-        Flaw(mapped.described, np.flatnonzero(infinite), shown, domain),
-        Flaw(mapped.described, outside, shown, domain),
-    ]
+    domain = f"{mapped.name} ({entry.means}) lies in {entry.domain}: correct it, or {_OMIT}"
+    finite = np.isfinite(values)
+    outside = np.flatnonzero(finite)[~_inside(entry, values[finite])]
+    yield Flaw(mapped.described, np.flatnonzero(missing), gap, _always(_CORRECT))
+    yield Flaw(mapped.described, np.flatnonzero(np.isinf(values)), value, _always(domain))
+    yield Flaw(mapped.described, outside, value, _always(domain))
 
 
 def _not_numbers(mapped: Mapped, cells: pd.Series) -> Flaw:
     name = str(cells.name)
+    otherwise = ""
     # Only a column of its own may turn out to be something else: "activation" may hold "gelu".
-    own = not mapped.derived and name == mapped.name and name in VOCABULARY
-    sense = f"; or, if the column is not {mapped.name} ({variable(mapped.name).means}), say "
-    sense += f'columns={{"{name}": ""}} (--column {name}=)'
+    if not mapped.derived and name == mapped.name and name in VOCABULARY:
+        otherwise = (
+            f"; or, if the column is not {name} ({variable(name).means}), unmap it: "
+            f'columns={{"{name}": ""}} (--column {name}=)'
+        )
     return Flaw(
         f"column {name!r} (in {mapped.described})" if mapped.derived else mapped.described,
         np.flatnonzero(numeric(cells)[1]),
         lambda row: f"{str(cells.iloc[row])!r} is not a number",
-        lambda row: hint(cells.iloc[row]) + (sense if own else ""),
+        lambda row: hint(cells.iloc[row]) + otherwise,
     )
 
 
 def _unordered(small: Mapped, large: Mapped) -> Flaw:
     above = small.values > large.values * (1 + _EQUAL)
-    meanings = (
+    remedy = (
         f"{small.name} ({variable(small.name).means}) never exceeds {large.name} "
-        f"({variable(large.name).means}): check for exchanged columns and units, or {_DROP}"
+        f"({variable(large.name).means}): check for exchanged columns and units, or correct it, "
+        f"or {_OMIT}"
     )
     return Flaw(
         f"{small.described} and {large.described}",
@@ -171,8 +185,12 @@ def _unordered(small: Mapped, large: Mapped) -> Flaw:
             f"{small.name} = {small.values[row]:.12g} is above {large.name} = "
             f"{large.values[row]:.12g}"
         ),
-        _say(meanings),
+        _always(remedy),
     )
+
+
+def _always(text: str) -> Callable[[int], str]:
+    return lambda _: text
 
 
 def _inside(entry: Variable, values: np.ndarray) -> np.ndarray:
@@ -191,9 +209,7 @@ def _origin(mapped: Mapped, source: Source, row: int) -> str:
     return ""
 
 
-def _say(text: str) -> Callable[[int], str]:
-    return lambda _: text
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+def _and_more(alike: int, others: int = 0) -> str:
+    rows = f"{alike} more such row{'s' * (alike != 1)}" if alike else ""
+    faults = f"{others} with other faults" if others else ""
+    return f" (and {' and '.join(filter(None, (rows, faults)))})" if alike or others else ""

@@ -1,4 +1,4 @@
-"""What the caller asks of a table: arguments of the call over a mapping file, checked."""
+"""Options of reading a table: arguments of the call over a mapping file, checked."""
 
 from __future__ import annotations
 
@@ -17,30 +17,25 @@ EMBEDDINGS = ("included", "excluded")
 
 _KEYS = ("columns", "units", "where", "run", "step", "best_of", "group", "embeddings", "loss_unit")
 _EXAMPLES = {"columns": '{"N": "n_total"}', "units": '{"N": 1e9}'}
+_CALL = "read_runs"
 
 Pairs = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to read a table.
+    """How to read a table, as for ``read_runs``.
 
     Attributes
     ----------
     columns : dict of str to str
-        Variable to source column or expression; empty text for "this column is not that variable".
+        Source column or expression of each variable; empty where a column of that name is not it.
     units : dict of str to float
         Factor of each variable.
-    where : str or None
-        Which rows to keep.
-    run, step : str or None
-        Columns that name a run and its step.
-    best_of : tuple of str
-        Columns that were tuned.
-    group : tuple of str
-        Columns that say which runs belong together.
-    embeddings : str or None
-        "included", "excluded" or None.
+    where, run, step, embeddings : str or None
+        Condition on rows, columns that name a run and its step, convention of parameter counts.
+    best_of, group : tuple of str
+        Columns that were tuned, and that group runs.
     loss_unit : str
         Unit of the column ``loss``.
     """
@@ -56,26 +51,26 @@ class Options:
     loss_unit: str
 
 
-def settle(mapping: str | Path | None, **given: Any) -> Options:
+def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
     """Put arguments of the call over those of a mapping file, and check their form."""
-    place, file = ("read_runs", {}) if mapping is None else _toml(Path(mapping))
-    asked = {key: value for key, value in given.items() if value is not None and value != ()}
+    file_place, file = (_CALL, {}) if mapping is None else _toml(Path(mapping))
+    call = {key: value for key, value in arguments.items() if value is not None and value != ()}
+    merged = {**file, **call}
+    places = {key: _CALL if key in call else file_place for key in _KEYS}
 
-    def paired(key: str, check: Callable[[Any, Any, str], Any]) -> dict[str, Any]:
-        own = _pairs(key, asked.get(key, {}), "read_runs")
-        both = _pairs(key, file.get(key, {}), place) | own
+    def pairs(key: str, check: Callable[[Any, Any, str], Any]) -> dict[str, Any]:
+        own = _pairs(key, call.get(key, {}), _CALL)
+        both = _pairs(key, file.get(key, {}), file_place) | own
         return {
-            name: check(name, value, "read_runs" if name in own else place)
+            name: check(name, value, _CALL if name in own else file_place)
             for name, value in both.items()
         }
-
-    merged = {**file, **asked}
 
     def text(key: str) -> str | None:
         value = merged.get(key)
         if value is not None and not isinstance(value, str):
-            here = "read_runs" if key in asked else place
-            raise RequestError(f"{key} = {value!r} is not text", place=here, remedy="Quote it")
+            problem = f"{key} = {value!r} is not text"
+            raise RequestError(problem, place=places[key], remedy="Quote it")
         return value
 
     def texts(key: str) -> tuple[str, ...]:
@@ -84,14 +79,14 @@ def settle(mapping: str | Path | None, **given: Any) -> Options:
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
             raise RequestError(
                 f"{key} = {value!r} is not a list of column names",
-                place="read_runs" if key in asked else place,
+                place=places[key],
                 remedy=f'Write {key} = ["sweep"]',
             )
         return tuple(dict.fromkeys(items))
 
     options = Options(
-        columns=paired("columns", _column),
-        units=paired("units", _unit),
+        columns=pairs("columns", _column),
+        units=pairs("units", _unit),
         where=text("where"),
         run=text("run"),
         step=text("step"),
@@ -103,13 +98,13 @@ def settle(mapping: str | Path | None, **given: Any) -> Options:
     if options.embeddings not in (None, *EMBEDDINGS):
         raise RequestError(
             f"embeddings = {options.embeddings!r}",
-            place="read_runs" if "embeddings" in asked else place,
-            remedy="Say 'included' or 'excluded', or leave it out where it is not known",
+            place=places["embeddings"],
+            remedy="Give 'included' or 'excluded', or leave it out where it is not known",
         )
     if options.step is not None and options.run is None:
         raise RequestError(
             f"step = {options.step!r} without run",
-            place="read_runs" if "step" in asked else place,
+            place=places["step"],
             remedy="Give the column that names the run as well: run='run_id'",
         )
     return options
@@ -136,8 +131,8 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
                 f"unknown key {key!r} in the mapping", place=path.name, remedy=nearest(key, _KEYS)
             )
     for table in ("columns", "units"):
-        stray = [key for key in _KEYS if isinstance(content.get(table), dict)
-                 and key in content[table]]  # fmt: skip
+        entries = content.get(table)
+        stray = [key for key in _KEYS if isinstance(entries, dict) and key in entries]
         if stray:
             # In TOML whatever follows [columns] belongs to it, which surprises everyone once.
             raise TableError(
@@ -156,21 +151,21 @@ def _pairs(option: str, value: Any, place: str) -> dict[str, Any]:
             place=place,
             remedy=f"Write {option} = {_EXAMPLES[option]}",
         )
-    found: dict[str, Any] = {}
-    for name, meant in pairs:
-        if name in found:
+    values: dict[str, Any] = {}
+    for name, entry in pairs:
+        if name in values:
             raise TableError(
-                f"{option} gives {name!r} twice, as {found[name]!r} and {meant!r}",
+                f"{option} gives {name!r} twice, as {values[name]!r} and {entry!r}",
                 place=place,
                 remedy="Give each variable once",
             )
-        found[name] = meant
-    return found
+        values[name] = entry
+    return values
 
 
 def _column(name: Any, value: Any, place: str) -> str:
-    named = isinstance(name, str) and name.isascii() and name.isidentifier()
-    if not named or keyword.iskeyword(name) or name in FUNCTIONS:
+    valid = isinstance(name, str) and name.isascii() and name.isidentifier()
+    if not valid or keyword.iskeyword(name) or name in FUNCTIONS:
         raise TableError(
             f"columns: {name!r} cannot be the name of a variable",
             place=place,

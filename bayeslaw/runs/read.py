@@ -6,18 +6,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
-from bayeslaw.runs.checks import drop, find_flaws, refuse
-from bayeslaw.runs.mapping import Draft, keep_where, map_columns
-from bayeslaw.runs.options import settle
-from bayeslaw.runs.reading import read_source
-from bayeslaw.runs.scale import check_units, snap
+from bayeslaw.runs.checks import check_values
+from bayeslaw.runs.draft import Draft
+from bayeslaw.runs.mapping import map_columns
+from bayeslaw.runs.options import Options, read_options
+from bayeslaw.runs.selection import keep_best, select_rows
+from bayeslaw.runs.source import read_source
 from bayeslaw.runs.table import Runs
-from bayeslaw.runs.thinning import column_of, last_checkpoints, tuned
 
 
 def read_runs(
@@ -35,10 +37,7 @@ def read_runs(
     mapping: str | Path | None = None,
     drop_invalid: bool = False,
 ) -> Runs:
-    """Read a table of training runs.
-
-    Rows are filtered by `where`, reduced to the last checkpoint of each run, validated, and reduced
-    to the tuned setting of each cell, in this order.
+    """Read a table of training runs: map its columns, select rows, validate every value.
 
     Parameters
     ----------
@@ -48,23 +47,21 @@ def read_runs(
     columns : mapping of str to str, optional
         Variable to source column, or to an expression over source columns: ``{"N": "n_total",
         "D": "D1 + D2", "S": "0"}``. Names with spaces stand in back quotes inside expressions.
-        Columns with canonical names need no entry; an empty text says that a column of that name
-        is something else.
+        Columns with canonical names need no entry; an empty text unmaps a column of that name.
     units : mapping of str to float, optional
-        Variable to the factor that its values are multiplied by: ``{"N": 1e9}`` for billions.
+        Factor of each variable: ``{"N": 1e9}`` for billions.
     where : str, optional
-        Condition over source columns and variables for the rows to keep:
-        ``"state == 'finished' and D > 1e9"``.
+        Condition over source columns and variables: ``"state == 'finished' and D > 1e9"``.
     run, step : str, optional
         Columns that name a run and order its checkpoints. Only the last is kept, since a
         mid-schedule loss is not a shorter run's loss.
     best_of : str or sequence of str
-        Tuned columns: of rows that agree in all variables and groups, those with the setting of the
-        lowest loss are kept.
+        Tuned columns: of valid rows that agree in all variables and groups, those with the setting
+        of the lowest loss are kept.
     group : str or sequence of str
-        Columns that say which runs belong together.
+        Columns that group runs, such as a sweep or a model family.
     embeddings : {"included", "excluded"}, optional
-        Whether parameter counts are with embeddings.
+        Whether parameter counts include embeddings.
     loss_unit : str, optional
         "nats" (the default), "bits", which are converted to nats, or any label.
     mapping : str or Path, optional
@@ -87,86 +84,56 @@ def read_runs(
     RequestError
         If options have the wrong form or do not fit each other.
     """
-    options = settle(
-        mapping,
-        columns=columns,
-        units=units,
-        where=where,
-        run=run,
-        step=step,
-        best_of=best_of,
-        group=group,
-        embeddings=embeddings,
-        loss_unit=loss_unit,
-    )
+    options = read_options(
+        mapping, columns=columns, units=units, where=where, run=run, step=step, best_of=best_of,
+        group=group, embeddings=embeddings, loss_unit=loss_unit,
+    )  # fmt: skip
     draft = map_columns(read_source(source), options)
-    for name in options.group:
-        column_of(draft, name, "group")
-    notes = _shadowed(draft)
-    if options.where is not None:
-        draft = keep_where(draft, options.where)
-    if options.run is not None:
-        draft, found = last_checkpoints(draft, options.run, options.step)
-        notes += found
-    check_units(draft)
-    draft = snap(draft)
-    flaws = find_flaws(draft, options.group)
-    if drop_invalid:
-        draft, found = drop(draft, flaws)
-        notes += found
-    else:
-        refuse(draft, flaws)
-    if options.best_of:
-        draft, found = tuned(draft, options.best_of, options.group)
-        notes += found
-    loss_unit = options.loss_unit
-    if loss_unit == "bits":
-        draft, found = _in_nats(draft)
-        loss_unit, notes = "nats", notes + found
+    draft = select_rows(draft, options)
+    draft = check_values(draft, options, drop_invalid=drop_invalid)
+    draft = keep_best(draft, options)
+    return _runs(draft, options)
+
+
+def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+    """Configurations as a table of their own, one a row."""
+    if isinstance(new, Runs):
+        return new.table.copy()
+    if isinstance(new, pd.DataFrame):
+        return new.copy()
+    wide = {name: np.atleast_1d(values) for name, values in new.items()}
+    lengths = {name: len(values) for name, values in wide.items() if len(values) != 1}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
+        raise TableError(
+            f"columns of different lengths: {listed}",
+            place="configurations",
+            remedy="Give as many values of each, or one",
+        )
+    return pd.DataFrame(dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True)))
+
+
+def _runs(draft: Draft, options: Options) -> Runs:
+    if options.loss_unit == "bits":
+        draft, options = _in_nats(draft), replace(options, loss_unit="nats")
+    table = draft.source.table
+    columns = {name: np.ascontiguousarray(v.values) for name, v in draft.variables.items()}
+    others = {name: table[name].array for name in table.columns if name not in columns}
     return Runs(
-        table=_table(draft),
+        table=pd.DataFrame({**columns, **others}, index=table.index),
         source=draft.source.name,
-        variables=tuple(draft.variables),
+        variables=tuple(columns),
         groups=options.group,
         embeddings=options.embeddings,
-        loss_unit=loss_unit,
-        notes=notes,
+        loss_unit=options.loss_unit,
+        notes=draft.notes,
     )
 
 
-def _shadowed(draft: Draft) -> tuple[Note, ...]:
-    names = [
-        name
-        for name, mapped in draft.variables.items()
-        if name in draft.source.table.columns and mapped.text != name
-    ]
-    return tuple(
-        Note(
-            "column_replaced",
-            "info",
-            f"{name} is {draft.variables[name].text}; the table's own column {name!r} is left out",
-            "Rename that column to keep it",
-        )
-        for name in names
-    )
-
-
-def _in_nats(draft: Draft) -> tuple[Draft, tuple[Note, ...]]:
+def _in_nats(draft: Draft) -> Draft:
+    losses = [draft.variables[name] for name in ("loss", "loss_se") if name in draft.variables]
     if "loss" not in draft.variables:
-        return draft, ()
-    nats = {
-        name: replace(one, values=one.values * math.log(2))
-        for name, one in draft.variables.items()
-        if name in ("loss", "loss_se")
-    }
+        return draft
+    draft = draft.with_values({mapped.name: mapped.values * math.log(2) for mapped in losses})
     note = Note("bits_to_nats", "info", "The loss was in bits and was multiplied by ln 2")
-    return replace(draft, variables={**draft.variables, **nats}), (note,)
-
-
-def _table(draft: Draft) -> pd.DataFrame:
-    source = draft.source.table
-    columns = {
-        name: np.ascontiguousarray(mapped.values) for name, mapped in draft.variables.items()
-    }
-    others = {name: source[name].array for name in source.columns if name not in columns}
-    return pd.DataFrame({**columns, **others}, index=source.index)
+    return replace(draft, notes=(*draft.notes, note))

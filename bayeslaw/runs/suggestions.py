@@ -1,4 +1,4 @@
-"""Which source column a missing variable most likely is, and how to say so."""
+"""A guess at the source column of a missing variable, and the option that maps it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import json
 import re
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
+
 from bayeslaw.core.vocabulary import VOCABULARY, variable
+from bayeslaw.runs.cells import numeric
 
 _NAME, _MEANING = 2, 1
 _SAME = {"param": "parameter", "size": "parameter", "tok": "token"}
@@ -16,21 +20,33 @@ _IDLE = frozenset(
 )
 
 
-def column_remedy(name: str, column: str | None) -> str:
-    """Say how to map a column, in Python and on the command line."""
-    meant = column or "its column"
-    argument = f"{name}={meant}"
+def column_remedy(name: str, columns: Iterable[str]) -> str:
+    """How to map a variable to the column that it most likely is, in Python and on the CLI."""
+    column = _likely(name, list(columns)) or "its column"
+    argument = f"{name}={column}"
     quoted = f'"{argument}"' if re.search(r"[^\w=.+-]", argument) else argument
-    pair = f"{json.dumps(name)}: {json.dumps(meant, ensure_ascii=False)}"
+    pair = f"{json.dumps(name)}: {json.dumps(column, ensure_ascii=False)}"
     return (
-        f"Say which column is {name} ({variable(name).means}): columns={{{pair}}} in Python, "
+        f"Map {name} ({variable(name).means}): columns={{{pair}}} in Python, "
         f"--column {quoted} on the command line"
     )
 
 
-def likely_column(name: str, columns: Iterable[str]) -> str | None:
-    """Guess which column holds a variable, from the words of its name and meaning."""
-    columns = list(columns)
+def missing_remedy(missing: Iterable[str], others: pd.DataFrame) -> str:
+    """How to map variables to columns of a table that are no variables yet."""
+    # A column of numbers may hold a slip of the pen in some cells.
+    numbers = [
+        name
+        for name, column in others.items()
+        if pd.api.types.is_numeric_dtype(column.dtype)
+        or np.isfinite(numeric(column)[0]).mean() > 0.5
+    ]
+    listed = f"The table's other columns: {', '.join(others)}" if len(others.columns) else ""
+    return ". ".join(filter(None, [*(column_remedy(name, numbers) for name in missing), listed]))
+
+
+def _likely(name: str, columns: list[str]) -> str | None:
+    """The column that most likely holds a variable, by the words of its name and meaning."""
     scores = {column: _agreement(name, column) for column in columns}
     # "N_active" shares a word with G, but it is N_a.
     fitting = [
@@ -39,10 +55,9 @@ def likely_column(name: str, columns: Iterable[str]) -> str | None:
         if 0 < scores[column] >= max(_agreement(other, column) for other in VOCABULARY)
     ]
     if fitting:
-        # G and S both speak of experts and of shared ones, each first of its own.
-        return max(fitting, key=lambda column: (scores[column], -_place(name, column)))
-    close = difflib.get_close_matches(name, columns, n=1)
-    return close[0] if close else None
+        # The meanings of G and S both name experts and shared ones, each its own first.
+        return max(fitting, key=lambda column: (scores[column], -_position(name, column)))
+    return next(iter(difflib.get_close_matches(name, columns, n=1)), None)
 
 
 def _agreement(name: str, column: str) -> int:
@@ -51,10 +66,10 @@ def _agreement(name: str, column: str) -> int:
     return sum(weights.get(word, 0) for word in set(_words(column)))
 
 
-def _place(name: str, column: str) -> int:
-    """How far into the meaning of a variable the first word stands that a column has."""
-    meaning, found = _words(variable(name).means), set(_words(column))
-    return next((place for place, word in enumerate(meaning) if word in found), len(meaning))
+def _position(name: str, column: str) -> int:
+    """Position in a variable's meaning of the first word that the column shares."""
+    meaning, shared = _words(variable(name).means), set(_words(column))
+    return next((i for i, word in enumerate(meaning) if word in shared), len(meaning))
 
 
 def _words(text: str) -> list[str]:

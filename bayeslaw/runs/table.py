@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,29 +15,10 @@ import pandas as pd
 from bayeslaw.core.errors import RequestError, TableError, nearest
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import VOCABULARY
-from bayeslaw.runs.cells import numeric
-from bayeslaw.runs.suggestions import column_remedy, likely_column
+from bayeslaw.runs.suggestions import missing_remedy
 from bayeslaw.runs.writing import write_table
 
 _CONSTANT = 1e-9
-
-
-def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
-    """Configurations as a table of their own, one a row."""
-    if isinstance(new, Runs):
-        return new.table.copy()
-    if isinstance(new, pd.DataFrame):
-        return new.copy()
-    wide = {name: np.atleast_1d(values) for name, values in new.items()}
-    lengths = {name: len(values) for name, values in wide.items() if len(values) != 1}
-    if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{length} of {name}" for name, length in lengths.items())
-        raise TableError(
-            f"columns of different lengths: {said}",
-            place="configurations",
-            remedy="Give as many values of each, or one",
-        )
-    return pd.DataFrame(dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +37,13 @@ class Runs:
         Names of the checked numeric columns that laws may read: canonical names, and whatever else
         the caller mapped or derived.
     groups : tuple of str
-        Columns that say which runs belong together.
+        Columns that group runs.
     embeddings : str or None
         Whether parameter counts are with embeddings: "included", "excluded" or unknown.
     loss_unit : str
         "nats", or the caller's label.
     notes : tuple of Note
-        What reading had to say.
+        Remarks on what reading changed or left out.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -76,11 +57,37 @@ class Runs:
     def __post_init__(self) -> None:
         """Refuse variables and groups that are no columns."""
         for name in (*self.variables, *self.groups):
-            self._known(name)
+            self.labels(name)
 
     def __len__(self) -> int:
         """Count the runs."""
         return len(self.table)
+
+    def labels(self, name: str) -> pd.Series:
+        """One column as it stands, be it text or numbers.
+
+        Parameters
+        ----------
+        name : str
+            Any column.
+
+        Returns
+        -------
+        pandas.Series
+            Its values, with the rows' places in the source.
+
+        Raises
+        ------
+        TableError
+            If there is no such column.
+        """
+        if name not in self.table.columns:
+            raise TableError(
+                f"there is no column {name!r}",
+                place=self.source,
+                remedy=nearest(name, map(str, self.table.columns)),
+            )
+        return self.table[name]
 
     def column(self, name: str) -> np.ndarray:
         """One numeric column.
@@ -92,7 +99,7 @@ class Runs:
 
         Returns
         -------
-        array of float64, shape (runs,)
+        ndarray of float64, shape (runs,)
             Its values, read-only.
 
         Raises
@@ -100,13 +107,11 @@ class Runs:
         TableError
             If there is no such column, or it does not hold numbers.
         """
-        self._known(name)
-        series = self.table[name]
-        if not pd.api.types.is_numeric_dtype(series.dtype):
+        series = self.labels(name)
+        if not _numeric(series):
+            sample = f" ({series.iloc[0]!r}, ...)" if len(series) else ""
             raise TableError(
-                f"the column {name!r} does not hold numbers ({series.iloc[0]!r}, ...)"
-                if len(series)
-                else f"the column {name!r} does not hold numbers",
+                f"the column {name!r} does not hold numbers{sample}",
                 place=self.source,
                 remedy=f"Numeric variables: {', '.join(self.variables) or 'none'}",
             )
@@ -124,13 +129,8 @@ class Runs:
 
         Returns
         -------
-        dict of str to array
-            Their values, each of shape (runs,).
-
-        Raises
-        ------
-        TableError
-            As for `column`.
+        dict of str to ndarray of shape (runs,)
+            Their values.
         """
         return {name: self.column(name) for name in names}
 
@@ -158,7 +158,7 @@ class Runs:
         }
 
     def errors(self, measured: str = "loss") -> np.ndarray | None:
-        """Standard errors of the logarithm of what was measured.
+        """Standard errors of the logarithm of a measured quantity.
 
         Parameters
         ----------
@@ -172,10 +172,10 @@ class Runs:
         """
         if measured != "loss" or "loss_se" not in self.variables:
             return None
-        return self.column("loss_se") / self.column("loss")
+        return np.asarray(self.column("loss_se") / self.column("loss"))
 
     def typical_error(self, measured: str) -> float:
-        """Standard error of log loss of a run like these.
+        """Median of `errors`; zero where the table states none.
 
         Parameters
         ----------
@@ -185,31 +185,10 @@ class Runs:
         Returns
         -------
         float
-            The median; zero where the table states none.
+            A standard error of its logarithm.
         """
         errors = self.errors(measured)
         return 0.0 if errors is None else float(np.median(errors))
-
-    def labels(self, name: str) -> pd.Series:
-        """One column as it stands: what a table says of a run in words or numbers.
-
-        Parameters
-        ----------
-        name : str
-            Any column.
-
-        Returns
-        -------
-        pandas.Series
-            Its values, with the rows' places in the source.
-
-        Raises
-        ------
-        TableError
-            If there is no such column.
-        """
-        self._known(name)
-        return self.table[name]
 
     def select(self, mask: Any) -> Runs:
         """Keep some of the runs.
@@ -239,7 +218,7 @@ class Runs:
         return replace(self, table=self.table[mask])
 
     def constant(self, names: Iterable[str]) -> frozenset[str]:
-        """Which of some variables do not vary over the table.
+        """Variables that do not vary over the table.
 
         Parameters
         ----------
@@ -250,16 +229,10 @@ class Runs:
         -------
         frozenset of str
             Those whose spread is below 1e-9 of their largest magnitude.
-
-        Raises
-        ------
-        TableError
-            As for `column`.
         """
-        values = self.columns(names)
         return frozenset(
             name
-            for name, column in values.items()
+            for name, column in self.columns(names).items()
             if not len(column) or np.ptp(column) <= _CONSTANT * np.abs(column).max()
         )
 
@@ -269,7 +242,7 @@ class Runs:
         Parameters
         ----------
         names : iterable of str
-            Variables that must be there.
+            The variables.
         purpose : str
             What needs them, as the subject of a sentence: ``"the law 'zhao2025'"``.
 
@@ -284,11 +257,14 @@ class Runs:
             Naming what is missing, the source column that is most likely meant, and how to map it;
             or the row in which a law's own variable is not positive.
         """
-        wanted = list(dict.fromkeys(names))
-        own = [name for name in wanted if name not in self.variables and self._own(name)]
-        missing = [name for name in wanted if name not in self.variables and name not in own]
+        absent = [name for name in dict.fromkeys(names) if name not in self.variables]
+        # A law's own variable needs no mapping where a column bears its name.
+        own = [
+            name
+            for name in absent
+            if name not in VOCABULARY and name in self.table and _numeric(self.table[name])
+        ]
         for name in own:
-            # A law's own variable needs no mapping where a column bears its name.
             values = self.column(name)
             bad = ~(np.isfinite(values) & (values > 0))
             if bad.any():
@@ -297,26 +273,14 @@ class Runs:
                     place=f"{self.source}, row {self.table.index[bad][0]}",
                     remedy=f"{purpose} takes {name} for a positive number",
                 )
-        if not missing:
-            return replace(self, variables=(*self.variables, *own)) if own else self
-        others = [column for column in self.table.columns if column not in self.variables]
-        numbers = [name for name in others if _holds_numbers(self.table[name])]
-        remedies = [column_remedy(name, likely_column(name, numbers)) for name in missing]
-        raise TableError(
-            f"{purpose} needs {', '.join(map(repr, missing))}, which the table does not give",
-            place=self.source,
-            remedy=f"{'. '.join(remedies)}. The table's other columns: {', '.join(others)}"
-            if others
-            else ". ".join(remedies),
-        )
-
-    def _own(self, name: str) -> bool:
-        """Whether a column bears the name of a variable that only some law knows."""
-        return (
-            name not in VOCABULARY
-            and name in self.table.columns
-            and pd.api.types.is_numeric_dtype(self.table[name].dtype)
-        )
+        if missing := [name for name in absent if name not in own]:
+            others = self.table.drop(columns=[*self.variables])
+            raise TableError(
+                f"{purpose} needs {', '.join(map(repr, missing))}, which the table does not give",
+                place=self.source,
+                remedy=missing_remedy(missing, others),
+            )
+        return replace(self, variables=(*self.variables, *own)) if own else self
 
     @property
     def fingerprint(self) -> str:
@@ -328,7 +292,7 @@ class Runs:
         for role, names in (("variable", self.variables), ("group", self.groups)):
             for name in sorted(names):
                 series = self.table[name]
-                if pd.api.types.is_numeric_dtype(series.dtype):
+                if _numeric(series):
                     # Adding zero gives -0.0 and 0.0 the same bytes.
                     content = (series.to_numpy(dtype="<f8") + 0.0).tobytes()
                 else:
@@ -343,8 +307,8 @@ class Runs:
         Parameters
         ----------
         path : str or Path
-            Its suffix says the format: .csv, .tsv, .parquet, .jsonl, .ndjson or .json (one object a
-            line). Numbers are written so that reading gives them back exactly.
+            Its suffix gives the format: .csv, .tsv, .parquet, .jsonl, .ndjson or .json (one object
+            a line). Numbers are written so that reading gives them back exactly.
 
         Raises
         ------
@@ -353,17 +317,6 @@ class Runs:
         """
         write_table(self.table, Path(path))
 
-    def _known(self, name: str) -> None:
-        if name not in self.table.columns:
-            raise TableError(
-                f"there is no column {name!r}",
-                place=self.source,
-                remedy=nearest(name, map(str, self.table.columns)),
-            )
 
-
-def _holds_numbers(column: pd.Series) -> bool:
-    """Whether a column is one of numbers, be it with a slip of the pen in some cells."""
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return True
-    return bool(np.isfinite(numeric(column)[0]).mean() > 0.5)
+def _numeric(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column.dtype))

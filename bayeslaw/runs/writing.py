@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayeslaw.core.errors import TableError
 from bayeslaw.core.files import whole_file
-from bayeslaw.runs.reading import SUFFIXES
+from bayeslaw.runs.source import SUFFIXES
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -21,8 +21,8 @@ from bayeslaw.checks.calibrate.truths import Truths, log_value, moved_priors
 from bayeslaw.checks.calibrate.uniform import band, p_value, places
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import BayesLawError, PosteriorError, RequestError
-from bayeslaw.model.build import build
-from bayeslaw.model.noise import noise
+from bayeslaw.model.noise import Noise
+from bayeslaw.model.specification import Specification
 from bayeslaw.runs import Reference
 
 mpl.use("Agg")
@@ -93,7 +93,7 @@ def test_a_truth_that_all_draws_share_is_anywhere() -> None:
 def test_tables_are_simulated_from_the_very_model_that_is_fitted(plan: bl.Runs) -> None:
     law = bl.law(LAW)
     reference = Reference.of(plan, law.variables)
-    model, data = build(law, plan, reference, noise("student_t"))
+    model, data = Specification(law, reference, Noise("student_t")).build(plan)
     # A floor far below zero takes the law's value there too.
     raws = [law.published(), {**law.published(), "E": -9.0}]
     for raw in raws:
@@ -107,7 +107,7 @@ def test_truths_of_the_prior_have_its_quantiles_and_a_table_scatters_as_they_say
     plan: bl.Runs,
 ) -> None:
     law = bl.law(LAW)
-    truths = Truths(law, noise("student_t"), Reference.of(plan, law.variables), None, 0.003)
+    truths = Truths(law, Noise("student_t"), Reference.of(plan, law.variables), None, 0.003)
     rng = np.random.default_rng(4)
     drawn = [truths.draw(rng) for _ in range(2000)]
     for name, site in (("alpha", "alpha"), ("A", "A_on"), ("E", "E_on")):

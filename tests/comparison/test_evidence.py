@@ -18,7 +18,7 @@ from bayeslaw.comparison.bayes_factors import is_nested, respread
 from bayeslaw.comparison.bridge import bridge, effective_size
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import DEEPEST, Density
-from bayeslaw.model.build import build
+from bayeslaw.model.specification import Specification
 
 FACTORS: Any = importlib.import_module("bayeslaw.comparison.bayes_factors")
 FIT: dict[str, Any] = {"seed": 1, "progress": False}
@@ -129,7 +129,7 @@ def normalised(posterior: bl.Posterior) -> tuple[Any, np.ndarray]:
     from jax import numpy as jnp
     from numpyro import handlers
 
-    model, data = build(posterior.law, posterior.runs, posterior.reference, posterior.noise)
+    model, data = posterior.specification.build(posterior.runs)
     density = Density(model)
 
     def plain(z: Any) -> Any:
@@ -190,7 +190,7 @@ def test_importance_sampling_of_the_numpyro_model_agrees(
 
 
 def test_draws_return_to_where_they_were_sampled(moe: bl.Posterior) -> None:
-    model, data = build(moe.law, moe.runs, moe.reference, moe.noise)
+    model, data = moe.specification.build(moe.runs)
     density = Density(model)
     z = density.recover(moe.draws, data)
     assert z.shape == (4, 1000, 14)
@@ -207,7 +207,7 @@ def test_the_prior_is_a_distribution_where_its_floor_is_replaced(factor: float) 
     law = bl.law("chinchilla").with_priors(E=prior)
     runs = bl.simulate("chinchilla", rows=10, seed=1)
     noise = bl.fit(runs, law, method="mode", noise="normal", **FIT).noise
-    model, data = build(law, runs, bl.Reference.of(runs, law.variables), noise)
+    model, data = Specification(law, bl.Reference.of(runs, law.variables), noise).build(runs)
     density = Density(model)
     floor = model.sampled.index("E")
     z = np.array(data.numbers[:, 0])

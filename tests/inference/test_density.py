@@ -13,8 +13,8 @@ from numpyro.infer.util import log_density
 import bayeslaw as bl
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.law import Law, Prior
-from bayeslaw.model.build import Data, all_priors, build
-from bayeslaw.model.noise import noise
+from bayeslaw.model.model import Data
+from bayeslaw.model.specification import Specification
 
 NORMAL = {"family": "normal", "mean": 0.6, "sd": 0.3}
 LOGNORMAL = {"family": "lognormal", "median": 0.6, "factor": 1.5}
@@ -50,8 +50,9 @@ def posed(law: Law, observation: str = "student_t") -> tuple[Density, Data, dict
     else:
         runs = bl.simulate("chinchilla", rows=30, noise_sd=0.01, seed=3)
     reference = bl.Reference.of(runs, law.variables)
-    model, data = build(law, runs, reference, noise(observation))
-    return Density(model), data, all_priors(law, noise(observation))
+    specification = Specification.of(runs, law, reference, noise=observation)
+    model, data = specification.build(runs)
+    return Density(model), data, specification.priors
 
 
 def points(priors: dict[str, Prior], count: int) -> list[dict[str, float]]:
@@ -143,13 +144,13 @@ def test_there_and_back_again(law: Law) -> None:
 def test_rows_that_fill_a_table_up_do_not_count() -> None:
     law = bl.law("chinchilla")
     runs = bl.simulate("chinchilla", rows=30, noise_sd=0.01, seed=3)
-    reference = bl.Reference.of(runs, law.variables)
-    model, data = build(law, runs, reference, noise("student_t"))
-    _, filled = build(law, runs, reference, noise("student_t"), rows=47)
+    specification = Specification.of(runs, law)
+    model, data = specification.build(runs)
+    _, filled = specification.build(runs, rows=47)
     assert filled.observed.shape == (47,)
     density = Density(model)
     with jax.enable_x64(True):
-        for values in points(all_priors(law, noise("student_t")), 5):
+        for values in points(specification.priors, 5):
             z = density.locate(values, data)
             assert float(density.potential(z, filled)) == pytest.approx(
                 float(density.potential(z, data)), rel=1e-12

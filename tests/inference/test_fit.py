@@ -23,8 +23,7 @@ from bayeslaw.core.errors import RequestError, TableError
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode, value_and_gradient
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise
+from bayeslaw.model.specification import Specification
 from bayeslaw.runs import read_runs
 
 # `bayeslaw.inference.fit` is the function: the modules behind it go by their full names.
@@ -127,13 +126,12 @@ def test_chains_go_their_own_ways(posterior: bl.Posterior) -> None:
 
 
 def test_lp_is_the_density_that_was_sampled(table: bl.Runs, fitted: bl.Posterior) -> None:
-    observation = noise("student_t")
-    model, data = build(fitted.law, table, fitted.reference, observation)
+    model, data = fitted.specification.build(table)
     density = Density(model)
     for chain, draw in ((0, 0), (1, 17), (3, 3999)):
         on = {
             name: fitted.draws[model.site(name)][chain, draw]
-            for name in all_priors(fitted.law, observation)
+            for name in fitted.specification.priors
         }
         with jax.enable_x64(True):
             value, _ = value_and_gradient(density, density.locate(on, data), data)
@@ -435,11 +433,11 @@ def test_of_a_thinned_chain_every_divergence_and_step_still_counts() -> None:
 
 
 def test_the_mode_is_flat_and_round_in_whitened_coordinates(table: bl.Runs) -> None:
-    law, observation = bl.law("chinchilla"), noise("student_t")
-    model, data = build(law, table, bl.Reference.of(table, law.variables), observation)
+    specification = Specification.of(table, bl.law("chinchilla"))
+    model, data = specification.build(table)
     density = Density(model)
     with jax.enable_x64(True):
-        mode = find_mode(density, data, all_priors(law, observation), seed=1)
+        mode = find_mode(density, data, specification.priors, seed=1)
 
         def slope(x: np.ndarray) -> np.ndarray:
             z = mode.whitening.centre + mode.whitening.matrix @ x
@@ -457,9 +455,9 @@ def test_the_mode_is_flat_and_round_in_whitened_coordinates(table: bl.Runs) -> N
 
 
 def test_the_search_for_the_mode_begins_where_it_is_told(table: bl.Runs) -> None:
-    law, observation = bl.law("chinchilla"), noise("student_t")
-    model, data = build(law, table, bl.Reference.of(table, law.variables), observation)
-    priors = all_priors(law, observation)
+    specification = Specification.of(table, bl.law("chinchilla"))
+    model, data = specification.build(table)
+    priors = specification.priors
     with jax.enable_x64(True):
         found = find_mode(Density(model), data, priors, seed=1)
         again = find_mode(Density(model), data, priors, seed=2, points=[found.z])

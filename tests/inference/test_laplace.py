@@ -17,8 +17,6 @@ from bayeslaw.inference.density import Density
 from bayeslaw.inference.laplace import laplace
 from bayeslaw.inference.mode import find_mode, value_and_gradient
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise
 
 LAPLACE: Any = importlib.import_module("bayeslaw.inference.laplace")
 FIT: Any = importlib.import_module("bayeslaw.inference.fit")
@@ -97,11 +95,11 @@ def test_the_same_seed_gives_the_same_draws(table: bl.Runs) -> None:
 
 def coordinates(posterior: bl.Posterior, chain: int, draw: int) -> tuple[Density, Any, np.ndarray]:
     """The density that was approximated, its data, and where one draw is."""
-    model, data = build(posterior.law, posterior.runs, posterior.reference, posterior.noise)
+    model, data = posterior.specification.build(posterior.runs)
     density = Density(model)
     on = {
         name: float(posterior.draws[model.site(name)][chain, draw])
-        for name in all_priors(posterior.law, posterior.noise)
+        for name in posterior.specification.priors
     }
     return density, data, density.locate(on, data)
 
@@ -266,10 +264,9 @@ def test_the_mode_is_one_draw_where_the_density_is_highest(table: bl.Runs) -> No
     (note,) = (note for note in point.notes if note.code == "mode")
     assert note.severity == "warning"
     density, data, z = coordinates(point, 0, 0)
-    observation = noise("student_t")
     with jax.enable_x64(True):
         value, gradient = value_and_gradient(density, z, data)
-        whitening = find_mode(density, data, all_priors(point.law, observation), seed=1).whitening
+        whitening = find_mode(density, data, point.specification.priors, seed=1).whitening
     assert point.stats["lp"][0, 0] == pytest.approx(-float(value), rel=1e-9)
     # In posterior sds; the search stops at a slope of 1e-3 before whitening.
     assert abs(whitening.matrix.T @ np.asarray(gradient)).max() < 1e-2

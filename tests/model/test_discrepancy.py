@@ -14,10 +14,10 @@ import bayeslaw as bl
 from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.robust import draw_degrees, precisions
-from bayeslaw.model.build import all_priors, build
 from bayeslaw.model.discrepancy import Discrepancy, conditional, log_density
 from bayeslaw.model.kernels import GROWTH, SCALE
-from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.noise import Noise
+from bayeslaw.model.specification import Specification
 
 KERNEL = bl.GaussianProcess(("N", "D"))
 PROCESS = Discrepancy((KERNEL,))
@@ -57,7 +57,7 @@ def fitted(waved: bl.Runs) -> bl.Posterior:
 def test_log_density_and_its_gradient_are_those_of_the_normal() -> None:
     x, r = inputs(12, 0), np.random.default_rng(1).standard_normal(12) * 0.004
     with compiled():
-        covariance = np.asarray(PROCESS.of_runs(VALUES, x, np.full(12, 2.0)))
+        covariance = np.asarray(PROCESS.marginal_covariance(VALUES, x, np.full(12, 2.0)))
         value, slopes = jax.value_and_grad(log_density, argnums=(0, 1))(r, covariance)
         wanted = stats.multivariate_normal.logpdf(r, cov=covariance)
         assert float(value) == pytest.approx(wanted, rel=1e-10)
@@ -77,7 +77,9 @@ def test_log_density_and_its_gradient_are_those_of_the_normal() -> None:
 def test_covariance_is_matern_and_noise_is_divided_by_weights() -> None:
     x = inputs(5, 0)
     with compiled():
-        covariance = np.asarray(PROCESS.of_runs(VALUES, x, np.array([1, 1, 1, 1, 0.25])))
+        covariance = np.asarray(
+            PROCESS.marginal_covariance(VALUES, x, np.array([1, 1, 1, 1, 0.25]))
+        )
     noise = covariance - by_hand(x, x)
     assert np.allclose(noise - np.diag(np.diag(noise)), 0, atol=1e-12)
     assert np.allclose(np.diag(noise), [1e-6] * 4 + [4e-6], rtol=1e-3)
@@ -98,9 +100,10 @@ def test_conditional_is_that_of_the_joint_normal() -> None:
 def test_potential_is_prior_times_marginal_likelihood(waved: bl.Runs) -> None:
     law, process = bl.law("chinchilla"), PROCESS
     reference = bl.Reference.of(waved, law.variables)
-    normal = load_noise("normal", replicate=True)
-    model, data = build(law, waved, reference, normal, process)
-    density, priors = Density(model), all_priors(law, normal, process)
+    normal = Noise("normal", replicate=True)
+    specification = Specification(law, reference, normal, process)
+    model, data = specification.build(waved)
+    density, priors = Density(model), specification.priors
     x = process.inputs(waved.columns(law.variables), waved.columns(law.variables))
     found, wanted = [], []
     rng = np.random.default_rng(0)
@@ -188,7 +191,7 @@ def test_an_outlier_gets_the_least_weight_and_moves_little(waved: bl.Runs) -> No
 
 
 def test_tails_are_told_from_the_noise() -> None:
-    prior = load_noise("student_t").priors["noise_df"]
+    prior = Noise("student_t").priors["noise_df"]
     rng = np.random.default_rng(0)
     for degrees in (2.0, 30.0):
         squared = rng.standard_t(degrees, 2000) ** 2
@@ -339,7 +342,7 @@ def test_groups_leave_what_the_law_explains() -> None:
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (["one"] * 60, "all 60 runs are of one family"),
+        (["one"] * 60, "all 60 runs have the same family"),
         ([str(i) for i in range(60)], "each of the 60 runs has a family of its own"),
     ],
 )
@@ -350,7 +353,7 @@ def test_groups_that_say_nothing_are_refused(waved: bl.Runs, labels: list[str], 
 
 
 def test_groups_that_nobody_named_are_refused(waved: bl.Runs) -> None:
-    with pytest.raises(bl.BayesLawError, match=r"no column says .* read_runs\(..., group="):
+    with pytest.raises(bl.BayesLawError, match=r"no column groups .* read_runs\(..., group="):
         bl.fit(waved, "chinchilla", discrepancy="group")
     with pytest.raises(bl.BayesLawError, match="the table has no column 'sweep'"):
         bl.fit(waved, "chinchilla", discrepancy=bl.Offsets("sweep"))
@@ -392,5 +395,5 @@ def test_sums_are_saved(tmp_path: Path) -> None:
 
 
 def test_a_process_that_an_older_file_keeps_is_read() -> None:
-    process = Discrepancy.of_words(["N", "D"])
+    process = Discrepancy.from_dict(["N", "D"])
     assert process == Discrepancy((bl.GaussianProcess(("N", "D")),))

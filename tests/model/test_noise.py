@@ -13,7 +13,7 @@ from scipy.special import erfcx
 
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
-from bayeslaw.model.noise import NOISES, Noise, noise
+from bayeslaw.model.noise import NOISES, Noise
 
 VALUES = {"noise_scale": 0.02, "noise_df": 4.0, "noise_excess": 0.05}
 FROZEN = {
@@ -28,17 +28,17 @@ def test_the_density_is_that_of_its_name(name: str) -> None:
     centre = np.array([0.5, 1.0, 1.5])
     at = centre + np.array([0.0, 0.03, -0.4])
     with jax.enable_x64(True):
-        found = np.asarray(noise(name).distribution(centre, VALUES).log_prob(at))
+        found = np.asarray(Noise(name).distribution(centre, VALUES).log_prob(at))
     np.testing.assert_allclose(found, FROZEN[name].logpdf(at - centre), rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", NOISES)
 def test_draws_have_that_density(name: str) -> None:
-    draws = noise(name).draw(np.random.default_rng(12), VALUES, (100, 50))
+    draws = Noise(name).draw(np.random.default_rng(12), VALUES, (100, 50))
     assert draws.shape == (100, 50)
     # Kolmogorov and Smirnov reject a right sample once in a thousand seeds.
     assert stats.kstest(draws.ravel(), FROZEN[name].cdf).pvalue > 1e-3
-    again = noise(name).draw(np.random.default_rng(12), VALUES, (100, 50))
+    again = Noise(name).draw(np.random.default_rng(12), VALUES, (100, 50))
     assert (draws == again).all()
 
 
@@ -46,7 +46,7 @@ def test_draws_have_that_density(name: str) -> None:
 def test_every_draw_of_the_posterior_scatters_by_its_own_scale(name: str) -> None:
     scale, df = np.array([[0.001], [0.1]]), np.array([[3.0], [30.0]])
     values = {"noise_scale": scale, "noise_df": df, "noise_excess": 2 * scale}
-    draws = noise(name).draw(np.random.default_rng(13), values, (2, 4000))
+    draws = Noise(name).draw(np.random.default_rng(13), values, (2, 4000))
     for row, one, degrees in zip(draws, scale[:, 0], df[:, 0], strict=True):
         law = {"student_t": stats.t(degrees), "undertuned": stats.exponnorm(2.0)}.get(
             name, stats.norm()
@@ -55,8 +55,8 @@ def test_every_draw_of_the_posterior_scatters_by_its_own_scale(name: str) -> Non
 
 
 def test_priors_are_those_of_the_plan() -> None:
-    assert set(noise("normal").priors) == {"noise_scale"}
-    priors = noise("student_t").priors
+    assert set(Noise("normal").priors) == {"noise_scale"}
+    priors = Noise("student_t").priors
     assert str(priors["noise_scale"]) == "LogNormal(median: 0.005, factor: 3)"
     # nu = 1 + lognormal(median 5, factor e): always a median, hardly ever a Cauchy.
     assert priors["noise_df"].numbers == (math.log(5), 1.0, 1.0)
@@ -65,8 +65,8 @@ def test_priors_are_those_of_the_plan() -> None:
 
 def test_an_unknown_noise_gets_a_suggestion() -> None:
     with pytest.raises(RequestError, match=r"unknown noise 'normall'\. Did you mean 'normal'\?"):
-        noise("normall")
-    assert noise("normal") == Noise("normal")
+        Noise("normall")
+    assert Noise("normal") == Noise("normal")
 
 
 @pytest.mark.parametrize("excess", [1e-6, 1e-4, 1e-3, 1e-2, 1.0])
@@ -74,7 +74,7 @@ def test_undertuned_noise_is_exact_from_no_excess_to_much(excess: float) -> None
     above = np.array([-0.03, -0.001, 0.0, 0.002, 0.02, 0.3])
     values = {"noise_scale": 0.003, "noise_excess": excess}
     with jax.enable_x64(True):
-        density = noise("undertuned").distribution(np.zeros(6), values)
+        density = Noise("undertuned").distribution(np.zeros(6), values)
         found = np.asarray(density.log_prob(above))
     z = (0.003 / excess - above / 0.003) / math.sqrt(2)
     with np.errstate(over="ignore"):
@@ -115,7 +115,7 @@ def test_a_known_error_adds_to_heavy_tails(df: float, error: float) -> None:
     at = np.array([0.0, 0.01, -0.1, 1.0])
     values = {"noise_scale": 0.02, "noise_df": df}
     with jax.enable_x64(True):
-        density = noise("student_t").distribution(np.zeros(4), values, np.full(4, error))
+        density = Noise("student_t").distribution(np.zeros(4), values, np.full(4, error))
         found = np.asarray(density.log_prob(at))
     if error == 0:
         wanted = stats.t(df, scale=0.02).logpdf(at)
@@ -128,7 +128,7 @@ def test_a_known_error_adds_to_heavy_tails(df: float, error: float) -> None:
 
 def test_errors_of_normal_noise_add_in_squares() -> None:
     with jax.enable_x64(True):
-        density = noise("normal").distribution(np.zeros(2), VALUES, np.array([0.0, 0.05]))
+        density = Noise("normal").distribution(np.zeros(2), VALUES, np.array([0.0, 0.05]))
         found = np.asarray(density.log_prob(np.array([0.03, 0.03])))
     wanted = stats.norm(scale=np.hypot(0.02, [0.0, 0.05])).logpdf(0.03)
     np.testing.assert_allclose(found, wanted, rtol=1e-12)

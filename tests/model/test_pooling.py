@@ -14,9 +14,7 @@ from numpyro.infer.util import log_density
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
-from bayeslaw.model.build import all_priors, build
-from bayeslaw.model.noise import noise as load_noise
-from bayeslaw.model.pooling import pooled
+from bayeslaw.model.specification import Specification
 
 FLOORS = {"a": 1.60, "b": 1.70, "c": 1.75, "d": 1.90}
 
@@ -43,11 +41,10 @@ def fitted(runs: bl.Runs) -> bl.Posterior:
 
 
 def test_the_density_is_that_of_the_numpyro_model(runs: bl.Runs) -> None:
-    law, normal = bl.law("chinchilla"), load_noise("normal")
-    pool = pooled({"E": "family", "alpha": "family"}, law, runs)
-    reference = bl.Reference.of(runs, law.variables)
-    model, data = build(law, runs, reference, normal, pool=pool)
-    priors = all_priors(law, normal, pool=pool)
+    pool = {"E": "family", "alpha": "family"}
+    specification = Specification.of(runs, bl.law("chinchilla"), noise="normal", pool=pool)
+    model, data = specification.build(runs)
+    priors = specification.priors
     density, rng, found = Density(model), np.random.default_rng(0), []
     for _ in range(4):
         values = {name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()}

@@ -14,7 +14,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
-from bayeslaw.model.noise import noise
+from bayeslaw.model.noise import Noise
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.search import Solution, solve, solve_many
 from bayeslaw.posterior.info import FitInfo
@@ -41,7 +41,7 @@ def made(law: bl.Law, runs: bl.Runs, raw: Mapping[str, np.ndarray]) -> bl.Poster
         law=law,
         runs=runs,
         reference=reference,
-        noise=noise("student_t"),
+        noise=Noise("student_t"),
         draws={name: np.array(values).reshape(shape) for name, values in flat.items()},
         stats={"diverging": np.zeros(shape, bool), "energy": np.zeros(shape)},
         notes=(),

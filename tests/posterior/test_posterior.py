@@ -16,7 +16,7 @@ from scipy import stats
 import bayeslaw as bl
 from bayeslaw.core.errors import BayesLawError, CardError, RequestError, TableError
 from bayeslaw.core.intervals import interval
-from bayeslaw.model.noise import noise
+from bayeslaw.model.noise import Noise
 
 mpl.use("Agg")
 
@@ -360,7 +360,7 @@ def test_log_likelihood_is_scipys_t(posterior: bl.Posterior) -> None:
 def test_log_likelihood_of_normal_noise(posterior: bl.Posterior) -> None:
     draws = {name: v[:, :20] for name, v in posterior.draws.items() if name != "noise_df"}
     few = {name: v[:, :20] for name, v in posterior.stats.items()}
-    normal = replace(posterior, noise=noise("normal"), draws=draws, stats=few)
+    normal = replace(posterior, noise=Noise("normal"), draws=draws, stats=few)
     raw = of_size(normal.coefficients())
     centre = np.log(zhao2025(raw, normal.runs.columns(normal.law.variables)))
     seen = np.log(normal.runs.column("loss"))

@@ -18,7 +18,7 @@ import xarray as xr
 
 import bayeslaw as bl
 from bayeslaw.core.errors import PosteriorError
-from bayeslaw.model.noise import noise
+from bayeslaw.model.noise import Noise
 from bayeslaw.posterior.info import FitInfo, FitSettings
 
 storage = importlib.import_module("bayeslaw.posterior.storage")
@@ -179,7 +179,7 @@ def test_normal_noise_and_a_law_of_ones_own_come_back(small: bl.Posterior, tmp_p
         small,
         law=law,
         reference=bl.Reference.of(small.runs, ["N"]),
-        noise=noise("normal"),
+        noise=Noise("normal"),
         draws=draws,
         stats=stats,
     )

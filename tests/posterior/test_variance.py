@@ -12,7 +12,7 @@ from scipy.stats import norm, t as student_t
 import bayeslaw as bl
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.kernels import LENGTH, SCALE
-from bayeslaw.model.noise import noise as load_noise
+from bayeslaw.model.noise import Noise
 from bayeslaw.posterior.variance import ONE_SD
 
 NOISE = 0.002
@@ -67,7 +67,7 @@ def test_the_misfit_is_that_of_the_conditional_process(known: bl.Posterior) -> N
     with_gp = replace(
         known,
         draws=draws,
-        noise=load_noise("normal", replicate=True),
+        noise=Noise("normal", replicate=True),
         discrepancy=process,
         weights=np.ones(len(known.runs)),
     )
@@ -103,7 +103,7 @@ def test_heavy_tails_have_a_finite_share(known: bl.Posterior) -> None:
     half = np.where(np.arange(shape[1]) % 2, 1.2, 30.0)  # a variance without end in half the draws
     heavy = replace(
         known,
-        noise=load_noise("student_t"),
+        noise=Noise("student_t"),
         draws={**known.draws, "noise_df": np.broadcast_to(half, shape)},
     )
     table = heavy.variance_shares({"N": SIZES})

@@ -249,7 +249,7 @@ def test_truncated_parquet(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pd.DataFrame({"N": [1e9] * 100}).to_parquet(path)
     path.write_bytes(path.read_bytes()[:-20])
-    refused(TableError, path, "t.parquet: not a Parquet file (", "broke off")
+    refused(TableError, path, "t.parquet: not a Parquet file (", "incomplete copy")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

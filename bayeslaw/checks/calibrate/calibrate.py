@@ -32,8 +32,8 @@ from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.model.design_notes import design_notes
-from bayeslaw.model.noise import noise as load_noise
-from bayeslaw.model.options import Asked, discrepancy as load_discrepancy
+from bayeslaw.model.options import DiscrepancyOption
+from bayeslaw.model.specification import Specification
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.per_law import reported
 from bayeslaw.posterior.info import FitSettings
@@ -61,7 +61,7 @@ def calibrate(
     quantities: Mapping[str, str] | None = None,
     method: Literal["nuts", "laplace"] = "nuts",
     noise: str = "student_t",
-    discrepancy: Asked = None,
+    discrepancy: DiscrepancyOption = None,
     scatter: float = 0.003,
     moved: float = 0.0,
     reference: Reference | None = None,
@@ -171,9 +171,10 @@ def calibrate(
     if not 0 < real(scatter, "scatter", place=PLACE) < 1:
         raise RequestError(f"scatter = {scatter}", place=PLACE, remedy="Between 0 and 1")
     check_discrepancy(discrepancy)
-    misses = load_discrepancy(discrepancy, one, as_runs(first), place=PLACE)
-    observation = load_noise(noise, replicate=misses is not None)
-    truths = Truths(one, observation, reference, source, scatter, misses)
+    specification = Specification.of(
+        as_runs(first), one, reference, noise=noise, discrepancy=discrepancy, place=PLACE
+    )
+    truths = Truths(one, specification.noise, reference, source, scatter, specification.discrepancy)
     asked = quantities_of(one, reference, first, at, budget, free, times, quantities)
     if moved:
         words += f", every prior median moved up by {moved:g} of its own factors"

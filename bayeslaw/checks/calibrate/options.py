@@ -14,7 +14,7 @@ from bayeslaw.core.errors import RequestError, nearest, real, whole
 from bayeslaw.formula import parse_expression
 from bayeslaw.law import Law
 from bayeslaw.model.kernels import Offsets
-from bayeslaw.model.options import Asked
+from bayeslaw.model.options import DiscrepancyOption
 from bayeslaw.model.simulate import DESIGNS, draw_design
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.pose import pose
@@ -23,7 +23,7 @@ from bayeslaw.posterior.convergence import SMALLEST_ESS
 from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs, read_runs
-from bayeslaw.runs.table import configurations
+from bayeslaw.runs.read import configurations
 
 PLACE = "calibrate"
 # A loss in nats where neither table nor card states a scale.
@@ -35,7 +35,7 @@ def as_runs(design: Mapping[str, np.ndarray]) -> Runs:
     return Runs(table=pd.DataFrame(dict(design)), source="the design", variables=tuple(design))
 
 
-def check_discrepancy(asked: Asked) -> None:
+def check_discrepancy(asked: DiscrepancyOption) -> None:
     """Refuse what no design tells."""
     given = asked if isinstance(asked, list | tuple) else [asked]
     if any(one == "group" or isinstance(one, Offsets) for one in given):

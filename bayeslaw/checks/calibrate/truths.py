@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.law import Law
-from bayeslaw.model.build import SMALLEST_SHARE, all_priors, on_site
 from bayeslaw.model.discrepancy import Discrepancy
+from bayeslaw.model.model import SMALLEST_SHARE
 from bayeslaw.model.noise import Noise
+from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -75,17 +76,19 @@ class Truths:
             picked = int(rng.integers(size))
             return {name: float(values.ravel()[picked]) for name, values in draws.items()}
         form, at, scale = self.law.form, self.reference.at, self.reference.loss
+        specification = Specification(self.law, self.reference, self.noise, self.discrepancy)
         noise: dict[str, float] = {}
         if self.source is None:
-            priors = all_priors(self.law, self.noise, self.discrepancy)
-            values = {name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()}
+            values = {
+                name: float(prior.sample(rng, 1)[0]) for name, prior in specification.priors.items()
+            }
             on = {name: values[name] for name in form.parameters}
             noise = {name: values[name] for name in values if name not in form.parameters}
             raw = form.to_raw(on, at, scale)
         else:
             raw = {name: self.source[name] for name in form.parameters}
             on = form.to_on(raw, at, scale)
-        found = {on_site(form, name): value for name, value in on.items()} | raw | noise
+        found = {specification.site(name): value for name, value in on.items()} | raw | noise
         if form.floor is not None:
             found["T"] = form.predict(at, raw)
         return {name: float(value) for name, value in found.items()}

@@ -15,8 +15,8 @@ from scipy import stats
 
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError, TableError
-from bayeslaw.model.build import SMALLEST_SHARE, Model, all_priors, build
-from bayeslaw.model.noise import noise
+from bayeslaw.model.model import SMALLEST_SHARE, Model
+from bayeslaw.model.specification import Specification
 
 LAWS = ("chinchilla", "zhao2025")
 # Sites of the card: a prior stated on something else than the parameter is sampled as that.
@@ -58,7 +58,7 @@ def test_it_gives_prior_draws(law: str) -> None:
     draws = Predictive(bl.numpyro_model(table(law), law), num_samples=500)(jax.random.key(1))
     one = bl.law(law)
     assert {*one.parameters, *ON[law], "noise_scale", "noise_df"} <= set(draws)
-    for name, prior in all_priors(one, noise("student_t")).items():
+    for name, prior in Specification.of(table(law), one).priors.items():
         values = np.asarray(draws[f"{name}_on" if f"{name}_on" in draws else name])
         assert values.shape == (500,)
         # 18 sites at one in a thousand each: 2% to fail with another key.
@@ -205,9 +205,9 @@ def test_below_any_loss_the_logarithm_goes_on_as_a_line() -> None:
     """A law that predicts a negative loss is unlikely, not undefined."""
     runs = table("chinchilla")
     one = bl.law("chinchilla")
-    reference = bl.Reference.of(runs, one.variables)
-    model, data = build(one, runs, reference, noise("normal"))
-    small = SMALLEST_SHARE * reference.loss
+    specification = Specification.of(runs, one, noise="normal")
+    model, data = specification.build(runs)
+    small = SMALLEST_SHARE * specification.reference.loss
 
     def centre(floor: Any) -> Any:
         return model.centre({**one.published(), "E": floor, "A": 0.0, "B": 0.0}, data)[0]
@@ -231,7 +231,7 @@ def test_a_model_is_found_again_by_its_form() -> None:
 
     def model(law: bl.Law, seed: int, observation: str = "student_t") -> Model:
         runs = bl.simulate("chinchilla", rows=20, seed=seed)
-        return build(law, runs, bl.Reference.of(runs, law.variables), noise(observation))[0]
+        return Specification.of(runs, law, noise=observation).build(runs)[0]
 
     assert model(one, 1) == model(other, 2)
     assert hash(model(one, 1)) == hash(model(other, 2))

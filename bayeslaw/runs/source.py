@@ -1,4 +1,4 @@
-"""Files and DataFrames to a table with strict headers, whose index says where each row stood."""
+"""Files and DataFrames as a table with strict headers, whose index is each row's place."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ class Source:
     name : str
         Name of the file without its folder, or "DataFrame".
     table : pandas.DataFrame
-        Every column under its own name; numbers are float64. The index says where a row stood.
-    word : str
+        Every column under its own name; numbers are float64. The index is a row's place.
+    counted : str
         What the index counts: "line" of a text file, or "row".
     """
 
     name: str
     table: pd.DataFrame
-    word: str
+    counted: str
 
-    def place(self, row: int | None = None, column: str = "") -> str:
-        """Say where something stands, for messages."""
-        parts = [self.name]
-        if row is not None:
-            parts.append(f"{self.word} {self.table.index[row]}")
-        return ", ".join([*parts, column] if column else parts)
+    def row(self, position: int) -> str:
+        """A row's place within the source, for messages."""
+        return f"{self.counted} {self.table.index[position]}"
+
+    def place(self, position: int, column: str) -> str:
+        """A cell's place, for messages."""
+        return f"{self.name}, {self.row(position)}, {column}"
 
     def take(self, rows: np.ndarray) -> Source:
-        """Keep some rows."""
+        """Keep some rows, by mask or position."""
         return replace(
             self, table=self.table[rows] if rows.dtype == bool else self.table.iloc[rows]
         )
@@ -55,9 +56,7 @@ class Source:
 def read_source(source: str | Path | pd.DataFrame) -> Source:
     """Read a table as it is, without giving any column a meaning."""
     if isinstance(source, pd.DataFrame):
-        names = _headers([str(name) for name in source.columns], "DataFrame", "")
-        columns = [from_series(source.iloc[:, place]) for place in range(len(names))]
-        return _assembled("DataFrame", names, columns, source.index, "row")
+        return _frame("DataFrame", source, source.index)
     if not isinstance(source, str | Path):
         raise RequestError(
             f"a table of runs cannot be read from a {type(source).__name__}",
@@ -106,9 +105,8 @@ def _text(name: str, content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
         problem = f"the byte 0x{content[error.start]:02x} is not text in UTF-8"
-        place = f"{name}, line {line}"
+        place = f"{name}, line {content.count(b'\n', 0, error.start) + 1}"
     else:
         if "\0" not in text:
             return text
@@ -118,7 +116,7 @@ def _text(name: str, content: bytes) -> str:
 
 def _separated(name: str, text: str, delimiter: str) -> Source:
     # Read here and not by pandas: it renames duplicated headers, moves a column into the index when
-    # rows are too long, pads those too short, and forgets on which line a row stood.
+    # rows are too long, pads those too short, and forgets the line of a row.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     rows: list[list[str]] = []
@@ -130,7 +128,7 @@ def _separated(name: str, text: str, delimiter: str) -> Source:
             if len(fields) < 2 and not "".join(fields).strip():
                 continue
             if not header:
-                header = _header(name, fields, begins, delimiter)
+                header = _header(fields, f"{name}, line {begins}", delimiter)
             elif len(fields) == len(header):
                 rows.append(fields)
                 lines.append(begins)
@@ -150,68 +148,64 @@ def _separated(name: str, text: str, delimiter: str) -> Source:
     return _assembled(name, header, columns, lines, "line")
 
 
-def _header(name: str, fields: list[str], line: int, delimiter: str) -> list[str]:
+def _header(fields: list[str], place: str, delimiter: str) -> list[str]:
     if len(fields) == 1:
-        for other, called in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
+        for other, plural in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
             if other != delimiter and other in fields[0]:
                 raise TableError(
-                    f"the fields are separated by {called}",
-                    place=f"{name}, line {line}",
+                    f"the fields are separated by {plural}",
+                    place=place,
                     remedy="Separate fields by commas in .csv and by tabs in .tsv",
                 )
     # A name without text is that of an index which pandas wrote.
-    names = [field.strip() or f"column_{place}" for place, field in enumerate(fields, 1)]
-    return _headers(names, name, f", line {line}")
+    names = [field.strip() or f"column_{number}" for number, field in enumerate(fields, 1)]
+    return _unique(names, place)
 
 
-def _headers(names: list[str], name: str, line: str) -> list[str]:
-    for place, column in enumerate(names):
-        if column in names[:place]:
+def _unique(names: list[str], place: str) -> list[str]:
+    fields: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        if name in fields:
             raise TableError(
-                f"the header has the column {column!r} twice, as fields "
-                f"{names.index(column) + 1} and {place + 1}",
-                place=f"{name}{line}",
+                f"the header has the column {name!r} twice, as fields {fields[name]} and {number}",
+                place=place,
                 remedy="Rename or remove one of them",
             )
+        fields[name] = number
     return names
 
 
 def _json_lines(name: str, text: str) -> Source:
-    records: list[dict[str, Any]] = []
-    lines: list[int] = []
-    line = 0
+    records: dict[int, dict[str, Any]] = {}
+    place = name
 
-    def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) < len(pairs):
-            _headers([key for key, _ in pairs], name, f", line {line}")
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _unique([key for key, _ in pairs], place)
         return dict(pairs)
 
     # Not splitlines(): JSON strings may hold U+2028 and its like unescaped.
     for line, written in enumerate(text.split("\n"), 1):
         if not written.strip():
             continue
+        place = f"{name}, line {line}"
         try:
-            record = json.loads(written, object_pairs_hook=unambiguous)
+            record = json.loads(written, object_pairs_hook=unique_keys)
         except (ValueError, RecursionError) as error:
-            raise TableError(
-                f"not valid JSON ({error})",
-                place=f"{name}, line {line}",
-                remedy="Write one JSON object a line",
-            ) from None
+            remedy = "Write one JSON object a line"
+            raise TableError(f"not valid JSON ({error})", place=place, remedy=remedy) from None
         if not isinstance(record, dict):
             raise TableError(
                 f"{written.strip()[:40]!r} is not a JSON object",
-                place=f"{name}, line {line}",
+                place=place,
                 remedy='Write one object a line, {"N": 1e9, "loss": 2.5}, and no list around them',
             )
-        records.append(record)
-        lines.append(line)
-    names = list(dict.fromkeys(key for record in records for key in record))
+        records[line] = record
+    names = list(dict.fromkeys(key for record in records.values() for key in record))
     columns = [
-        from_series(pd.Series([record.get(key) for record in records], dtype=object))
+        from_series(pd.Series([record.get(key) for record in records.values()], dtype=object))
         for key in names
     ]
-    return _assembled(name, names, columns, lines, "line")
+    return _assembled(name, names, columns, records, "line")
 
 
 def _parquet(name: str, content: bytes) -> Source:
@@ -226,13 +220,16 @@ def _parquet(name: str, content: bytes) -> Source:
         raise TableError(
             f"not a Parquet file ({str(error).splitlines()[0]})",
             place=name,
-            remedy="Write it again; a copy that broke off cannot be read",
+            remedy="Write it again; an incomplete copy cannot be read",
         ) from error
-    names = _headers([str(column) for column in frame.columns], name, "")
-    kept = [place for place, column in enumerate(names) if column != "__index_level_0__"]
-    columns = [from_series(frame.iloc[:, place]) for place in kept]
-    index = range(1, len(frame) + 1)
-    return _assembled(name, [names[place] for place in kept], columns, index, "row")
+    frame = frame.loc[:, frame.columns != "__index_level_0__"]
+    return _frame(name, frame, range(1, len(frame) + 1))
+
+
+def _frame(name: str, frame: pd.DataFrame, index: pd.Index | range) -> Source:
+    names = _unique([str(column) for column in frame.columns], name)
+    columns = [from_series(frame.iloc[:, number]) for number in range(len(names))]
+    return _assembled(name, names, columns, index, "row")
 
 
 def _assembled(
@@ -240,7 +237,7 @@ def _assembled(
     names: Sequence[str],
     columns: Sequence[np.ndarray | pd.Series],
     index: pd.Index | Iterable[Hashable],
-    word: str,
+    counted: str,
 ) -> Source:
     if not columns or not len(columns[0]):
         raise TableError(
@@ -249,8 +246,7 @@ def _assembled(
             remedy="Give one row for each training run",
         )
     if not isinstance(index, pd.Index):
-        index = pd.Index(list(index), name=word)
-    values = {
-        key: getattr(column, "array", column) for key, column in zip(names, columns, strict=True)
-    }
-    return Source(name, pd.DataFrame(values, index=index), word)
+        index = pd.Index(list(index), name=counted)
+    # Arrays without an index of their own, which pandas would align.
+    arrays = [getattr(column, "array", column) for column in columns]
+    return Source(name, pd.DataFrame(dict(zip(names, arrays, strict=True)), index=index), counted)

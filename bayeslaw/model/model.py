@@ -1,0 +1,221 @@
+"""A law with its noise, discrepancy and groups as a NumPyro model, and the numbers it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import jax
+
+from bayeslaw.law import Form
+from bayeslaw.model.discrepancy import Discrepancy, log_density
+from bayeslaw.model.noise import Noise
+from bayeslaw.model.pooling import Pool
+
+#: Below this share of the reference loss a prediction's logarithm goes on as a straight line, so
+#: that absurd coefficients are unlikely instead of undefined.
+SMALLEST_SHARE = 1e-3
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Data:
+    """The input of a compiled model: numbers only, so that a second table compiles nothing.
+
+    Few arrays, since every array costs a call a few microseconds; NumPy's until they are put on a
+    device.
+
+    Attributes
+    ----------
+    table : array of shape (columns, runs)
+        Precomputed functions of the runs' variables.
+    point : array of shape (variables,)
+        The reference run.
+    scale : float
+        Reference value of the predicted quantity.
+    numbers : array of shape (parameters, 3)
+        Centre, scale and lower end of each prior.
+    observed : array of shape (runs,)
+        Log of the observed quantity.
+    counted : array of bool of shape (runs,)
+        False for rows that only fill a table up to a size that others have.
+    names, variables, sampled : tuple of str
+        Names of the rows of ``table``, ``point`` and ``numbers``.
+    inputs : array of shape (inputs, runs), optional
+        Standardised inputs of the discrepancy.
+    weights : array of shape (runs,), optional
+        Factor of each run's noise precision where misfit is integrated out.
+    errors : array of shape (runs,), optional
+        Standard errors of ``observed``, where the table states them.
+    places : array of int of shape (pooled, runs), optional
+        The group of each run, for each coefficient that varies by group.
+    """
+
+    table: Any
+    point: Any
+    scale: Any
+    numbers: Any
+    observed: Any
+    counted: Any
+    names: tuple[str, ...] = field(metadata={"static": True})
+    variables: tuple[str, ...] = field(metadata={"static": True})
+    sampled: tuple[str, ...] = field(metadata={"static": True})
+    inputs: Any = None
+    weights: Any = None
+    errors: Any = None
+    places: Any = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Precomputed columns by name, each of shape (runs,)."""
+        return {name: self.table[i] for i, name in enumerate(self.names)}
+
+    @property
+    def at(self) -> dict[str, Any]:
+        """The reference run by canonical variable."""
+        return {name: self.point[i] for i, name in enumerate(self.variables)}
+
+    @property
+    def priors(self) -> dict[str, Any]:
+        """Centre, scale and lower end by parameter, each of shape (3,)."""
+        return {name: self.numbers[i] for i, name in enumerate(self.sampled)}
+
+
+def prior_site(form: Form, name: str) -> str:
+    """Sample site of a parameter: a prior stated on something else is sampled as that."""
+    on = dict(form.on).get(name)
+    return name if on is None or on.text == name else f"{name}_on"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A NumPyro model of the form of a law; hashable, so that compiled code is found again.
+
+    Attributes
+    ----------
+    form : Form
+        The law without its numbers.
+    families : tuple of (str, str)
+        Prior family of every sampled parameter, the noise's included.
+    noise : Noise
+        Observation model.
+    predicts : str
+        The observed quantity.
+    discrepancy : Discrepancy or None
+        The misfit of the law.
+    pool : tuple of Pool
+        Coefficients that vary by group.
+    """
+
+    form: Form
+    families: tuple[tuple[str, str], ...]
+    noise: Noise
+    predicts: str
+    discrepancy: Discrepancy | None = None
+    pool: tuple[Pool, ...] = ()
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Parameters of law and noise, in order."""
+        return tuple(name for name, _ in self.families)
+
+    def site(self, name: str) -> str:
+        """Sample site of a parameter."""
+        return prior_site(self.form, name)
+
+    def __call__(self, data: Data) -> None:
+        """Run the model under NumPyro's handlers."""
+        import jax.numpy as jnp
+        import numpyro
+
+        values = {
+            name: numpyro.sample(self.site(name), _distribution(family, data.priors[name]))
+            for name, family in self.families
+        }
+        raw = self.raw(values, data, jnp)
+        for name, value in raw.items():
+            if self.site(name) != name:
+                numpyro.deterministic(name, value)
+        if self.pool:
+            raw = self.of_groups(raw, values, data, data.places, jnp)
+        centre = self.centre(raw, data)
+        if self.discrepancy is not None:
+            centre, values = self._with_misfit(centre, values, data)
+        observation = self.noise.distribution(centre, values, data.errors).mask(data.counted)
+        numpyro.sample(f"ln_{self.predicts}", observation, obs=data.observed)
+
+    def _with_misfit(
+        self, centre: jax.Array, values: Mapping[str, Any], data: Data
+    ) -> tuple[jax.Array, dict[str, Any]]:
+        """The misfit of every run as a variable, which leaves the noise as it is."""
+        import jax.numpy as jnp
+        import numpyro
+        from numpyro import distributions as dist
+
+        assert self.discrepancy is not None
+        values = dict(values)
+        if "noise_df" in self.noise.priors:
+            numbers = jnp.array(self.noise.priors["noise_df"].numbers)
+            values["noise_df"] = numpyro.sample("noise_df", _distribution("lognormal", numbers))
+        white = numpyro.sample("misfit_white", dist.Normal().expand(centre.shape).to_event(1))
+        # Infinite weights leave out the noise.
+        noiseless = jnp.ones(len(centre)) * jnp.inf
+        covariance = self.discrepancy.marginal_covariance(values, data.inputs, noiseless)
+        misfit = numpyro.deterministic("misfit", jnp.linalg.cholesky(covariance) @ white)
+        return centre + misfit, values
+
+    def log_likelihood(self, centre: jax.Array, values: Mapping[str, Any], data: Data) -> jax.Array:
+        """Log density of all log losses, misfit integrated out."""
+        if self.discrepancy is None:
+            observation = self.noise.distribution(centre, values, data.errors)
+            density: jax.Array = observation.log_prob(data.observed) @ data.counted
+            return density
+        covariance = self.discrepancy.marginal_covariance(
+            values, data.inputs, data.weights, data.errors
+        )
+        return log_density(data.observed - centre, covariance)
+
+    def raw(self, values: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
+        """The paper's coefficients from the quantities that priors are stated on."""
+        on = {name: values[name] for name in self.form.parameters if name in values}
+        return self.form.to_raw(on, data.at, data.scale, xp)
+
+    def of_groups(
+        self,
+        raw: Mapping[str, Any],
+        values: Mapping[str, Any],
+        data: Data,
+        places: Any,
+        xp: ModuleType,
+    ) -> dict[str, Any]:
+        """Raw coefficients of groups, one place for each pooled coefficient, from common ones."""
+        families, priors = dict(self.families), data.priors
+        moved = dict(values)
+        for pool, place in zip(self.pool, places, strict=True):
+            name = pool.parameter
+            moved[name] = pool.move(values, priors[name], families[name], place, xp)
+        common, own = self.raw(values, data, xp), self.raw(moved, data, xp)
+        return {name: raw[name] + (own[name] - common[name]) for name in raw}
+
+    def centre(self, raw: Mapping[str, Any], data: Data) -> jax.Array:
+        """Log of the law's value at the runs."""
+        import jax.numpy as jnp
+
+        formula, _ = self.form.hoisted
+        value = formula.scope({**data.columns, **raw}, jnp)[formula.result]
+        low = SMALLEST_SHARE * data.scale
+        line = jnp.log(low) + (value - low) / low
+        return jnp.where(value > low, jnp.log(jnp.maximum(value, low)), line)
+
+
+def _distribution(family: str, numbers: Any) -> Any:
+    from numpyro import distributions as dist
+    from numpyro.distributions import constraints
+
+    centre, scale, low = numbers[0], numbers[1], numbers[2]
+    if family == "normal":
+        return dist.Normal(centre, scale)
+    shift = dist.transforms.AffineTransform(low, 1.0, domain=constraints.positive)
+    return dist.TransformedDistribution(dist.LogNormal(centre, scale), shift)

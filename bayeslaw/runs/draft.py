@@ -1,0 +1,117 @@
+"""A table on its way to `Runs`: the source, its variables and the notes so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bayeslaw.core.errors import TableError, nearest
+from bayeslaw.core.notes import Note
+from bayeslaw.runs.source import Source
+
+#: Above this, neighbouring integers are one float64.
+_EXACT = 2.0**53
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A variable and its origin.
+
+    Attributes
+    ----------
+    name : str
+        The variable.
+    text : str
+        Source column or expression, as the caller wrote it.
+    reads : tuple of str
+        The source columns that it reads.
+    derived : bool
+        Whether it is an expression and not a column.
+    unit : float or None
+        The declared factor, already applied; None if the caller declared none.
+    values : array of float64, shape (rows,)
+        NaN where a cell is missing or not a number.
+    """
+
+    name: str
+    text: str
+    reads: tuple[str, ...]
+    derived: bool
+    unit: float | None
+    values: np.ndarray
+
+    @property
+    def described(self) -> str:
+        """The column, for messages."""
+        if self.derived:
+            return f"{self.name} = {self.text}"
+        return f"column {self.text!r}" + (f" ({self.name})" if self.text != self.name else "")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A source and its variables, not yet validated: each stage of reading returns another one.
+
+    Attributes
+    ----------
+    source : Source
+        The table as published.
+    variables : dict of str to Mapped
+        Its variables, canonical ones first.
+    notes : tuple of Note
+        Remarks of the stages so far.
+    """
+
+    source: Source
+    variables: dict[str, Mapped]
+    notes: tuple[Note, ...] = ()
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.source.table)
+
+    def take(self, rows: np.ndarray, *notes: Note) -> Draft:
+        """Keep some rows of the source and of every variable, by mask or position."""
+        kept = {name: mapped.values[rows] for name, mapped in self.variables.items()}
+        return replace(
+            self.with_values(kept), source=self.source.take(rows), notes=(*self.notes, *notes)
+        )
+
+    def with_values(self, values: dict[str, np.ndarray]) -> Draft:
+        """Replace the values of some variables."""
+        changed = {name: replace(self.variables[name], values=v) for name, v in values.items()}
+        return replace(self, variables={**self.variables, **changed})
+
+    def column(self, name: str, option: str) -> pd.Series:
+        """A variable or source column that an option names."""
+        table = self.source.table
+        if name in self.variables:
+            return pd.Series(self.variables[name].values, index=table.index)
+        if name not in table.columns:
+            known = dict.fromkeys([*self.variables, *map(str, table.columns)])
+            raise TableError(
+                f"there is no column {name!r}",
+                place=f"{self.source.name}, {option}",
+                remedy=nearest(name, known),
+            )
+        column = table[name]
+        if column.dtype == object:
+            raise TableError(
+                f"{column.iloc[0]!r} is neither a number nor text",
+                place=self.place(0, name, option),
+                remedy="Choose a column of plain values",
+            )
+        if column.dtype == np.float64 and (column.abs() >= _EXACT).any():
+            row = int(np.flatnonzero(column.abs() >= _EXACT)[0])
+            raise TableError(
+                f"{column.iloc[row]:.17g} is too large to be distinguished from its neighbours",
+                place=self.place(row, name, option),
+                remedy="Store such identifiers as text, with a letter in front",
+            )
+        return column
+
+    def place(self, row: int, name: str, option: str) -> str:
+        """A cell of a column that an option names, for messages."""
+        return self.source.place(row, f"column {name!r} ({option})")

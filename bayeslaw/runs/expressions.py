@@ -1,0 +1,93 @@
+"""Expressions and conditions over the columns of a table, with errors in the table's terms."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.core.errors import FormulaError, TableError, nearest
+from bayeslaw.formula import Expression, parse_expression
+from bayeslaw.runs.cells import hint, numeric
+from bayeslaw.runs.source import Source
+
+
+def parse(text: str, names: Iterable[str], place: str, *, comparisons: bool = False) -> Expression:
+    """Parse an expression over columns; a name that is none of them is an error."""
+    names = list(names)
+    try:
+        expression = parse_expression(text, place=place, comparisons=comparisons)
+    except FormulaError as error:
+        quoted = text
+        for column in sorted(names, key=len, reverse=True):
+            if not column.isidentifier() and "`" not in quoted:
+                quoted = quoted.replace(column, f"`{column}`")
+        if quoted != text:
+            remedy = f"Put names that hold spaces or signs into back quotes: {quoted}"
+            raise FormulaError(error.problem, place=place, remedy=remedy) from None
+        # "Model Siz" is no expression, but what was meant is clear.
+        plain = re.fullmatch(r"[\w\s.]+", text)
+        if plain and difflib.get_close_matches(text, names, n=1, cutoff=0.7):
+            raise TableError(
+                f"there is no column {text!r}", place=place, remedy=nearest(text, names)
+            ) from None
+        raise
+    for name in sorted(expression.names - set(names)):
+        raise TableError(f"there is no column {name!r}", place=place, remedy=nearest(name, names))
+    return expression
+
+
+def evaluate(expression: Expression, scope: Mapping[str, np.ndarray], place: str) -> Any:
+    """The value of an expression, row by row."""
+    try:
+        # A row that divides by zero is found, and named, by the checks.
+        with np.errstate(all="ignore"):
+            return expression(scope)
+    except (FormulaError, ValueError) as error:
+        raise TableError(
+            str(error),
+            place=place,
+            remedy="Compare text with text and numbers with numbers, and compute with numbers only",
+        ) from error
+
+
+def check_comparisons(
+    condition: Expression, scope: Mapping[str, np.ndarray], source: Source, place: str
+) -> None:
+    """Refuse text against numbers, which NumPy silently takes for unequal in every row."""
+    for node in ast.walk(condition.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        for left, right in pairwise([node.left, *node.comparators]):
+            if {"text", "number"} != _kinds(left, scope) | _kinds(right, scope):
+                continue
+            name = next((side.id for side in (left, right) if isinstance(side, ast.Name)), None)
+            text = name is not None and scope[name].dtype == object
+            remedy = "Quote the value" if text else "Write the value without quotes"
+            if name is not None and text and name in source.table:
+                bad = np.flatnonzero(numeric(source.table[name])[1])
+                if len(bad):
+                    cell = source.table[name].iloc[bad[0]]
+                    remedy += (
+                        f"; or, if {name} should be a number, see {source.row(bad[0])}, which has "
+                        f"{cell!r}: {hint(cell)}"
+                    )
+            raise TableError(
+                f"{ast.unparse(node)!r} compares text with a number", place=place, remedy=remedy
+            )
+
+
+def _kinds(node: ast.expr, scope: Mapping[str, np.ndarray]) -> set[str]:
+    match node:
+        case ast.Constant(value=value):
+            return {"text" if isinstance(value, str) else "number"}
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            return set().union(*(_kinds(element, scope) for element in elements))
+        case ast.Name(id=name):
+            return {"text" if scope[name].dtype == object else "number"}
+    return set()

@@ -1,0 +1,173 @@
+"""One row for each run: a filter, the last checkpoint of each, the best setting of each cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.notes import Note
+from bayeslaw.runs.cells import hint, numeric
+from bayeslaw.runs.draft import Draft
+from bayeslaw.runs.expressions import check_comparisons, evaluate, parse
+from bayeslaw.runs.options import Options
+
+
+def select_rows(draft: Draft, options: Options) -> Draft:
+    """Keep the rows that fulfil the condition, and of those the last checkpoint of each run."""
+    for name in options.group:
+        # A misspelt group is refused before any row is.
+        draft.column(name, "group")
+    if options.where is not None:
+        draft = _filtered(draft, options.where)
+    if options.run is not None:
+        draft = _last_checkpoints(draft, options.run, options.step)
+    return draft
+
+
+def _filtered(draft: Draft, where: str) -> Draft:
+    place = f"{draft.source.name}, where"
+    table = draft.source.table
+    scope: dict[str, np.ndarray] = {
+        str(name): table[name].fillna("").to_numpy(dtype=object)
+        if table[name].dtype == "str"
+        else table[name].to_numpy()
+        for name in table.columns
+    }
+    scope |= {name: mapped.values for name, mapped in draft.variables.items()}
+    condition = parse(where, scope, place, comparisons=True)
+    check_comparisons(condition, scope, draft.source, place)
+    kept = np.asarray(evaluate(condition, scope, place))
+    if kept.dtype != bool or kept.shape != (len(table),):
+        raise TableError(
+            f"{where!r} does not give true or false for each row",
+            place=place,
+            remedy="Compare a column with something: where=\"state == 'finished'\"",
+        )
+    if not kept.any():
+        samples = "; ".join(f"{name}: {_sample(scope[name])}" for name in sorted(condition.names))
+        raise TableError(
+            f"no row of {len(table)} is left by {where!r}",
+            place=place,
+            remedy=f"Widen the condition; values of the columns it names: {samples}",
+        )
+    return draft.take(kept)
+
+
+def _sample(values: np.ndarray) -> str:
+    if values.dtype == object:
+        different = list(dict.fromkeys(map(repr, values)))
+        return ", ".join(different[:5]) + (", ..." if len(different) > 5 else "")
+    if values.dtype.kind not in "fb" or np.isnan(values).all():
+        return "no numbers"
+    return f"{np.nanmin(values):g} to {np.nanmax(values):g}"
+
+
+def _last_checkpoints(draft: Draft, run: str, step: str | None) -> Draft:
+    runs = draft.column(run, "run")
+    _refuse_gaps(draft, runs, run, "run")
+    codes, names = pd.factorize(runs)
+    if step is None:
+        repeated = np.flatnonzero(pd.Series(codes).duplicated())
+        if len(repeated):
+            row = int(repeated[0])
+            raise RequestError(
+                f"the run {_plain(runs.iloc[row])} has several rows, and step is not given",
+                place=draft.place(row, run, "run"),
+                remedy="Name the column that orders checkpoints, step='step', or drop run",
+            )
+        return draft
+    written = draft.column(step, "step")
+    steps, bad = numeric(written)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            f"{str(written.iloc[row])!r} is not a number",
+            place=draft.place(row, step, "step"),
+            remedy=hint(written.iloc[row]),
+        )
+    _refuse_gaps(draft, pd.Series(steps), step, "step")
+    final = np.full(len(names), -np.inf)
+    np.maximum.at(final, codes, steps)
+    last = np.flatnonzero(steps == final[codes])
+    repeated = np.flatnonzero(pd.Series(codes[last]).duplicated())
+    if len(repeated):
+        row = int(last[repeated[0]])
+        raise TableError(
+            f"the run {_plain(runs.iloc[row])} has its last step, {steps[row]:.12g}, twice",
+            place=draft.place(row, step, "step"),
+            remedy="Keep one of the two rows, by where=... or in the table",
+        )
+    left = len(draft) - len(last)
+    if not left:
+        return draft
+    several = int((np.bincount(codes) > 1).sum())
+    note = Note(
+        "checkpoints_left_out",
+        "info",
+        f"{left} of {len(draft)} rows are earlier checkpoints of {several} "
+        f"run{'s' * (several > 1)} and were left out",
+        "Nothing to do: a mid-schedule loss is not a shorter run's loss",
+    )
+    return draft.take(last, note)
+
+
+def keep_best(draft: Draft, options: Options) -> Draft:
+    """Keep the setting with the lowest loss among rows that differ only in tuned columns."""
+    if not options.best_of:
+        return draft
+    settings = [draft.column(name, "best_of") for name in options.best_of]
+    if "loss" not in draft.variables:
+        raise RequestError(
+            "best_of keeps the lowest loss, but the table has no loss",
+            place=draft.source.name,
+            remedy='Map it: columns={"loss": "its column"}, or drop best_of',
+        )
+    loss = draft.variables["loss"].values
+    same: list[np.ndarray | pd.Series] = [
+        # Nine digits, so that rounding in a derived column does not split a cell.
+        np.array([f"{value:.9g}" for value in mapped.values.tolist()])
+        for name, mapped in draft.variables.items()
+        if name not in ("loss", "loss_se", *options.best_of)
+    ]
+    groups = [name for name in options.group if name not in draft.variables]
+    cells = _codes([*same, *(draft.column(name, "group") for name in groups)], len(draft))
+    order = np.lexsort((loss, cells))
+    winners = order[np.unique(cells[order], return_index=True)[1]]
+    setting = _codes(settings, len(draft))
+    best = setting == setting[winners][cells]
+    left = int((~best).sum())
+    if not left:
+        return draft
+    note = Note(
+        "best_of",
+        "warning",
+        f"{left} of {len(draft)} rows were left out: {len(np.unique(cells[~best]))} of "
+        f"{len(winners)} cells have several settings of {', '.join(options.best_of)}, and only the "
+        "one with the lowest loss is kept. The winner's loss is biased low by selection",
+        "Compare cells with like numbers of trials, or run the winners again with new seeds",
+    )
+    return draft.take(np.flatnonzero(best), note)
+
+
+def _codes(columns: list[np.ndarray | pd.Series], rows: int) -> np.ndarray:
+    """One integer a row, equal where all columns agree; a gap agrees with a gap."""
+    codes = np.zeros(rows, dtype=np.int64)
+    for column in columns:
+        values, _ = pd.factorize(np.asarray(column, dtype=object), use_na_sentinel=False)
+        codes, _ = pd.factorize(codes * (values.max(initial=0) + 1) + values)
+    return codes
+
+
+def _refuse_gaps(draft: Draft, column: pd.Series, name: str, option: str) -> None:
+    gaps = np.flatnonzero(column.isna())
+    if len(gaps):
+        raise TableError(
+            f"the {option} is missing (nan)",
+            place=draft.place(int(gaps[0]), name, option),
+            remedy="Give it, or leave such rows out by where=...",
+        )
+
+
+def _plain(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else repr(value)
