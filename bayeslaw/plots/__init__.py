@@ -1,24 +1,15 @@
-"""Pictures: one a function; each takes a result and returns a matplotlib figure."""
+"""Pictures: each function takes a result and returns a matplotlib figure."""
 
-from bayeslaw.plots.active_share import active_share
+from bayeslaw.plots.active_share import REAL_MODELS, RealModel, active_share
 from bayeslaw.plots.band import band
-from bayeslaw.plots.calibration import calibration
-from bayeslaw.plots.coefficients import coefficients
-from bayeslaw.plots.comparison import comparison
+from bayeslaw.plots.checks import calibration, predictive, rolling
+from bayeslaw.plots.coefficients import coefficients, prior_posterior
+from bayeslaw.plots.comparison import comparison, nested
 from bayeslaw.plots.contours import contours
-from bayeslaw.plots.decision import decision
-from bayeslaw.plots.frontier import frontier
+from bayeslaw.plots.decision import decision, regret_map
 from bayeslaw.plots.isoflop import isoflop
-from bayeslaw.plots.nested import nested
-from bayeslaw.plots.optimum import optimum
-from bayeslaw.plots.predictive import predictive
-from bayeslaw.plots.prior_posterior import prior_posterior
-from bayeslaw.plots.real_models import REAL_MODELS, RealModel
-from bayeslaw.plots.regret import regret
-from bayeslaw.plots.regret_map import regret_map
+from bayeslaw.plots.optimum import frontier, optimum, regret, target
 from bayeslaw.plots.residuals import residuals
-from bayeslaw.plots.rolling import rolling
-from bayeslaw.plots.target import target
 from bayeslaw.plots.variance_shares import variance_shares
 
 __all__ = [

@@ -1,26 +1,72 @@
-"""The best share of active parameters as models grow, and what was built."""
+"""The best share of active parameters as models grow, beside released models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.answer import Optimum
 from bayeslaw.plots import style
-from bayeslaw.plots.real_models import REAL_MODELS
+from bayeslaw.plots.labels import label, math, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
+class RealModel(NamedTuple):
+    """A released model.
+
+    Attributes
+    ----------
+    name : str
+        As its authors call it.
+    N, N_a : float
+        Total parameters, and those active per token.
+    routed, shared : int
+        Experts active per token.
+    source : str
+        Where its authors state this.
+    """
+
+    name: str
+    N: float
+    N_a: float
+    routed: int
+    shared: int
+    source: str
+
+    @property
+    def G(self) -> int:
+        """Active experts, shared ones included."""
+        return self.routed + self.shared
+
+    @property
+    def S(self) -> float:
+        """Shared over active experts."""
+        return self.shared / self.G
+
+
+REAL_MODELS: tuple[RealModel, ...] = (
+    RealModel("OLMoE", 6.9e9, 1.3e9, 8, 0, "Muennighoff et al. 2024, arXiv:2409.02060"),
+    RealModel("Mixtral 8x7B", 46.7e9, 12.9e9, 2, 0, "Jiang et al. 2024, arXiv:2401.04088"),
+    RealModel("gpt-oss-120b", 117e9, 5.1e9, 4, 0, "OpenAI 2025, arXiv:2508.10925"),
+    RealModel("Qwen3-235B-A22B", 235e9, 22e9, 8, 0, "Qwen team 2025, arXiv:2505.09388"),
+    RealModel("Hunyuan-Large", 389e9, 52e9, 1, 1, "Sun et al. 2024, arXiv:2411.02265"),
+    RealModel("DeepSeek-V3", 671e9, 37e9, 8, 1, "DeepSeek-AI 2024, arXiv:2412.19437"),
+    RealModel("Kimi K2", 1.04e12, 32e9, 8, 1, "Kimi team 2025, arXiv:2507.20534"),
+)
+
 _SHARE = "N_a/N"
 # Names that stand below their points, clear of a neighbour's.
 _BELOW = {"Mixtral 8x7B", "gpt-oss-120b", "Kimi K2"}
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
+@style.picture
 def active_share(
     answers: Sequence[Optimum],
     *,
@@ -35,9 +81,9 @@ def active_share(
     answers : sequence of Optimum
         Optima at two or more N: ``[bl.optimum(posterior, at={"N": N}) for N in ...]``.
     rule : str, optional
-        An efficiency-aware rule of the answers to draw as well, such as "slope 0.4".
+        An efficiency-aware rule of the optima to draw as well, such as "slope 0.4".
     largest : float, optional
-        The largest N of the runs; what lies beyond it is shaded.
+        The largest N of the runs; the picture is shaded beyond it.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given.
 
@@ -45,46 +91,59 @@ def active_share(
     -------
     matplotlib.figure.Figure
         Medians and intervals as bands, the published optimum as a line; released models of
-        ``real_models`` as labelled points, hollow where they have no shared expert.
+        ``REAL_MODELS`` as labelled points, hollow where they have no shared expert.
 
     Raises
     ------
     RequestError
-        If an answer has no N_a/N or no N, or there are fewer than two.
+        If an optimum has no N_a/N or no N, or there are fewer than two.
     """
-    found = sorted(answers, key=_size)
-    if len(found) < 2:
+    optima = sorted(answers, key=_size)
+    if len(optima) < 2:
         raise RequestError(
-            f"{len(found)} answers make no curve", place="active_share", remedy="Give several N"
+            f"{len(optima)} answers make no curve", place="active_share", remedy="Give several N"
         )
-    sizes = np.array([_size(one) for one in found])
-    ax = style.axes(ax, figsize=(4.8, 3.7))
-    shown = np.append(sizes, [model.N for model in REAL_MODELS])
-    # Room for the name of the largest.
-    ends = shown.min() / 1.2, shown.max() * 2.2
-    if largest is not None and largest < ends[1]:
-        ax.axvspan(largest, ends[1], color="black", alpha=0.05, lw=0, label="beyond the runs")
-    drawn = [("optimum", style.POSTERIOR, "-", [one.quantities[_SHARE] for one in found])]
+    curves = [("optimum", style.POSTERIOR, "-", [one.quantities[_SHARE] for one in optima])]
     if rule is not None:
-        for one in found:
-            if rule not in one.rules:
+        for optimum in optima:
+            if rule not in optimum.rules:
                 raise RequestError(
                     f"no rule {rule!r}",
                     place="active_share",
-                    remedy=f"There are: {', '.join(one.rules) or 'none'}",
+                    remedy=f"There are: {', '.join(optimum.rules) or 'none'}",
                 )
-        drawn.append((rule, "#009E73", "--", [one.rules[rule] for one in found]))
-    for name, colour, dash, parts in drawn:
+        curves.append((rule, "#009E73", "--", [optimum.rules[rule] for optimum in optima]))
+    sizes = np.array([_size(optimum) for optimum in optima])
+    shown = np.append(sizes, [model.N for model in REAL_MODELS])
+    # Room for the name of the largest.
+    ends = shown.min() / 1.2, shown.max() * 2.2
+    figure, ax = style.axes(ax, (4.8, 3.7))
+    if largest is not None and largest < ends[1]:
+        ax.axvspan(largest, ends[1], label="beyond the runs", **style.FAR)
+    for name, colour, dash, quantities in curves:
         low, median, high = (
-            np.array([getattr(one, end) for one in parts]) for end in ("low", "median", "high")
+            np.array([getattr(quantity, end) for quantity in quantities])
+            for end in ("low", "median", "high")
         )
-        ax.fill_between(sizes, low, high, color=colour, alpha=0.25, lw=0)
-        said = f"{name}, {100 * found[0].probability:g}% interval"
-        ax.plot(sizes, median, color=colour, lw=1.6, ls=dash, label=said)
-    published = [one.quantities[_SHARE].published for one in found]
-    if None not in published:
-        values = np.array(published, dtype=float)
-        ax.plot(sizes, values, color=style.PUBLISHED, lw=1.3, ls="-.", label="published")
+        ax.fill_between(sizes, low, high, **{**style.CREDIBLE, "color": colour})
+        text = f"{name}, {percent(optima[0].probability)} interval"
+        ax.plot(sizes, median, color=colour, lw=1.6, ls=dash, label=text)
+    published = np.array([one.quantities[_SHARE].published for one in optima], dtype=float)
+    if np.isfinite(published).all():
+        ax.plot(sizes, published, label="published", **style.PUBLISHED_LINE)
+    _released(ax)
+    ax.set_yscale("log")
+    ax.set_yticks(_TICKS, [f"{100 * tick:g}%" for tick in _TICKS])
+    ax.minorticks_off()
+    ax.set_ylim(0.015, 3.0)
+    style.count_axis(ax, shown)
+    ax.set_xlim(*ends)
+    ax.set(xlabel=label("N"), ylabel=f"{math(_SHARE)}: share of active parameters")
+    ax.legend(fontsize=7, loc="upper center", ncols=2)
+    return figure
+
+
+def _released(ax: Axes) -> None:
     for model in REAL_MODELS:
         share, face = model.N_a / model.N, style.RUNS if model.shared else "white"
         ax.plot(model.N, share, "o", color=style.RUNS, mfc=face, ms=5, zorder=4)
@@ -100,28 +159,13 @@ def active_share(
             zorder=5,
         )
     ax.plot([], [], "o", color=style.RUNS, ms=5, label="released (routed+shared)")
-    ax.set_yscale("log")
-    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
-    ax.set_yticks(ticks, [f"{100 * tick:g}%" for tick in ticks])
-    ax.minorticks_off()
-    ax.set_ylim(0.015, 3.0)
-    style.count_axis(ax, shown)
-    ax.set_xlim(*ends)
-    ax.set_xlabel(style.label("N"), size=9)
-    ax.set_ylabel("N_a/N: share of active parameters", size=9)
-    ax.legend(fontsize=7, frameon=False, loc="upper center", ncols=2)
-    ax.spines[["right", "top"]].set_visible(False)
-    ax.tick_params(labelsize=8)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return figure
 
 
-def _size(answer: Optimum) -> float:
-    if _SHARE not in answer.quantities or "N" not in answer.at:
+def _size(optimum: Optimum) -> float:
+    if _SHARE not in optimum.quantities or "N" not in optimum.at:
         raise RequestError(
             "an answer has no N_a/N at a fixed N",
             place="active_share",
-            remedy='Ask a law that knows N_a: bl.optimum(posterior, at={"N": 30e9})',
+            remedy='Use a law with N_a: bl.optimum(posterior, at={"N": 30e9})',
         )
-    return answer.at["N"]
+    return optimum.at["N"]

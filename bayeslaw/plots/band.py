@@ -9,8 +9,8 @@ import numpy as np
 
 from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
-from bayeslaw.plots.along import along
-from bayeslaw.plots.slices import where
+from bayeslaw.plots.labels import math, percent, predicted
+from bayeslaw.plots.slices import slice_along, title
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@style.picture
 def band(
     posterior: Posterior,
     over: str,
@@ -34,82 +35,57 @@ def band(
     posterior : Posterior
         The posterior.
     over : str
-        What is varied: a canonical variable, or an expression affine in one that ``at`` leaves
-        open, such as ``"N_a/N"`` at a given N.
+        What varies: a canonical variable, or an expression affine in one that ``at`` leaves open,
+        such as ``"N_a/N"`` at a given N.
     at : mapping, optional
-        The other variables; those not named stand at the reference run, as the picture says.
+        The other variables; those not named are fixed at the reference run. The title lists all.
     span : tuple of float, optional
-        Ends of the axis; the runs' own range and a factor of 3 on both sides unless given.
+        Ends of the axis; by default the runs' range and a factor of 3 on either side.
     relative : bool
-        Draw each draw less its own best value along the axis: what is lost by leaving it. Effects
-        of G and S are smaller than the uncertainty of the loss itself, which this leaves out.
+        Draw each draw less its own best value along the axis: the regret of leaving it. Effects of
+        G and S are smaller than the uncertainty of the loss itself, which this removes.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Where to draw; a new figure unless given.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Solid within the range of the runs, hatched beyond it; the runs as ticks on the axis, the
+        Median and bands, hatched beyond the range of the runs; the runs as ticks on the axis, the
         published law as a line.
 
     Raises
     ------
     RequestError
-        If ``over`` or ``at`` do not fit the law.
+        If ``over``, ``at`` or ``span`` do not fit the law.
     """
-    law, runs = posterior.law, posterior.runs
-    axis = along(posterior, over, at=at, span=span, place="band")
-    grid, columns = axis.grid, axis.columns
+    law = posterior.law
+    axis = slice_along(posterior, over, at=at, span=span, place="band")
+    best = np.min if law.optimum.sense == "min" else np.max
 
     def shown(value: np.ndarray) -> np.ndarray:
-        if not relative:
-            return value
-        best = np.min if law.optimum.sense == "min" else np.max
-        return np.abs(value - best(value, axis=-1, keepdims=True))
+        return np.abs(value - best(value, axis=-1, keepdims=True)) if relative else value
 
-    value = shown(posterior.evaluate(columns))
-    ax = style.axes(ax, figsize=(5.2, 3.6))
+    value = shown(posterior.evaluate(axis.columns))
+    figure, ax = style.axes(ax, (5.2, 3.6))
     for probability, alpha in ((0.89, 0.25), (0.5, 0.35)):
         ends = interval(value, probability)
-        ax.fill_between(
-            grid,
-            ends.low,
-            ends.high,
-            color=style.POSTERIOR,
-            alpha=alpha,
-            lw=0,
-            label=f"{100 * probability:.0f}% credible",
-        )
-    ax.plot(grid, np.median(value, axis=0), color=style.POSTERIOR, lw=1.6, label="median")
+        look: style.Look = {
+            **style.CREDIBLE,
+            "alpha": alpha,
+            "label": f"{percent(probability)} credible",
+        }
+        ax.fill_between(axis.grid, ends.low, ends.high, **look)
+    ax.plot(axis.grid, np.median(value, axis=0), label="median", **style.MEDIAN)
     if law.coefficients:
-        ax.plot(
-            grid,
-            shown(law.form.predict(columns, law.published())),
-            color=style.PUBLISHED,
-            lw=1.3,
-            ls="-.",
-            label="published",
-        )
-    labels = iter(["beyond the runs"])  # the second region needs no entry of its own
-    for low, high in axis.beyond:
-        ax.axvspan(
-            low,
-            high,
-            facecolor="none",
-            edgecolor="#bbbbbb",
-            hatch="//",
-            lw=0,
-            zorder=0,
-            label=next(labels, None),
-        )
-    axis.finish(ax, over)
-    unit = runs.loss_unit if law.predicts == "loss" else ""
-    what = f"{law.predicts} lost against the best {over}" if relative else law.predicts
-    ax.set_ylabel(f"{what} [{unit} per token]" if unit else what)
+        published = shown(law.form.predict(axis.columns, law.published()))
+        ax.plot(axis.grid, published, label="published", **style.PUBLISHED_LINE)
+    style.hatch(ax, axis.outside, 0.27, zorder=0)
+    axis.finish(ax)
+    name = f"{law.predicts} above the best {math(over)}" if relative else law.predicts
+    unit = predicted(law.predicts, posterior.runs.loss_unit)
+    ax.set_ylabel(unit.replace(law.predicts, name, 1))
     if relative:
         ax.set_ylim(bottom=0)
-    ax.set_title(f"{law.name} at\n{where(posterior, axis.fixed)}", fontsize=9)
-    ax.legend(fontsize=8, frameon=False)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
+    ax.set_title(title(posterior, axis.fixed))
+    ax.legend()
     return figure

@@ -1,4 +1,4 @@
-"""Posterior, prior and published value of every coefficient."""
+"""Coefficients: posterior, prior and published value."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import norm
 
 from bayeslaw.core.errors import RequestError, nearest
-from bayeslaw.core.intervals import interval
+from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.plots import style
+from bayeslaw.plots.density import density, posterior_panel
+from bayeslaw.plots.labels import count, math
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 
+@style.picture
 def coefficients(
     posterior: Posterior, *, names: Iterable[str] | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -27,99 +31,118 @@ def coefficients(
     posterior : Posterior
         The posterior.
     names : iterable of str, optional
-        Which; all of the law's unless given.
+        Parameters of the law; all unless given.
     ax : matplotlib.axes.Axes, optional
         Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a coefficient, in the paper's units, on the scale where its prior is normal; an 89%
-        interval as a bar. A coefficient that the runs say nothing about is marked.
+        A panel for each coefficient, in the paper's units, on a logarithm where the draws span more
+        than a factor of three; an 89% interval as a bar. Titles mark coefficients that the runs do
+        not inform.
 
     Raises
     ------
     RequestError
-        If a name is no parameter of the law.
+        If a name is no parameter of the law, or there is none.
     """
-    law = posterior.law
+    law, runs = posterior.law, posterior.runs
     wanted = list(law.parameters if names is None else names)
     for name in wanted:
         if name not in law.parameters:
             raise RequestError(
-                f"{law.name} has no parameter {name!r}", remedy=nearest(name, law.parameters)
+                f"{law.name} has no parameter {name!r}",
+                place="coefficients",
+                remedy=nearest(name, law.parameters),
             )
     if not wanted:
         raise RequestError("no coefficient is named", place="coefficients", remedy="Name some")
-    across = min(4, len(wanted))
-    down = -(-len(wanted) // across)
-    figure, canvas = style.canvas(ax, figsize=(2.5 * across, 1.9 * down + 0.5))
-    panels = canvas.subplots(down, across, squeeze=False)
+    figure, canvas, panels = style.panels_for(ax, len(wanted), (2.5, 1.9), (0, 0.5), across=4)
     published = law.published() if law.coefficients else {}
-    for panel in panels.flat[len(wanted) :]:
-        panel.set_visible(False)
-    for name, panel in zip(wanted, panels.flat, strict=False):
-        ours, before = posterior.draws[name].ravel(), posterior.prior[name]
-        logarithmic = bool(ours.min() > 0 and ours.max() / ours.min() > 3)
-        move = np.log10 if logarithmic else np.asarray
-        low, _, high = interval(move(ours), 0.998)
-        shown = [low, high] + ([move(published[name])] if name in published else [])
-        width = max(shown) - min(shown)
-        grid = np.linspace(min(shown) - 0.25 * width, max(shown) + 0.25 * width, 300)
-        kept = before[before > 0] if logarithmic else before
-        panel.fill_between(grid, style.density(move(ours), grid), color=style.POSTERIOR, alpha=0.35)
-        panel.plot(grid, style.density(move(ours), grid), color=style.POSTERIOR, lw=1.2)
-        panel.plot(grid, _beside(move(kept), grid), color=style.PRIOR, lw=1.2, ls="--")
-        ends = interval(move(ours))
-        panel.plot([ends.low, ends.high], [0.03, 0.03], color=style.POSTERIOR, lw=3)
-        if name in published:
-            panel.axvline(float(move(published[name])), color=style.PUBLISHED, lw=1.2, ls="-.")
-        by = posterior.informed_by(name)
-        only = "" if by == "runs" else f" ({by})"
-        panel.set_title(f"{name}{only}", fontsize=10)
-        panel.set_yticks([])
-        panel.set_ylim(0, 1.12)
-        panel.spines[["left", "right", "top"]].set_visible(False)
-        panel.tick_params(labelsize=8)
+    for name, panel in zip(wanted, panels, strict=True):
+        draws, before = posterior.draws[name].ravel(), posterior.prior[name]
+        logarithmic = bool(draws.min() > 0 and draws.max() / draws.min() > 3)
+        moved = np.log10 if logarithmic else np.asarray
+        low, _, high = (float(end) for end in interval(moved(draws)))
+        also = [float(moved(published[name]))] if name in published else []
+        grid = posterior_panel(
+            panel, moved(draws), (low, high), also=also, label="posterior, 89% interval"
+        )
+        before = moved(before[before > 0] if logarithmic else before)
+        # Tails far out of the panel would only widen the kernel. At half height both are seen.
+        least, most = np.quantile(before, [0.005, 0.995])
+        prior = 0.5 * density(before[(before >= least) & (before <= most)], grid)
+        panel.plot(grid, prior, label="prior (not to scale)", **style.PRIOR_LINE)
+        for value in also:
+            panel.axvline(value, label="published", **style.PUBLISHED_LINE)
+        informed_by = posterior.informed_by(name)
+        panel.set_title(math(name) + ("" if informed_by == "runs" else f" ({informed_by})"))
         if logarithmic:
             ticks = _round_numbers(10 ** grid[0], 10 ** grid[-1])
-            panel.set_xticks(np.log10(ticks), [style.count(tick) for tick in ticks])
-        else:
-            panel.locator_params(axis="x", nbins=4)
-    _legend(canvas, bool(published))
-    canvas.suptitle(
-        f"{law.name} on {len(posterior.runs)} runs ({posterior.runs.source})", fontsize=11
-    )
+            panel.set_xticks(np.log10(ticks), [count(tick) for tick in ticks])
+    style.legend(canvas)
+    canvas.suptitle(f"{law.name} on {len(runs)} runs ({runs.source})")
     return figure
-
-
-def _beside(prior: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """The prior's density with its highest point in the panel at one half, so that both show."""
-    from scipy.stats import gaussian_kde
-
-    # Tails far out of the panel would only widen the kernel.
-    low, high = np.quantile(prior, [0.005, 0.995])
-    height = gaussian_kde(prior[(prior >= low) & (prior <= high)])(grid)
-    return np.asarray(0.5 * height / max(height.max(), 1e-300))
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
     """Two to four round numbers within a range, for a logarithmic axis."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
-        found = [d * 10.0**k for k in decades for d in digits if low <= d * 10.0**k <= high]
-        if len(found) >= 3:
-            return found[:: -(-len(found) // 4)]
-    return found or [float(np.sqrt(low * high))]
+        numbers = [d * 10.0**k for k in decades for d in digits if low <= d * 10.0**k <= high]
+        if len(numbers) >= 3:
+            return numbers[:: -(-len(numbers) // 4)]
+    return numbers or [float(np.sqrt(low * high))]
 
 
-def _legend(canvas: Figure | SubFigure, published: bool) -> None:
-    from matplotlib.lines import Line2D
+@style.picture
+def prior_posterior(posterior: Posterior, *, ax: Axes | None = None) -> Figure:
+    """Draw every parameter's posterior against its prior, on one axis for all.
 
-    handles = [
-        Line2D([], [], color=style.POSTERIOR, lw=3, label="posterior, 89% interval"),
-        Line2D([], [], color=style.PRIOR, ls="--", label="prior (not to scale)"),
-    ]
-    if published:
-        handles.append(Line2D([], [], color=style.PUBLISHED, ls="-.", label="published"))
-    canvas.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    Parameters
+    ----------
+    posterior : Posterior
+        The posterior.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row for each parameter, on the quantity that its prior is stated on, in standard
+        deviations of the prior from its median (of the logarithm where the prior is lognormal): the
+        prior's 89% interval in grey, the same for all; the posterior's in front, with its median as
+        a point, hollow where the runs do not inform the parameter by itself. Where the bar is as
+        wide as the grey one the runs add nothing; where it leaves it they contradict the prior.
+    """
+    law = posterior.law
+    rows = np.arange(len(law.parameters))
+    figure, ax = style.axes(ax, (4.4, 0.27 * len(rows) + 1.5))
+    widest = reach = float(norm.ppf((1 + INTERVAL) / 2))
+    ax.barh(rows, 2 * reach, left=-reach, height=0.8, color="#e2e2e2", label="prior, 89%")
+    for row, (name, entry) in zip(rows, law.parameters.items(), strict=True):
+        draws = posterior.draws.get(f"{name}_on", posterior.draws[name]).ravel()
+        centre, spread, least = entry.prior.numbers
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.log(draws - least) if entry.prior.family == "lognormal" else draws
+        low, median, high = (float(end) for end in interval((value - centre) / spread))
+        label = "posterior, 89%" if row == 0 else None
+        look: style.Look = {
+            "color": style.POSTERIOR,
+            "lw": 4,
+            "solid_capstyle": "butt",
+            "label": label,
+        }
+        ax.plot([low, high], [row, row], **look)
+        face = style.POSTERIOR if posterior.informed_by(name) == "runs" else "white"
+        ax.plot([median], [row], "o", color=style.POSTERIOR, mfc=face, mew=1.4, ms=5, zorder=4)
+        widest = max(widest, -low, high)
+    style.rows_of(ax, [math(entry.on.text) for entry in law.parameters.values()])
+    style.without_height(ax)
+    ax.set_xlim(-1.1 * widest, 1.1 * widest)
+    ax.set_xlabel("standard deviations of the prior from its median")
+    ax.set_title(f"{law.name}: what {len(posterior.runs)} runs add to the prior")
+    below = (0.5, -0.75 / (0.27 * len(rows) + 0.6))
+    ax.legend(loc="upper center", bbox_to_anchor=below, ncols=2)
+    return figure

@@ -9,7 +9,8 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.plots import style
-from bayeslaw.plots.slices import grid_of, held, legal, span_of, where
+from bayeslaw.plots.labels import count, label, predicted
+from bayeslaw.plots.slices import Span, axis_grid, fixed_values, legal, title
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 _POINTS = 41
 
 
+@style.picture
 def contours(
     posterior: Posterior,
     x: str,
     y: str,
     *,
     at: Mapping[str, float] | None = None,
-    x_span: tuple[float, float] | None = None,
-    y_span: tuple[float, float] | None = None,
+    x_span: Span | None = None,
+    y_span: Span | None = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw lines of equal loss over two variables, and of equal training FLOPs.
@@ -39,9 +41,9 @@ def contours(
     x, y : str
         Variables of the law.
     at : mapping, optional
-        The others; those not named stand at the reference run, as the picture says.
+        The other variables; those not named are fixed at the reference run. The title lists all.
     x_span, y_span : tuple of float, optional
-        Ends of the axes; the runs' own range and a factor of 3 on both sides unless given.
+        Ends of the axes; by default the runs' range and a factor of 3 on either side.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given.
 
@@ -57,71 +59,58 @@ def contours(
     RequestError
         If the variables do not fit the law, or no configuration is legal.
     """
-    law = posterior.law
+    law, runs = posterior.law, posterior.runs
     if x == y:
         raise RequestError(f"x and y are both {x}", place="contours", remedy="Name two variables")
-    fixed = held(posterior, (x, y), at, place="contours")
-    across = grid_of(x, span_of(posterior, x, x_span), _POINTS)
-    up = grid_of(y, span_of(posterior, y, y_span), _POINTS)
+    fixed = fixed_values(posterior, (x, y), at, place="contours")
+    across, up = (
+        axis_grid(runs.column(name), name, span, _POINTS, place="contours")
+        for name, span in ((x, x_span), (y, y_span))
+    )
     wide, high = np.meshgrid(across, up)
     columns = {name: np.full(wide.shape, value) for name, value in fixed.items()}
     columns |= {x: wide, y: high}
     kept = legal(columns)
     if not kept.any():
         raise RequestError(f"no legal pair of {x} and {y} over those spans", place="contours")
-    predicted = posterior.predict({name: values[kept] for name, values in columns.items()})
+    median = posterior.predict({name: values[kept] for name, values in columns.items()})["median"]
     value = np.full(wide.shape, np.nan)
-    value[kept] = predicted["median"]
-    ax = style.axes(ax, figsize=(4.6, 4.0))
-    levels = _levels(value[kept])
+    value[kept] = median
+    figure, ax = style.axes(ax, (4.6, 4.0), frame=True)
     better = "Blues_r" if law.optimum.sense == "min" else "Blues"
     ax.contourf(across, up, value, levels=30, cmap=better, alpha=0.4, zorder=0, antialiased=True)
+    levels = _levels(value[kept])
     lines = ax.contour(across, up, value, levels=levels, colors=style.RUNS, linewidths=0.9)
     for name, values, which in ((x, across, "x"), (y, up, "y")):
         style.count_axis(ax, values, which=which)
-        (ax.set_xlabel if which == "x" else ax.set_ylabel)(style.label(name), size=9)
-    ax.set_xlim(across[0], across[-1])
-    ax.set_ylim(up[0], up[-1])
+        ax.set(**{f"{which}label": label(name), f"{which}lim": (values[0], values[-1])})
     taken: list[np.ndarray] = []
     _labels(ax, lines, taken)
-    handles = [_handle(color=style.RUNS, lw=0.9, label=_named(posterior))]
+    # Contours have no entry in a legend of their own.
+    ax.plot([], [], color=style.RUNS, lw=0.9, label=predicted(law.predicts, runs.loss_unit))
     cost = None if law.cost is None else law.cost.expression
     if cost is not None and {x, y} & cost.names and cost.names <= set(columns):
         flops = np.where(kept, cost({name: columns[name] for name in cost.names}), np.nan)
-        decades = _decades(flops[kept])
-        equal = ax.contour(
-            across,
-            up,
-            flops,
-            levels=decades,
-            colors=style.PUBLISHED,
-            linewidths=1.2,
-            linestyles="dashed",
-        )
-        _labels(ax, equal, taken, fmt=style.count)
-        handles.append(_handle(color=style.PUBLISHED, lw=1.2, ls="--", label="training FLOPs"))
-    seen = posterior.runs.columns((x, y))
-    ax.plot(seen[x], seen[y], ".", color=style.RUNS, ms=2.5, alpha=0.45, zorder=2)
-    handles.append(_handle(color=style.RUNS, marker=".", ls="", label="runs"))
-    said = where(posterior, fixed)
-    ax.set_title(f"{law.name}{' at\n' + said if said else ''}", fontsize=9)
-    ax.tick_params(labelsize=8)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    # Below the axes, where it covers no contour.
-    ax.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.16),
-        ncols=3,
-        fontsize=7.5,
-        frameon=False,
+        look: style.Look = {"colors": style.PUBLISHED, "linewidths": 1.2, "linestyles": "dashed"}
+        equal = ax.contour(across, up, flops, levels=_decades(flops[kept]), **look)
+        _labels(ax, equal, taken, fmt=count)
+        ax.plot([], [], color=style.PUBLISHED, lw=1.2, ls="--", label="training FLOPs")
+    ax.plot(
+        *(runs.column(x), runs.column(y), "."),
+        color=style.RUNS,
+        ms=2.5,
+        alpha=0.45,
+        zorder=2,
+        label="runs",
     )
+    ax.set_title(title(posterior, fixed))
+    # Below the axes, where it covers no contour.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, markerscale=2)
     return figure
 
 
-def _labels(ax: Axes, lines: QuadContourSet, taken: list[np.ndarray], **how: Any) -> None:
-    """A label on each line, away from those that are taken, readable over points and lines."""
+def _labels(ax: Axes, lines: QuadContourSet, taken: list[np.ndarray], **options: Any) -> None:
+    """A label on each line, away from those placed before, readable over points and lines."""
     from matplotlib.patheffects import withStroke
 
     places = []
@@ -142,20 +131,9 @@ def _labels(ax: Axes, lines: QuadContourSet, taken: list[np.ndarray], **how: Any
         places.append(vertices[inside][best])
     if not places:
         return
-    for text in ax.clabel(lines, fontsize=7.5, manual=places, **how):
+    for text in ax.clabel(lines, fontsize=7.5, manual=places, **options):
         text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         text.set_zorder(5)
-
-
-def _handle(**how: Any) -> Any:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], **how)
-
-
-def _named(posterior: Posterior) -> str:
-    predicts, unit = posterior.law.predicts, posterior.runs.loss_unit
-    return f"{predicts}, {unit} per token" if predicts == "loss" else predicts
 
 
 def _levels(values: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
 from bayeslaw.optimum.problem import bought
 from bayeslaw.plots import style
-from bayeslaw.plots.slices import grid_of, held, legal, span_of, where
+from bayeslaw.plots.labels import count, label, math, predicted
+from bayeslaw.plots.slices import axis_grid, fixed_values, legal, title
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _POINTS = 120
 _DASHES = ("-", "--", "-.", ":")
 
 
+@style.picture
 def isoflop(
     posterior: Posterior,
     flops: Sequence[float],
@@ -41,13 +43,13 @@ def isoflop(
     flops : sequence of float
         Training FLOPs, a curve for each.
     over : str, optional
-        What is varied: N_a where the law's cost reads it, else N.
+        What varies: N_a where the law's cost depends on it, else N.
     spend : str
-        What follows from the FLOPs.
+        The variable that the FLOPs determine.
     at : mapping, optional
-        The other variables; those not named stand at the reference run, as the picture says.
+        The other variables; those not named are fixed at the reference run. The title lists all.
     span : tuple of float, optional
-        Ends of the axis; the runs' own range and a factor of 3 on both sides unless given.
+        Ends of the axis; by default the runs' range and a factor of 3 on either side.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given.
 
@@ -59,10 +61,10 @@ def isoflop(
     Raises
     ------
     RequestError
-        If the law has no cost that can be spent so, or nothing is legal.
+        If the law has no cost that determines ``spend``, or no configuration is legal.
     """
     law = posterior.law
-    amounts = sorted(float(one) for one in flops)
+    amounts = sorted(float(amount) for amount in flops)
     if not amounts or not amounts[0] > 0:
         raise RequestError(f"flops = {flops!r}", place="isoflop", remedy="Give positive FLOPs")
     if law.cost is None:
@@ -77,56 +79,47 @@ def isoflop(
             place="isoflop, spend",
             remedy=f"One of {', '.join(sorted(cost.names - {over}))}",
         )
-    fixed = held(posterior, (over, spend), at, place="isoflop")
-    grid = grid_of(over, span_of(posterior, over, span), _POINTS)
-    ax = style.axes(ax, figsize=(4.6, 3.6))
-    drawn = []
-    for place, amount in enumerate(amounts):
-        columns = {name: np.full(_POINTS, one) for name, one in fixed.items()} | {over: grid}
+    fixed = fixed_values(posterior, (over, spend), at, place="isoflop")
+    grid = axis_grid(posterior.runs.column(over), over, span, _POINTS, place="isoflop")
+    curves = {}
+    for amount in amounts:
+        columns = {name: np.full(_POINTS, value) for name, value in fixed.items()} | {over: grid}
         paid = {name: columns[name] for name in cost.names - {spend}}
         columns[spend] = bought(cost, paid, spend, amount)
         kept = legal(columns)
-        if not kept.any():
-            continue
-        value = posterior.evaluate({name: one[kept] for name, one in columns.items()})
-        low, median, high = interval(value)
-        shade = str(0.62 * (1 - (place + 1) / len(amounts))) if len(amounts) > 1 else "0"
-        x, dash = grid[kept], _DASHES[place % len(_DASHES)]
-        ax.fill_between(x, low, high, color=style.POSTERIOR, alpha=0.2, lw=0)
-        ax.plot(x, median, color=shade, lw=1.4, ls=dash, label=style.count(amount))
-        best = int(np.argmin(median) if law.optimum.sense == "min" else np.argmax(median))
+        if kept.any():
+            value = posterior.evaluate({name: column[kept] for name, column in columns.items()})
+            curves[amount] = grid[kept], interval(value)
+    if not curves:
+        raise RequestError(
+            f"no legal {over} and {spend} cost any of these FLOPs",
+            place="isoflop",
+            remedy="Give other FLOPs, at= or span=",
+        )
+    figure, ax = style.axes(ax, (4.6, 3.6))
+    for place, (amount, (x, ends)) in enumerate(curves.items()):
+        shade = str(0.62 * (1 - (place + 1) / len(curves))) if len(curves) > 1 else "0"
+        ax.fill_between(x, ends.low, ends.high, **style.CREDIBLE)
+        dash = _DASHES[place % len(_DASHES)]
+        ax.plot(x, ends.median, color=shade, lw=1.4, ls=dash, label=count(amount))
+        best = int((np.argmin if law.optimum.sense == "min" else np.argmax)(ends.median))
         if 0 < best < len(x) - 1:
-            ax.plot(x[best], median[best], "o", color=style.PUBLISHED, ms=5, zorder=4)
-        drawn.append(median)
-    if not drawn:
-        raise RequestError(f"no legal {over} and {spend} cost any of these FLOPs", place="isoflop")
+            ax.plot(x[best], ends.median[best], "o", color=style.PUBLISHED, ms=5, zorder=4)
     style.count_axis(ax, grid)
     ax.set_xlim(grid[0], grid[-1])
-    _room(ax, drawn)
-    ax.set_xlabel(style.label(over), size=9)
-    unit = f" [{posterior.runs.loss_unit} per token]" if law.predicts == "loss" else ""
-    ax.set_ylabel(f"{law.predicts}{unit}", size=9)
-    said = where(posterior, fixed)
-    ax.set_title(f"{law.name}{' at\n' + said if said else ''}", fontsize=9)
-    ax.spines[["right", "top"]].set_visible(False)
-    ax.tick_params(labelsize=8)
-    ax.legend(
-        title=f"FLOPs = {law.cost.formula}; dots: best",
-        title_fontsize=7.5,
-        fontsize=7.5,
-        frameon=False,
-        ncols=min(4, len(drawn)),
-        loc="upper center",
-    )
-    figure = ax.get_figure(root=True)
-    assert figure is not None
+    _limit(ax, [ends.median for _, ends in curves.values()])
+    ax.set_xlabel(label(over))
+    ax.set_ylabel(predicted(law.predicts, posterior.runs.loss_unit))
+    ax.set_title(title(posterior, fixed))
+    heading = f"FLOPs = {math(law.cost.formula)}; dots: best"
+    ax.legend(title=heading, ncols=min(4, len(curves)), loc="upper center")
     return figure
 
 
-def _room(ax: Axes, drawn: list[np.ndarray]) -> None:
+def _limit(ax: Axes, medians: list[np.ndarray]) -> None:
     """Curves rise without end at small sizes: show four times what lies between their lowest."""
-    lows = [float(np.nanmin(one)) for one in drawn]
-    highs = [float(np.nanmax(one)) for one in drawn]
+    lows = [float(np.nanmin(median)) for median in medians]
+    highs = [float(np.nanmax(median)) for median in medians]
     reach = min(max(highs), max(lows) + 1.2 * max(np.ptp(lows), 0.1 * max(lows)))
     # A third above the curves belongs to the legend.
     ax.set_ylim(min(lows) - 0.05 * (reach - min(lows)), reach + 0.35 * (reach - min(lows)))

@@ -1,4 +1,4 @@
-"""Densities of an optimum."""
+"""The best configuration: its posterior, its flatness, and how it moves with the budget."""
 
 from __future__ import annotations
 
@@ -8,101 +8,198 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
-from bayeslaw.core.intervals import interval
-from bayeslaw.optimum.answer import Optimum
+from bayeslaw.optimum.answer import Optimum, Quantity
+from bayeslaw.optimum.optimum import Frontier
+from bayeslaw.optimum.target import Cheapest
 from bayeslaw.plots import style
+from bayeslaw.plots.density import density, grid_of, posterior_panel
+from bayeslaw.plots.labels import best, count, label, math, percent, regret_unit, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 
+@style.picture
 def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> Figure:
-    """Draw the posterior of every optimal quantity, one row of panels for each answer.
+    """Draw the posterior of every optimal quantity, one row of panels for each optimum.
 
     Parameters
     ----------
     answers : Optimum or sequence of Optimum
-        Answers over the same quantities.
+        Optima of the same quantities.
     ax : matplotlib.axes.Axes, optional
         Whose place in its figure to fill with the panels; a new figure unless given.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Densities with their 89% interval, the prior's interval as a dashed bar, the published
-        optimum as a line, and the share of draws at a bound or without optimum in words.
+        Densities with their interval, the prior's interval as a dashed bar, the published optimum
+        as a line, and the share of draws at a bound or without optimum as text.
 
     Raises
     ------
     RequestError
-        If there is no answer.
+        If there is no optimum.
     """
-    from matplotlib.ticker import FuncFormatter
-
-    rows = [answers] if isinstance(answers, Optimum) else list(answers)
-    if not rows:
-        raise RequestError("no answer is given", place="plots.optimum", remedy="Give some")
-    names = list(rows[0].quantities)
-    # More than three are broken into lines of three.
-    across = min(3, len(names))
-    lines = -(-len(names) // across)
-    down = len(rows) * lines
-    figure, canvas = style.canvas(ax, figsize=(2.7 * across, 2.0 * down + 0.5))
-    panels = canvas.subplots(down, across, squeeze=False)
-    for answer, block in zip(rows, np.split(panels, len(rows)), strict=True):
-        for panel in block.flat[len(names) :]:
-            panel.set_visible(False)
-        for name, panel in zip(names, block.flat, strict=False):
-            quantity, draws = answer.quantities[name], answer.draws[name]
-            finite = draws[np.isfinite(draws)]
-            if len(finite) and np.ptp(finite) > 0:
-                low, _, high = (float(end) for end in interval(finite, 0.998))
-                if quantity.published is not None and np.isfinite(quantity.published):
-                    low, high = min(low, quantity.published), max(high, quantity.published)
-                width = high - low
-                grid = np.linspace(low - 0.15 * width, high + 0.15 * width, 300)
-                height = style.density(finite, grid)
-                panel.fill_between(grid, height, color=style.POSTERIOR, alpha=0.35)
-                panel.plot(grid, height, color=style.POSTERIOR, lw=1.2)
-                panel.set_xlim(grid[0], grid[-1])
-            panel.plot([quantity.low, quantity.high], [0.03, 0.03], color=style.POSTERIOR, lw=3)
-            ends = panel.get_xlim()
-            prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
-            panel.plot(prior, [-0.06, -0.06], color=style.PRIOR, lw=1.5, ls="--")
-            panel.set_xlim(*ends)
-            if quantity.published is not None:
-                panel.axvline(quantity.published, color=style.PUBLISHED, lw=1.2, ls="-.")
-            panel.set_ylim(-0.12, 1.12)
-            away = {k: v for k, v in quantity.shares.items() if k != "interior" and v > 0}
-            if away:
-                said = "\n".join(f"{100 * v:.3g}% {k.replace('_', ' ')}" for k, v in away.items())
-                panel.text(
-                    0.98, 0.95, said, transform=panel.transAxes, ha="right", va="top", size=8
-                )
-            panel.set_yticks([])
-            panel.spines[["left", "right", "top"]].set_visible(False)
-            panel.locator_params(axis="x", nbins=4)
-            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.count(value)))
-            panel.tick_params(labelsize=8)
-            where = ", ".join(
-                f"{key} = {style.count(value)}" for key, value in answer.at.items() if key == "N"
-            )
-            status = quantity.status.replace("_", " ")
-            status = "" if status == "interior" else f" ({status})"
-            panel.set_title(f"best {name}{status}" + (f" at {where}" if where else ""), fontsize=9)
-    _legend(canvas, rows[0].probability)
+    optima = [answers] if isinstance(answers, Optimum) else list(answers)
+    if not optima:
+        raise RequestError("no optimum is given", place="plots.optimum", remedy="Give one or more")
+    names = list(optima[0].quantities)
+    figure, canvas, panels = style.panels_for(
+        ax, len(names), (2.7, 2.0), (0, 0.5), blocks=len(optima)
+    )
+    pairs = [(answer, name) for answer in optima for name in names]
+    for (answer, name), panel in zip(pairs, panels, strict=True):
+        quantity = answer.quantities[name]
+        _panel(panel, quantity, f"posterior, {percent(answer.probability)} interval")
+        status = quantity.status.replace("_", " ")
+        status = "" if status == "interior" else f" ({status})"
+        size = {key: value for key, value in answer.at.items() if key == "N"}
+        panel.set_title(f"optimal {best(name)}{status}{values(size, ' at ')}")
+    style.legend(canvas)
     return figure
 
 
-def _legend(canvas: Figure | SubFigure, probability: float) -> None:
-    from matplotlib.lines import Line2D
+def _panel(panel: Axes, quantity: Quantity, label: str) -> None:
+    published = quantity.published
+    also = [published] if published is not None and np.isfinite(published) else []
+    posterior_panel(panel, quantity.draws, (quantity.low, quantity.high), also=also, label=label)
+    ends = panel.get_xlim()
+    prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
+    label = "prior's interval, where in view"
+    panel.plot(prior, [-0.06, -0.06], label=label, **{**style.PRIOR_LINE, "lw": 1.5})
+    panel.set_xlim(*ends)
+    panel.set_ylim(-0.12, 1.12)
+    if published is not None:
+        panel.axvline(published, label="published coefficients", **style.PUBLISHED_LINE)
+    shares = {
+        kind: share for kind, share in quantity.shares.items() if kind != "interior" and share
+    }
+    text = "\n".join(f"{percent(share)} {kind.replace('_', ' ')}" for kind, share in shares.items())
+    panel.text(0.98, 0.95, text, transform=panel.transAxes, ha="right", va="top", size=8)
+    panel.xaxis.set_major_formatter(lambda value, _: count(value))
 
-    handles = [
-        Line2D(
-            [], [], color=style.POSTERIOR, lw=3, label=f"posterior, {100 * probability:g}% interval"
-        ),
-        Line2D([], [], color=style.PRIOR, ls="--", label="prior's interval, where in view"),
-        Line2D([], [], color=style.PUBLISHED, ls="-.", label="published coefficients"),
-    ]
-    canvas.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+
+@style.picture
+def regret(answer: Optimum, *, ax: Axes | None = None) -> Figure:
+    """Draw the cost of leaving the optimum, one variable at a time, the near-optimal set shaded.
+
+    Parameters
+    ----------
+    answer : Optimum
+        An optimum.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each variable: expected regret, the tolerated regret, and the values whose
+        regret stays below it with the probability asked for.
+
+    Raises
+    ------
+    RequestError
+        If no draw has an optimum.
+    """
+    if not answer.near:
+        raise RequestError("no draw has an optimum", place="plots.regret")
+    figure, canvas, panels = style.panels_for(ax, len(answer.near), (2.9, 2.3), (0, 0.7))
+    unit = regret_unit(answer.predicts)
+    for (name, near), panel in zip(answer.near.items(), panels, strict=True):
+        limit = f"{near.within:g} {unit}"
+        known = np.isfinite(near.regret)
+        panel.plot(near.values[known], near.regret[known], label="expected regret", **style.MEDIAN)
+        panel.axhline(near.within, label=limit, **style.PUBLISHED_LINE)
+        if np.isfinite(near.low):
+            label = f"below {limit} with probability {near.probability:g}"
+            panel.axvspan(near.low, near.high, label=label, **{**style.CREDIBLE, "alpha": 0.15})
+        panel.set_ylim(0, 6 * near.within)
+        style.count_axis(panel, near.values)
+        panel.locator_params(axis="y", nbins=4)
+        panel.set_title(math(name))
+    canvas.supylabel(f"expected regret [{unit}]", fontsize=9)
+    style.legend(canvas)
+    return figure
+
+
+@style.picture
+def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
+    """Draw every optimal quantity against the budget, with its interval.
+
+    Parameters
+    ----------
+    answer : Frontier
+        Optima over budgets.
+    ax : matplotlib.axes.Axes, optional
+        Whose place in its figure to fill with the panels; a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each quantity: medians, bands, the published optimum; shaded beyond the largest
+        run. The title lists the caps.
+    """
+    first = answer.answers[0]
+    names, flops = list(first.quantities), answer.flops
+    figure, canvas, panels = style.panels_for(ax, len(names), (2.9, 2.3), (0, 0.7), sharex=True)
+    for name, panel in zip(names, panels, strict=True):
+        quantities = [optimum.quantities[name] for optimum in answer.answers]
+        low, median, high, published = (
+            np.array([getattr(quantity, part) for quantity in quantities], dtype=float)
+            for part in ("low", "median", "high", "published")
+        )
+        panel.plot(flops, median, marker="o", ms=3, label="median", **style.MEDIAN)
+        interval = f"{percent(first.probability)} interval"
+        panel.fill_between(flops, low, high, label=interval, **style.CREDIBLE)
+        if np.isfinite(published).all():
+            panel.plot(flops, published, label="published coefficients", **style.PUBLISHED_LINE)
+        if answer.largest is not None and flops[0] < answer.largest < flops[-1]:
+            panel.axvspan(answer.largest, flops[-1], label="beyond the largest run", **style.FAR)
+        panel.set_xscale("log")
+        ends = np.concatenate([low, high])
+        style.count_axis(panel, ends[np.isfinite(ends)], which="y")
+        panel.set_title(f"optimal {best(name)}")
+    spent = "lifetime FLOPs" if first.budget.inference_tokens else "training FLOPs"
+    for panel in panels[-3:]:
+        panel.set_xlabel(spent)
+    caps = [f"{math(cap.expression.text)} ≤ {count(cap.limit)}" for cap in first.budget.limits]
+    canvas.suptitle(f"Optimum by budget, with {', '.join(caps) or 'no caps'}")
+    style.legend(canvas, columns=4)
+    return figure
+
+
+@style.picture
+def target(answer: Cheapest, *, ax: Axes | None = None) -> Figure:
+    """Draw the law's value at the cheapest configuration against the target.
+
+    Parameters
+    ----------
+    answer : Cheapest
+        The cheapest configuration that reaches a target.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The density of the law's value, filled where it reaches the target.
+    """
+    figure, ax = style.axes(ax, (4.2, 2.8))
+    draws = answer.values[np.isfinite(answer.values)]
+    grid = grid_of(draws, [answer.target], 0.1)
+    height = density(draws, grid)
+    ax.plot(grid, height, color=style.POSTERIOR, lw=1.2)
+    reached = grid <= answer.target
+    text = f"reaches it: {percent(answer.reached)}"
+    look: style.Look = {"color": style.POSTERIOR, "alpha": 0.35, "lw": 0, "label": text}
+    ax.fill_between(grid[reached], height[reached], **look)
+    ax.axvline(answer.target, label=f"target {answer.target:g}", **style.PUBLISHED_LINE)
+    style.without_height(ax)
+    ax.set_yticks([])
+    ax.set_ylim(0, 1.35)
+    ax.set_xlabel(label(answer.predicts))
+    ax.set_title(f"the cheapest configuration costs {count(answer.cost)}")
+    ax.legend(loc="upper left", ncols=2)
+    return figure

@@ -1,80 +1,187 @@
-"""What pictures over configurations share: the others held, and what no run can be left out."""
+"""Configurations that a picture draws over: some variables move, the others are fixed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.plots import style
+from bayeslaw.plots.labels import count, label, math
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs.geometry import NEARBY, beyond
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def held(
-    posterior: Posterior, moved: Iterable[str], at: Mapping[str, float] | None, *, place: str
-) -> dict[str, float]:
-    """Where the variables stand that a picture does not move."""
-    law, given, moved = posterior.law, dict(at or {}), tuple(moved)
-    for name in (*moved, *given):
-        if name not in law.variables:
-            raise RequestError(
-                f"{law.name} has no variable {name!r}",
-                place=place,
-                remedy=nearest(name, law.variables),
-            )
-    both = [name for name in moved if name in given]
-    if both:
+Span = tuple[float, float]
+_POINTS = 160
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Configurations along a variable or an expression.
+
+    Attributes
+    ----------
+    over : str
+        What varies.
+    grid : ndarray of shape (points,)
+        Its values, in order.
+    columns : dict of str to ndarray of shape (points,)
+        The law's variables there.
+    fixed : dict of str to float
+        Those that do not vary.
+    seen : ndarray of shape (runs,)
+        Values of ``over`` in the runs.
+    logarithmic : bool
+        Whether the grid is even on the logarithm.
+    """
+
+    over: str
+    grid: np.ndarray
+    columns: dict[str, np.ndarray]
+    fixed: dict[str, float]
+    seen: np.ndarray
+    logarithmic: bool
+
+    @property
+    def outside(self) -> list[Span]:
+        """Ends of the parts of the axis beyond the runs: none, one or two."""
+        parts = (self.grid[self.grid < self.seen.min()], self.grid[self.grid > self.seen.max()])
+        return [(float(part[0]), float(part[-1])) for part in parts if len(part)]
+
+    def finish(self, ax: Axes) -> None:
+        """Mark the runs as ticks and label the axis."""
+        ticks = self.seen[(self.seen >= self.grid[0]) & (self.seen <= self.grid[-1])]
+        place = np.full(len(ticks), 0.015)
+        look: style.Look = {"color": style.RUNS, "ms": 7, "alpha": 0.5, "label": "runs"}
+        ax.plot(ticks, place, "|", transform=ax.get_xaxis_transform(), **look)
+        if self.logarithmic:
+            style.count_axis(ax, self.grid)
+        ax.margins(x=0)
+        ax.set_xlabel(label(self.over))
+
+
+def slice_along(
+    posterior: Posterior,
+    over: str,
+    *,
+    at: Mapping[str, float] | None,
+    span: Span | None,
+    place: str,
+) -> Slice:
+    """Configurations along a variable, or an expression affine in one that ``at`` leaves open."""
+    law, at = posterior.law, dict(at or {})
+    expression = parse_expression(over, place=f"{place}, over")
+    _check_names(posterior, (*expression.names, *at), place)
+    moving = [name for name in law.variables if name in expression.names and name not in at]
+    if not moving:
         raise RequestError(
-            f"{both[0]} is fixed and moved at once", place=place, remedy="Leave it out of at="
+            f"at= fixes all of {over}", place=place, remedy="Leave one of its variables open"
         )
-    values = {**posterior.reference.at, **given}
-    fixed = {name: float(values[name]) for name in law.variables if name not in moved}
+    # A ratio is varied through what stands first in it, at a fixed remainder.
+    order = re.findall(r"[A-Za-z_]\w*", expression.text)
+    name = min(moving, key=order.index)
+    fixed = fixed_values(posterior, (name,), at, place=place)
+    seen = np.asarray(expression(posterior.runs.columns(expression.names)))
+    grid = axis_grid(seen, name, span, _POINTS, place=place)
+    columns = {key: np.full(_POINTS, value) for key, value in fixed.items()}
+    columns[name] = _invert(expression, name, grid, fixed, place)
+    kept = legal(columns)
+    if not kept.any():
+        raise RequestError(
+            f"no legal value of {name} between {grid[0]:g} and {grid[-1]:g}",
+            place=place,
+            remedy="Give another span= or at=",
+        )
+    columns = {key: values[kept] for key, values in columns.items()}
+    logarithmic = not vocabulary.variable(name).includes_zero
+    return Slice(over, grid[kept], columns, fixed, seen, logarithmic)
+
+
+def fixed_values(
+    posterior: Posterior, moving: Iterable[str], at: Mapping[str, float] | None, *, place: str
+) -> dict[str, float]:
+    """Values of the variables that do not move: those of ``at``, else the reference run's."""
+    at, moving = dict(at or {}), tuple(moving)
+    _check_names(posterior, (*moving, *at), place)
+    for name in moving:
+        if name in at:
+            raise RequestError(
+                f"{name} is fixed and varied at once", place=place, remedy="Leave it out of at="
+            )
+    values = {**posterior.reference.at, **at}
+    fixed = {name: float(values[name]) for name in posterior.law.variables if name not in moving}
     vocabulary.check_values(fixed, place=f"{place}, at")
     return fixed
 
 
+def axis_grid(
+    seen: np.ndarray, name: str, span: Span | None, points: int, *, place: str
+) -> np.ndarray:
+    """Values along an axis: over a span, or over the runs' range and a factor of 3 either side."""
+    domain = vocabulary.variable(name)
+    low, high = span if span is not None else (float(seen.min()), float(seen.max()))
+    if span is None and domain.includes_zero:
+        low, high = max(domain.low, low - 0.1), min(domain.high - 0.02, high + 0.1)
+    elif span is None:
+        low, high = max(domain.low, low / 3), min(domain.high, high * 3)
+    if not low < high or not (domain.includes_zero or low > 0):
+        raise RequestError(
+            f"span = ({low:g}, {high:g})", place=f"{place}, {name}", remedy="0 < low < high"
+        )
+    return (np.linspace if domain.includes_zero else np.geomspace)(low, high, points)
+
+
 def legal(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Which configurations a run can have."""
-    found = np.ones(np.broadcast_shapes(*(np.shape(one) for one in columns.values())), dtype=bool)
+    kept = np.ones(np.broadcast_shapes(*(np.shape(each) for each in columns.values())), dtype=bool)
     for name, values in columns.items():
-        found = found & np.vectorize(vocabulary.variable(name).contains)(values)
+        kept = kept & np.vectorize(vocabulary.variable(name).contains)(values)
     for small, large in vocabulary.ORDERED:
         if small in columns and large in columns:
-            found = found & (columns[small] <= np.asarray(columns[large]) * (1 + 1e-9))
-    return found
+            kept = kept & (columns[small] <= np.asarray(columns[large]) * (1 + 1e-9))
+    return kept
 
 
-def span_of(posterior: Posterior, name: str, span: tuple[float, float] | None) -> np.ndarray:
-    """Both ends of an axis: those given, or the runs' own range and a factor of 3 on both sides."""
-    domain, seen = vocabulary.variable(name), posterior.runs.column(name)
-    if span is not None:
-        low, high = span
-        if not low < high or not (domain.includes_zero or low > 0):
-            raise RequestError(f"span = ({low:g}, {high:g})", place=name, remedy="0 < low < high")
-        return np.array([low, high], dtype=float)
-    if domain.includes_zero:
-        ends = [max(domain.low, seen.min() - 0.1), min(domain.high - 0.02, seen.max() + 0.1)]
-    else:
-        ends = [max(domain.low, seen.min() / 3), min(domain.high, seen.max() * 3)]
-    return np.array(ends, dtype=float)
-
-
-def grid_of(name: str, ends: np.ndarray, points: int) -> np.ndarray:
-    """Values along an axis, even on the scale that the variable has."""
-    low, high = (float(end) for end in ends)
-    if vocabulary.variable(name).includes_zero:
-        return np.linspace(low, high, points)
-    return np.geomspace(low, high, points)
-
-
-def where(posterior: Posterior, fixed: Mapping[str, float]) -> str:
-    """Where the others are held, and how far beyond the runs, for a title."""
-    said = []
+def title(posterior: Posterior, fixed: Mapping[str, float]) -> str:
+    """The law, where its other variables are fixed, and how far beyond the runs that is."""
+    parts = []
     for name, value in fixed.items():
-        times = float(beyond(posterior.runs, {name: np.array([value])})[0][0])
-        far = f" ({times:.2g}x beyond the runs)" if times > NEARBY else ""
-        said.append(f"{name} = {style.count(value)}{far}")
-    return ", ".join(said)
+        factor = float(beyond(posterior.runs, {name: np.array([value])})[0][0])
+        far = f" ({factor:.2g}x beyond the runs)" if factor > NEARBY else ""
+        parts.append(f"{math(name)} = {count(value)}{far}")
+    return f"{posterior.law.name} at\n{', '.join(parts)}" if parts else posterior.law.name
+
+
+def _check_names(posterior: Posterior, names: Iterable[str], place: str) -> None:
+    variables = posterior.law.variables
+    for name in names:
+        if name not in variables:
+            raise RequestError(
+                f"{posterior.law.name} has no variable {name!r}",
+                place=place,
+                remedy=nearest(name, variables),
+            )
+
+
+def _invert(
+    expression: Expression, name: str, values: np.ndarray, fixed: Mapping[str, float], place: str
+) -> np.ndarray:
+    """Values of a variable that give an expression those values."""
+    with np.errstate(all="ignore"):
+        zero, one, two = (float(expression({**fixed, name: v})) for v in (0.0, 1.0, 2.0))
+    if one == zero or not np.isclose(two - one, one - zero) or not np.isfinite(one):
+        raise RequestError(
+            f"{expression.text} is not affine in {name}",
+            place=f"{place}, over",
+            remedy=f"Give another expression, or {name} itself",
+        )
+    return np.asarray((values - zero) / (one - zero))

@@ -1,98 +1,90 @@
-"""What all pictures share: colours, numbers and axes."""
+"""The look of all pictures: colours, sizes, axes, panels and legends."""
 
 from __future__ import annotations
 
+import functools
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import RequestError
+from bayeslaw.plots.labels import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+#: How something is drawn: options of Matplotlib.
+Look = dict[str, Any]
+
 # Okabe and Ito's palette keeps apart for colour-blind readers, and these in greyscale too.
 POSTERIOR, PRIOR, PUBLISHED, RUNS = "#0072B2", "#999999", "#D55E00", "#333333"
+#: Lines and areas that mean the same in every picture.
+MEDIAN: Look = {"color": POSTERIOR, "lw": 1.5}
+CREDIBLE: Look = {"color": POSTERIOR, "alpha": 0.3, "lw": 0}
+PRIOR_LINE: Look = {"color": PRIOR, "lw": 1.2, "ls": "--"}
+PUBLISHED_LINE: Look = {"color": PUBLISHED, "lw": 1.3, "ls": "-."}
+FAR: Look = {"color": "black", "alpha": 0.06, "lw": 0}
 
+_SIZES: Any = {
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "figure.titlesize": 10,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": False,
+}
 # The same palette, without its yellow that vanishes on white, and three dark ones.
 _LAWS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#7A4419",
-    "#5B3FA0",
-    "#333333",
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#7A4419", "#5B3FA0", "#333333"),
 )
 _MARKERS = "osD^vPX<>"
 # Where the sums that give names their colours start: the laws that are compared most often differ.
 _START = 197
-_PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 
 
-def count(value: float, digits: int = 3) -> str:
-    """A count as people write it: 30B, 133M; large FLOPs as 1e22."""
-    value = float(f"{value:.{digits}g}")
-    for size, prefix in _PREFIXES:
-        if size <= abs(value) < 1e15:
-            return f"{value / size:.{digits}g}{prefix}"
-    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    # So few digits of thousands would be written with an exponent.
-    return f"{value:.0f}" if abs(value) >= 10.0**digits else f"{value:.{digits}g}"
+def picture[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let a function draw with the sizes that all pictures have."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **options: P.kwargs) -> Figure:
+        import matplotlib as mpl
+
+        with mpl.rc_context(_SIZES):
+            return draw(*args, **options)
+
+    return drawn
 
 
-def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """A colour and a marker for each law, which follow from the laws' names."""
-    wanted = sorted(set(names))
-    taken: dict[int, int] = dict.fromkeys(range(len(_LAWS)), 0)
-    found = {}
-    for name in wanted:
-        first = zlib.crc32(name.encode(), _START) % len(_LAWS)
-        turns = [(first + step) % len(_LAWS) for step in range(len(_LAWS))]
-        place = min(turns, key=lambda turn: taken[turn])
-        taken[place] += 1
-        found[name] = (_LAWS[place], _MARKERS[place])
-    return found
+def axes(ax: Axes | None, size: tuple[float, float], *, frame: bool = False) -> tuple[Figure, Axes]:
+    """A figure, and the axes in it to draw on: the caller's or new ones."""
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        figure, ax = plt.subplots(layout="constrained", figsize=size)
+    else:
+        root = ax.get_figure(root=True)
+        assert root is not None
+        figure = root
+    _look(ax, frame=frame)
+    return figure, ax
 
 
-def label(expression: str) -> str:
-    """An axis label: the name, what it means and its unit."""
-    if expression not in vocabulary.VOCABULARY:
-        return expression
-    what = vocabulary.variable(expression)
-    unit = f" [{what.unit}]" if what.unit and what.unit not in what.means else ""
-    return f"{expression}: {what.means}{unit}"
-
-
-def axes(ax: Axes | None, **size: Any) -> Axes:
-    """The axes to draw on."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(layout="constrained", **size)[1]
-
-
-def canvas(ax: Axes | None, **size: Any) -> tuple[Figure, Figure | SubFigure]:
-    """What to draw several panels on."""
+def canvas(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Figure | SubFigure]:
+    """A figure, and what to put panels on: a new figure, or the place of the caller's axes."""
     import matplotlib.pyplot as plt
 
     if ax is None:
-        figure = plt.figure(layout="constrained", **size)
+        figure = plt.figure(layout="constrained", figsize=size)
         return figure, figure
     place = ax.get_subplotspec()
     whole, parent = ax.get_figure(root=True), ax.get_figure(root=False)
     if place is None or whole is None or parent is None:
         raise RequestError(
-            "the axes stand in no grid, so that several panels cannot take their place",
+            "the axes belong to no grid, so several panels cannot replace them",
             place="plots, ax",
             remedy="Take axes from plt.subplots or Figure.add_subplot",
         )
@@ -100,12 +92,111 @@ def canvas(ax: Axes | None, **size: Any) -> tuple[Figure, Figure | SubFigure]:
     return whole, parent.add_subfigure(place)
 
 
-def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """A smooth density of draws, for the eye."""
-    from scipy.stats import gaussian_kde
+def panels(on: Figure | SubFigure, rows: int, columns: int, **grid: Any) -> list[Axes]:
+    """Panels, row after row."""
+    every: list[Axes] = list(on.subplots(rows, columns, squeeze=False, **grid).flat)
+    for panel in every:
+        _look(panel)
+    return every
 
-    height = gaussian_kde(draws)(grid)
-    return np.asarray(height / height.max())
+
+def panels_for(
+    ax: Axes | None,
+    count: int,
+    cell: tuple[float, float],
+    rest: tuple[float, float],
+    *,
+    across: int = 3,
+    blocks: int = 1,
+    **grid: Any,
+) -> tuple[Figure, Figure | SubFigure, list[Axes]]:
+    """A figure, what its panels stand on, and a count of panels for each block, in short rows.
+
+    Sizes in inches are those of a panel and of what surrounds them all.
+    """
+    columns = min(across, count)
+    rows = -(-count // columns)
+    size = (cell[0] * columns + rest[0], cell[1] * rows * blocks + rest[1])
+    figure, on = canvas(ax, size)
+    shown = []
+    for place, panel in enumerate(panels(on, rows * blocks, columns, **grid)):
+        used = place % (rows * columns) < count
+        panel.set_visible(used)
+        shown += [panel] if used else []
+    return figure, on, shown
+
+
+def _look(ax: Axes, *, frame: bool = False) -> None:
+    ax.spines[["right", "top"]].set_visible(frame)
+    ax.tick_params(labelsize=8)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.label.set_fontsize(9)
+
+
+def without_height(panel: Axes) -> None:
+    """Leave an axis away on which only order or shape counts."""
+    panel.spines[["left", "right", "top"]].set_visible(False)
+    panel.tick_params(axis="y", length=0)
+
+
+def rows_of(panel: Axes, names: Iterable[object]) -> None:
+    """Name the rows of a panel, the first on top."""
+    texts = [str(name) for name in names]
+    panel.set_yticks(range(len(texts)), texts)
+    panel.set_ylim(len(texts) - 0.4, -0.6)
+    panel.tick_params(axis="y", length=0)
+
+
+def legend(on: Figure | SubFigure, columns: int = 3, **options: Any) -> None:
+    """A legend below all panels, with each label once."""
+    entries: dict[str, Any] = {}
+    for panel in on.axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    place: Look = {"loc": "outside lower center", "ncols": columns, **options}
+    on.legend(entries.values(), entries.keys(), **place)
+
+
+def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """A colour and a marker for each law, which follow from the laws' names."""
+    taken = dict.fromkeys(range(len(_LAWS)), 0)
+    styles = {}
+    for name in sorted(set(names)):
+        first = zlib.crc32(name.encode(), _START) % len(_LAWS)
+        turns = [(first + step) % len(_LAWS) for step in range(len(_LAWS))]
+        place = min(turns, key=lambda turn: taken[turn])
+        taken[place] += 1
+        styles[name] = (_LAWS[place], _MARKERS[place])
+    return styles
+
+
+def hatch(ax: Axes, regions: Iterable[tuple[float, float]], grey: float, **options: Any) -> None:
+    """Mark the parts of an axis beyond the runs."""
+    labels = iter(["beyond the runs"])  # further regions need no entry of their own
+    for low, high in regions:
+        ax.axvspan(
+            *(low, high),
+            facecolor="none",
+            edgecolor=(0, 0, 0, grey),
+            hatch="//",
+            lw=0,
+            label=next(labels, None),
+            **options,
+        )
+
+
+def two_kinds(
+    ax: Axes, x: np.ndarray, y: np.ndarray, kept: np.ndarray, names: tuple[str, str], size: float
+) -> None:
+    """Points that are as expected, filled, and those that are not, hollow."""
+    for chosen, face, colour, name in (
+        (kept, POSTERIOR, POSTERIOR, names[0]),
+        (~kept, "white", PUBLISHED, names[1]),
+    ):
+        if chosen.any():
+            ax.plot(
+                *(x[chosen], y[chosen], "o"), color=colour, mfc=face, mew=1.3, ms=size, label=name
+            )
 
 
 def count_axis(ax: Axes, values: np.ndarray, *, which: str = "x") -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bayeslaw.plots import style
+from bayeslaw.plots import labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ def number(value: Any) -> str:
         return "∞" if value > 0 else "−∞"
     small = value != 0 and abs(value) < 1e-3
     if abs(value) >= 1e5 or small:
-        said = style.count(value)
+        said = labels.count(value)
     else:
         said = f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
     return said.replace("-", "−", 1) if said.startswith("-") else said

@@ -10,7 +10,7 @@ from bayeslaw.checks.residuals import residuals
 from bayeslaw.optimum.answer import Optimum
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
-from bayeslaw.plots import style
+from bayeslaw.plots import labels
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.html import number
 from bayeslaw.runs import Runs
@@ -52,10 +52,10 @@ def asked(
 
 def constraints(at: Mapping[str, float], budget: Budget) -> str:
     """What bounds a question, starting with a blank; empty for nothing."""
-    said = [f"{name} = {style.count(value)}" for name, value in at.items()]
+    said = [f"{name} = {labels.count(value)}" for name, value in at.items()]
     if budget.flops is not None:
-        said.append(f"{style.count(budget.flops)} FLOPs")
-    said += [f"{cap.expression.text} ≤ {style.count(cap.limit)}" for cap in budget.limits]
+        said.append(f"{labels.count(budget.flops)} FLOPs")
+    said += [f"{cap.expression.text} ≤ {labels.count(cap.limit)}" for cap in budget.limits]
     return f" at {', '.join(said)}" if said else ""
 
 
@@ -93,7 +93,7 @@ def residuals_seen(posterior: Posterior) -> str:
     inside = int(((found.band[0] <= median) & (median <= found.band[1])).sum())
     far = int(np.argmax(np.abs(median)))
     where = ", ".join(
-        f"{name} = {style.count(posterior.runs.column(name)[far])}"
+        f"{name} = {labels.count(posterior.runs.column(name)[far])}"
         for name in posterior.law.variables
     )
     return (

@@ -94,7 +94,7 @@ def test_the_picture(found: bl.PosteriorPredictiveCheck) -> None:
     for bar, row in zip(right.patches, found.frame.to_dict("records"), strict=True):
         assert bar.get_y() * row["runs"] == pytest.approx(row["few"])
         assert (bar.get_y() + bar.get_height()) * row["runs"] == pytest.approx(row["many"])
-    assert right.get_xlabel() == "runs ordered by 6*N_a*D"
+    assert right.get_xlabel() == r"runs ordered by $6 \, N_a \, D$"
     assert right.get_ylabel() == "share of runs outside"
     assert f"{100 * found.share:.1f}%" in right.get_title()
     assert right.get_ylim()[1] > 1.3 * found.frame["share"].max(), "room for the legend"

@@ -56,7 +56,11 @@ def points(axes: Axes) -> list[Line2D]:
 
 
 def shown(figure: Figure) -> dict[str, Axes]:
-    return {axes.get_xlabel().split(":")[0]: axes for axes in figure.axes if axes.get_visible()}
+    return {
+        axes.get_xlabel().split(":")[0].strip("$"): axes
+        for axes in figure.axes
+        if axes.get_visible()
+    }
 
 
 def test_residuals_of_one_draw_are_written_out(fitted: bl.Posterior) -> None:
@@ -113,7 +117,7 @@ def test_a_panel_for_each_variable_and_the_fitted_value(fitted: bl.Posterior) ->
         assert bottom < min(found.median.min(), found.band[0])
         assert top > max(found.median.max(), found.band[1])
     assert panels["N"].get_xscale() == "log"
-    assert "over the noise scale" in panels["N"].get_ylabel()
+    assert "[noise scales]" in panels["N"].get_ylabel()
     assert f"noise scale {found.scale:.2g}" in figure.get_suptitle()
 
 
@@ -138,7 +142,8 @@ def test_laws_side_by_side_keep_their_colours(fitted: bl.Posterior, blind: bl.Po
     assert list(panels) == ["N", "D", "fitted value (law's median)"]
     for axes in panels.values():
         lines = points(axes)
-        assert [line.get_label() for line in lines] == list(both)
+        named = [f"{name} (scale {residuals(one).scale:.2g})" for name, one in both.items()]
+        assert [line.get_label() for line in lines] == named
         for (name, one), line in zip(both.items(), lines, strict=True):
             np.testing.assert_allclose(line.get_ydata(), residuals(one).median)
             assert line.get_color() == style.law_styles(both)[name][0]
@@ -161,11 +166,12 @@ def test_a_column_of_words_is_an_axis_of_names(
 
 def test_other_axes(fitted: bl.Posterior) -> None:
     runs = fitted.runs
-    for over, x in (("D/N", runs.column("D") / runs.column("N")), ("width", runs.column("width"))):
+    ratio = runs.column("D") / runs.column("N")
+    for over, x, label in (("D/N", ratio, "$D/N$"), ("width", runs.column("width"), "width")):
         (axes,) = bl.plots.residuals(fitted, over=over).axes
         drawn = np.concatenate([line.get_xdata() for line in points(axes)])
         np.testing.assert_allclose(np.sort(drawn), np.sort(x))
-        assert axes.get_xlabel() == over
+        assert axes.get_xlabel() == label
     (axes,) = bl.plots.residuals(fitted, over="fitted").axes
     assert axes.get_xlabel().startswith("fitted value")
 

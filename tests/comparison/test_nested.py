@@ -218,7 +218,7 @@ def test_the_picture_shows_what_is_fixed_and_what_it_costs(weak: bl.Nested) -> N
     figure.canvas.draw()
     top, bottom = figure.axes
     k = weak.restricted["k"]
-    assert top.get_title() == "k"
+    assert top.get_title() == "$k$"
     (filled,) = [c for c in top.collections if isinstance(c, PolyCollection)]
     vertices = filled.get_paths()[0].vertices
     assert k.low < vertices[np.argmax(vertices[:, 1]), 0] < k.high
@@ -242,7 +242,7 @@ def test_the_picture_shows_what_is_fixed_and_what_it_costs(weak: bl.Nested) -> N
 
 def test_the_picture_of_several_has_a_panel_each(shares: bl.Nested) -> None:
     figure = bl.plots.nested(shares)
-    assert [axes.get_title() for axes in figure.axes] == ["m", "n", ""]
+    assert [axes.get_title() for axes in figure.axes] == ["$m$", "$n$", ""]
     bottom = figure.axes[-1]
     left, right = bottom.get_xlim()
     assert left < shares.difference - shares.error

@@ -54,7 +54,7 @@ def test_a_band_relative_to_the_best(few: bl.Posterior) -> None:
         median, np.median(value - value.min(axis=1, keepdims=True), axis=0), atol=1e-12
     )
     assert 0 <= median.min() < 1e-4
-    assert axes.get_ylabel() == "loss lost against the best G [nats per token]"
+    assert axes.get_ylabel() == "loss above the best $G$ [nats per token]"
     assert axes.get_ylim()[0] == 0
     _, published = line(axes, "published")
     assert published.min() == 0
@@ -86,11 +86,11 @@ def test_contours_are_the_laws_values(few: bl.Posterior) -> None:
     assert checked >= 8
     assert set(np.log10(flops.levels) % 1) == {0.0}, "decades"
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    assert axes.get_xlabel() == "N_a: parameters active per token"
-    assert axes.get_ylabel() == "D: training tokens"
-    assert axes.get_title() == "zhao2025 at\nN = 3B, G = 5.66, S = 0.349"
+    assert axes.get_xlabel() == "$N_a$: parameters active per token"
+    assert axes.get_ylabel() == "$D$: training tokens"
+    assert axes.get_title() == "zhao2025 at\n$N$ = 3B, $G$ = 5.66, $S$ = 0.349"
     said = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert said == ["loss, nats per token", "training FLOPs", "runs"]
+    assert said == ["loss [nats per token]", "training FLOPs", "runs"]
     # No more parameters are active than there are.
     for path in loss.get_paths():
         assert not len(path.vertices) or path.vertices[:, 0].max() <= 3e9
@@ -115,7 +115,7 @@ def test_contours_without_flops_where_neither_axis_costs(few: bl.Posterior) -> N
     for x, y, at, said in (
         ("G", "G", {}, "Name two variables"),
         ("G", "E", {}, "no variable 'E'"),
-        ("G", "S", {"G": 3}, "fixed and moved at once"),
+        ("G", "S", {"G": 3}, "fixed and varied at once"),
         ("G", "S", {"D": -1.0}, "D = -1"),
     ):
         with pytest.raises(RequestError, match=said):
@@ -138,7 +138,7 @@ def test_profiles_spend_the_same_along_a_curve(few: bl.Posterior) -> None:
     low, high = axes.get_ylim()
     assert low < median.min()
     assert high > median.min() + 0.1, "curves are in view"
-    assert axes.get_legend().get_title().get_text() == "FLOPs = 6*N_a*D; dots: best"
+    assert axes.get_legend().get_title().get_text() == r"FLOPs = $6 \, N_a \, D$; dots: best"
     for options, said in (
         ({"flops": []}, "Give positive FLOPs"),
         ({"flops": [1e20], "spend": "G"}, "G does not follow from 6"),
@@ -170,7 +170,7 @@ def test_a_cell_for_every_pair(few: bl.Posterior) -> None:
     assert framed == {(int(k) - 3, int(s)) for k, s in zip(near["K"], near["shared"], strict=True)}
     assert [text.get_text() for text in axes.get_xticklabels()] == list("345678")
     assert axes.get_xlabel() == "routed experts per token"
-    assert "expected regret [0.001 nats] at N = 30B" in axes.get_title()
+    assert "expected regret [0.001 nats] at $N$ = 30B" in axes.get_title()
     other = bl.decide(few, {"G": [4.0, 6.0]}, at={"N": 3e9})
     with pytest.raises(RequestError, match="no column 'K'"):
         bl.plots.regret_map(other)
@@ -264,8 +264,8 @@ def test_posteriors_in_the_priors_own_units(few: bl.Posterior) -> None:
             assert norm.cdf(drawn) == pytest.approx(np.mean(many < end), abs=0.01), name
         assert set(bar.get_ydata()) == {row}
     ticks = [text.get_text() for text in axes.get_yticklabels()]
-    assert ticks[0] == "alpha"
-    assert "f / e" in ticks
+    assert ticks[0] == r"$\alpha$"
+    assert "$f/e$" in ticks
     for patch in axes.patches:
         assert patch.get_x() == pytest.approx(norm.ppf(0.055))
     # S never varied: its parameters are hollow.
@@ -321,9 +321,9 @@ def test_shares_of_variance_are_stacked_along_an_axis(misfit: bl.Posterior) -> N
     assert high[0] / 1.1 < seen.max() < high[0]
     assert high[1] == x[-1]
     assert sorted(line(axes, "runs")[0]) == sorted(seen)
-    assert axes.get_xlabel() == "D: training tokens"
+    assert axes.get_xlabel() == "$D$: training tokens"
     assert "squared half width of central 68%" in axes.get_ylabel()
-    assert axes.get_title() == "chinchilla at\nN = 1B"
+    assert axes.get_title() == "chinchilla at\n$N$ = 1B"
     said = [text.get_text() for text in axes.get_legend().get_texts()]
     assert said == [*reversed(PARTS), "beyond the runs", "runs"]
     # All of them together, above; told apart without colours.
@@ -409,6 +409,6 @@ def test_panels_take_the_place_of_axes(few: bl.Posterior) -> None:
 def test_panels_need_axes_in_a_grid(few: bl.Posterior) -> None:
     figure = plt.figure()
     loose = figure.add_axes((0.1, 0.1, 0.8, 0.8))
-    with pytest.raises(RequestError, match="stand in no grid"):
+    with pytest.raises(RequestError, match="belong to no grid"):
         bl.plots.coefficients(few, ax=loose)
     assert loose in figure.axes, "bad input loses nothing"

@@ -15,13 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.mathtext import MathTextParser
 from matplotlib.patches import Rectangle
 
 import bayeslaw as bl
 from bayeslaw.core.errors import BayesLawError, FormulaError, RequestError
 from bayeslaw.core.intervals import interval
+from bayeslaw.law.library import cards
 from bayeslaw.optimum.answer import Quantity
-from bayeslaw.plots import style
+from bayeslaw.plots import labels, style
 
 mpl.use("Agg")
 
@@ -108,7 +110,7 @@ def test_the_bands_are_the_posteriors(
 
 def test_axes_say_what_they_show(posterior: bl.Posterior) -> None:
     (axes,) = bl.plots.band(posterior, "N", at={"D": 3e11, "G": 4}).axes
-    assert axes.get_xlabel() == "N: total parameters"
+    assert axes.get_xlabel() == "$N$: total parameters"
     assert axes.get_ylabel() == "loss [nats per token]"
     assert axes.get_xscale() == "log"
     assert axes.xaxis.get_major_formatter()(30e9, 0) == "30B"
@@ -116,15 +118,15 @@ def test_axes_say_what_they_show(posterior: bl.Posterior) -> None:
     assert title.startswith("zhao2025 at")
     # What was given, what was held, and how far it lies beyond the runs.
     times = 3e11 / posterior.runs.column("D").max()
-    assert f"D = 300B ({times:.2g}x beyond the runs)" in title
-    assert "G = 4" in title
+    assert f"$D$ = 300B ({times:.2g}x beyond the runs)" in title
+    assert "$G$ = 4" in title
     for name in ("N_a", "S"):
-        assert f"{name} = {style.count(posterior.reference.at[name])}" in title
-    assert not re.search(r"\bN = ", title)
+        assert f"${name}$ = {labels.count(posterior.reference.at[name])}" in title
+    assert not re.search(r"\$N\$ = ", title)
     (axes,) = bl.plots.band(posterior, "D").axes
-    assert axes.get_xlabel() == "D: training tokens"
+    assert axes.get_xlabel() == "$D$: training tokens"
     (axes,) = bl.plots.band(posterior, "N_a/N", at={"N": 3e9}).axes
-    assert axes.get_xlabel() == "N_a/N"
+    assert axes.get_xlabel() == "$N_a/N$"
 
 
 def test_another_unit_of_loss_is_said(posterior: bl.Posterior) -> None:
@@ -222,7 +224,7 @@ def test_bad_requests(posterior: bl.Posterior, case: str) -> None:
 
 def test_a_ratio_varies_what_stands_first_in_it(posterior: bl.Posterior) -> None:
     (axes,) = bl.plots.band(posterior, "N_a/N").axes
-    assert "N_a = " not in axes.get_title()
+    assert "N_a" not in axes.get_title()
 
 
 @pytest.mark.parametrize(("name", "value"), [("S", 5), ("D", -1e9), ("N_a", 1e13)])
@@ -260,7 +262,8 @@ def test_a_panel_for_every_coefficient(posterior: bl.Posterior) -> None:
     figure = bl.plots.coefficients(posterior)
     assert isinstance(figure, Figure)
     names = list(posterior.law.parameters)
-    assert [axes.get_title() for axes in shown(figure)] == names
+    assert [axes.get_title() for axes in shown(figure)] == [labels.math(name) for name in names]
+    assert shown(figure)[0].get_title() == r"$\alpha$"
     published = posterior.law.published()
     scales = set()
     for name, axes in zip(names, shown(figure), strict=True):
@@ -307,7 +310,9 @@ def test_labels_of_a_logarithmic_panel_are_the_values(posterior: bl.Posterior) -
 
 def test_some_coefficients(posterior: bl.Posterior) -> None:
     figure = bl.plots.coefficients(posterior, names=["h", "alpha", "e", "f", "k"])
-    assert [axes.get_title() for axes in shown(figure)] == ["h", "alpha", "e", "f", "k"]
+    assert [axes.get_title() for axes in shown(figure)] == [
+        *("$h$", r"$\alpha$", "$e$", "$f$", "$k$")
+    ]
     # Panels that are left over in the last row are not shown.
     assert len(figure.axes) == 8
 
@@ -317,9 +322,9 @@ def test_what_only_the_prior_knows_is_marked(posterior: bl.Posterior) -> None:
         runs = replace(posterior.runs, table=posterior.runs.table.assign(S=value))
         figure = bl.plots.coefficients(replace(posterior, runs=runs), names=["m", "n", "alpha"])
         assert [axes.get_title() for axes in shown(figure)] == [
-            f"m ({said})",
-            f"n ({said})",
-            "alpha",
+            f"$m$ ({said})",
+            f"$n$ ({said})",
+            r"$\alpha$",
         ]
 
 
@@ -389,7 +394,9 @@ def test_a_panel_for_every_quantity_of_every_answer() -> None:
     figure = bl.plots.optimum(answers)
     assert isinstance(figure, Figure)
     assert [axes.get_title() for axes in figure.axes] == [
-        f"best {name} at N = {N}" for N in ("30B", "671B") for name in ("G", "S", "N_a/N")
+        rf"optimal ${name}^\star$ at $N$ = {N}"
+        for N in ("30B", "671B")
+        for name in ("G", "S", "(N_a/N)")
     ]
     panels = zip(figure.axes, [(a, name) for a in answers for name in a.quantities], strict=True)
     for axes, (one, name) in panels:
@@ -421,9 +428,9 @@ def test_a_status_that_is_not_interior_is_said() -> None:
     S = replace(one.quantities["S"], status="prior_only")
     figure = bl.plots.optimum(answer(S=S))
     assert [axes.get_title() for axes in figure.axes] == [
-        "best G at N = 30B",
-        "best S (prior only) at N = 30B",
-        "best N_a/N at N = 30B",
+        r"optimal $G^\star$ at $N$ = 30B",
+        r"optimal $S^\star$ (prior only) at $N$ = 30B",
+        r"optimal $(N_a/N)^\star$ at $N$ = 30B",
     ]
 
 
@@ -502,21 +509,50 @@ def test_no_answers() -> None:
     ],
 )
 def test_counts_as_people_write_them(value: float, said: str) -> None:
-    assert style.count(value) == said
+    assert labels.count(value) == said
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("N", "N: total parameters"),
-        ("S", "S: shared experts over active experts"),
-        ("C", "C: training FLOPs"),
+        ("N", "$N$: total parameters"),
+        ("S", "$S$: shared experts over active experts"),
+        ("C", "$C$: training FLOPs"),
         ("loss", "loss: cross-entropy [nats per token]"),
-        ("N_a/N", "N_a/N"),
+        ("N_a/N", "$N_a/N$"),
+        ("width", "width"),
     ],
 )
 def test_labels_of_axes(name: str, said: str) -> None:
-    assert style.label(name) == said
+    assert labels.label(name) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("loss", "loss"),
+        ("lam", r"$\lambda$"),
+        ("N_a", "$N_a$"),
+        ("6*N_a*D", r"$6 \, N_a \, D$"),
+        ("-n / (2*m)", r"$-n/(2 \, m)$"),
+        ("(N - N_a)/D", "$(N - N_a)/D$"),
+        # A slash that is followed by a factor would divide by it.
+        ("h * N_a/N * N**alpha", r"$(h \, N_a/N) \, N^{\alpha}$"),
+        ("a / (b/c)", "$a/(b/c)$"),
+    ],
+)
+def test_expressions_in_one_line(text: str, expected: str) -> None:
+    assert labels.math(text) == expected
+
+
+def test_every_parameter_of_every_law_has_a_label() -> None:
+    parse = MathTextParser("path").parse
+    for name in cards():
+        for parameter, entry in bl.law(name).parameters.items():
+            for text in (parameter, entry.on.text):
+                assert r"\frac" not in labels.math(text)
+                assert parse(labels.math(text)).width > 0
+                assert parse(labels.best(text)).width > 0
 
 
 # --- budgets ----------------------------------------------------------------------------------
@@ -527,7 +563,7 @@ def test_the_frontier_has_a_band_for_every_quantity(posterior: bl.Posterior) -> 
     figure = bl.plots.frontier(found)
     shown = [panel for panel in figure.axes if panel.get_visible()]
     assert [panel.get_title() for panel in shown] == [
-        f"best {name}" for name in found.answers[0].quantities
+        f"optimal {labels.best(name)}" for name in found.answers[0].quantities
     ]
     for panel, name in zip(shown, found.answers[0].quantities, strict=True):
         median = [one.quantities[name].median for one in found.answers]
@@ -536,7 +572,7 @@ def test_the_frontier_has_a_band_for_every_quantity(posterior: bl.Posterior) -> 
         # What lies beyond the largest run is shaded.
         (shade,) = panel.patches
         assert shade.get_x() == pytest.approx(found.largest)
-    assert "N ≤ 100B" in figure.get_suptitle()
+    assert "$N$ ≤ 100B" in figure.get_suptitle()
 
 
 def test_regret_is_least_at_the_optimum_and_shaded_below_the_limit(
@@ -544,7 +580,7 @@ def test_regret_is_least_at_the_optimum_and_shaded_below_the_limit(
 ) -> None:
     found = bl.optimum(posterior, at={"N": 30e9})
     figure = bl.plots.regret(found)
-    assert [panel.get_title() for panel in figure.axes] == ["G", "S", "N_a"]
+    assert [panel.get_title() for panel in figure.axes] == ["$G$", "$S$", "$N_a$"]
     for panel, (name, near) in zip(figure.axes, found.near.items(), strict=True):
         curve = panel.lines[0]
         best = curve.get_xdata()[np.argmin(curve.get_ydata())]
