@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,10 +100,7 @@ def _enter() -> bool:
             return False
         settings = {**_SETTINGS, "jax_compilation_cache_dir": str(folder)}
         _users.before = {name: getattr(jax.config, name) for name in settings}
-        for name, value in settings.items():
-            _update(name, value)
-        # JAX decides once whether there is a cache, and where.
-        compilation_cache.reset_cache()
+        _apply(settings)
         _users.count = 1
         return True
 
@@ -112,6 +109,11 @@ def _leave() -> None:
     with _users.lock:
         _users.count -= 1
         if _users.count == 0:
-            for name, value in _users.before.items():
-                _update(name, value)
-            compilation_cache.reset_cache()
+            _apply(_users.before)
+
+
+def _apply(settings: Mapping[str, object]) -> None:
+    for name, value in settings.items():
+        _update(name, value)
+    # JAX decides once whether there is a cache, and where.
+    compilation_cache.reset_cache()

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class BayesLawError(Exception):
-    """Something the caller gave cannot be used.
+    """An input that cannot be used.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class RequestError(BayesLawError):
 
 
 def real(value: object, name: str, *, place: str) -> float:
-    """A number that a caller gave."""
+    """A number among the options of a call."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise RequestError(f"{name} = {value!r}", place=place, remedy="Give a number")
     return float(value)
@@ -62,16 +62,15 @@ def real(value: object, name: str, *, place: str) -> float:
 def whole(value: Any, name: str, *, place: str, least: int = 0, most: int = 2**32 - 1) -> int:
     """A whole number among the options of a call."""
     # Integers of NumPy are whole numbers too; True is not.
-    whole_number = isinstance(value, Integral) and not isinstance(value, bool)
-    number = index(value) if whole_number else None
-    if number is None or not least <= number <= most:
-        up_to = f" to {most}" if number is not None and number > most else ""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or not least <= index(value) <= most:
+        up_to = f" to {most}" if is_whole and value > most else ""
         raise RequestError(
             f"{name} = {value!r}",
             place=place,
             remedy=f"Give a whole number from {least} on{up_to}",
         )
-    return number
+    return index(value)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

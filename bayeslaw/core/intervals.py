@@ -26,11 +26,11 @@ class Interval(NamedTuple):
     high: np.ndarray
 
 
-def interval(draws: np.ndarray, probability: float = INTERVAL) -> Interval:
+def interval(draws: np.ndarray, ci_prob: float = INTERVAL) -> Interval:
     """Equal-tailed interval and median along the first axis."""
-    if not 0 < probability < 1:
-        raise RequestError(f"an interval of probability {probability!r}", remedy="Between 0 and 1")
-    tail = (1 - probability) / 2
+    if not 0 < ci_prob < 1:
+        raise RequestError(f"ci_prob = {ci_prob!r}", remedy="Between 0 and 1")
+    tail = (1 - ci_prob) / 2
     # Interpolation between a finite and an infinite draw is not a number.
     method: Literal["linear", "inverted_cdf"] = (
         "linear" if np.isfinite(draws).all() else "inverted_cdf"

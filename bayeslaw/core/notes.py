@@ -1,4 +1,4 @@
-"""What a result has to say about itself: notes are data, shown by whoever presents the result."""
+"""Notes on a result: plain data, shown by whoever presents the result."""
 
 from __future__ import annotations
 
@@ -43,8 +43,6 @@ class Note:
 
 def worst(notes: Iterable[Note]) -> Severity | None:
     """The gravest severity among notes."""
-    found = {note.severity for note in notes}
-    for severity in ("error", "warning", "info"):
-        if severity in found:
-            return severity
-    return None
+    severities = {note.severity for note in notes}
+    order: tuple[Severity, ...] = ("error", "warning", "info")
+    return next((severity for severity in order if severity in severities), None)

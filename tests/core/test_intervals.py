@@ -83,8 +83,8 @@ def test_draws_are_not_changed() -> None:
     assert draws.tolist() == [3, 1, 2]
 
 
-@pytest.mark.parametrize("probability", [0, 1, -0.1, 1.5, 89, float("nan")])
-def test_bad_probabilities(probability: float) -> None:
-    with pytest.raises(RequestError, match=f"probability {probability}") as caught:
-        interval(np.arange(9.0), probability)
+@pytest.mark.parametrize("ci_prob", [0, 1, -0.1, 1.5, 89, float("nan")])
+def test_bad_probabilities(ci_prob: float) -> None:
+    with pytest.raises(RequestError, match=f"ci_prob = {ci_prob}") as caught:
+        interval(np.arange(9.0), ci_prob)
     assert caught.value.remedy == "Between 0 and 1"

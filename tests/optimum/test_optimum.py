@@ -744,7 +744,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "interval": (
         "zhao2025",
         {"at": {"N": 1e9}, "ci_prob": 89},
-        ["an interval of probability 89", "Between 0 and 1"],
+        ["ci_prob = 89", "Between 0 and 1"],
     ),
 }
 
