@@ -35,10 +35,10 @@ def write_toml(card: dict[str, Any], path: Path) -> None:
 
 
 def line_of(text: str, place: str) -> int | None:
-    """Find the line that a message is about."""
+    """Find the line that a message is about, from the place that it names."""
     lines = text.splitlines()
     if found := re.search(r"formula(?:, line (\d+))?", place):
-        first = _first(lines, r"\s*formula\s*=")
+        first = _first(lines, r"formula\s*=")
         if first is None:
             return None
         # The first line of a formula in three quotes is the one below them.
@@ -46,22 +46,19 @@ def line_of(text: str, place: str) -> int | None:
         return first + int(found[1] or 1) - (0 if opened else 1)
     if found := re.search(r"check (\d+)", place):
         heads = [i for i, line in enumerate(lines, 1) if re.match(r"\s*\[\[checks\]\]", line)]
-        position = int(found[1])
-        return heads[position - 1] if position <= len(heads) else None
+        return dict(enumerate(heads, 1)).get(int(found[1]))
     if found := re.search(r"\[([\w.-]+)\](?:,? (\w+))?", place):
-        head = _first(lines, rf"\s*\[{re.escape(found[1])}\]")
-        if head is None or found[2] is None:
-            return head
-        return _first(lines, rf"\s*{re.escape(found[2])}\s*=", head) or head
-    if found := re.search(r", (\w+)$", place):
-        return _first(lines, rf"\s*{re.escape(found[1])}\s*=")
-    return None
+        head = _first(lines, rf"\[{re.escape(found[1])}\]")
+        entry = found[2] and head and _first(lines, rf"{found[2]}\s*=", head)
+        return entry or head
+    key = re.search(r", (\w+)$", place)
+    return _first(lines, rf"{key[1]}\s*=") if key else None
 
 
 def _first(lines: list[str], pattern: str, after: int = 0) -> int | None:
-    """Number of the first line after one that matches, up to the next table's head."""
+    """Number of the first line after one that starts with a pattern, up to the next table."""
     for number, line in enumerate(lines[after:], after + 1):
-        if re.match(pattern, line):
+        if re.match(rf"\s*{pattern}", line):
             return number
         if after and re.match(r"\s*\[", line):
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
 
 
 def folder() -> Path:
-    """Where the cards are."""
-    inside = Path(str(resources.files("bayeslaw"))) / "models"
-    beside = inside.parent.parent / "models"
-    for place in (inside, beside):
+    """Where the cards are: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    for place in (package / "models", package.parent / "models"):
         if place.is_dir():
             return place
     raise RequestError("no folder of law cards is installed", remedy="Reinstall bayeslaw")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bayeslaw.core import vocabulary
@@ -75,7 +74,9 @@ CHECK = {
     "coefficients": Key(keys.text, None),
 }
 
-_refuse_unknown = partial(check_names, error=CardError)
+
+def _known(names: Iterable[Any], known: Iterable[str], problem: str, place: str) -> None:
+    check_names(names, known, problem, place=place, error=CardError)
 
 
 def read_card(card: dict[str, Any], place: str) -> LawData:
@@ -99,18 +100,14 @@ def read_card(card: dict[str, Any], place: str) -> LawData:
         )
     _check_priors(form, parameters, place)
     lines = [*formula.targets, *parameters]
-    _refuse_unknown(
-        stated["terms"], lines, "{!r} is no line of the formula", place=f"{place}, terms"
-    )
+    _known(stated["terms"], lines, "{!r} is no line of the formula", f"{place}, terms")
     coefficients = _read_coefficients(stated["coefficients"], parameters, place)
     known = sorted({*lines, *letters, *form.canonical})
     pays = stated["predicts"] == "loss" and "C" not in form.canonical
     cost = stated["cost"] or ("training" if pays else None)
     units = read_entry(stated["units"], UNITS, f"{place}, [units]")["groups"]
     for group in units:
-        _refuse_unknown(
-            group, [*letters, formula.result], "unknown letter {!r}", place=f"{place}, [units]"
-        )
+        _known(group, [*letters, formula.result], "unknown letter {!r}", f"{place}, [units]")
     return LawData(
         **{key: stated[key] for key in ("name", "title", "source", "year", "status", "predicts")},
         card=card,
@@ -135,7 +132,7 @@ def read_letters(entries: Mapping[str, Any], formula: Formula, place: str) -> di
     letters = {}
     for name, entry in entries.items():
         here = f"{place}, [variables] {name}"
-        _refuse_unknown([name], sorted(formula.names), "the formula does not read {!r}", place=here)
+        _known([name], sorted(formula.names), "the formula does not read {!r}", here)
         stated = read_entry(entry, LETTER, here, 'Write { is = "N" }')
         is_ = stated.pop("is") or parse_expression(name, place=here)
         letters[name] = Letter(name, is_, **stated)
@@ -145,7 +142,7 @@ def read_letters(entries: Mapping[str, Any], formula: Formula, place: str) -> di
     bases = {name: letter.base.names if letter.base else () for name, letter in letters.items()}
     for name, reads in bases.items():
         here = f"{place}, [variables] {name}, base"
-        _refuse_unknown(sorted(reads), letters, "unknown letter {!r}", place=here)
+        _known(sorted(reads), letters, "unknown letter {!r}", here)
     _, circle = sort_by_need(bases)
     if circle:
         raise CardError(
@@ -184,7 +181,7 @@ def _read_parameters(
     parameters = {}
     for name, entry in entries.items():
         here = f"{place}, [parameters] {name}"
-        _refuse_unknown([name], free, "{!r} is no parameter of the formula", place=here)
+        _known([name], free, "{!r} is no parameter of the formula", here)
         if name in RESERVED or name.endswith("_on"):
             raise CardError(
                 f"a parameter cannot be called {name!r}: draws use that name",
@@ -233,7 +230,7 @@ def _check_priors(form: Form, parameters: Mapping[str, Parameter], place: str) -
     known = [*parameters, *(letter for letter, _ in form.letters), SCALE, *form.formula.targets]
     for name, on in form.on:
         here, stated = f"{place}, [parameters] {name}, on", f"the prior of {name!r} is stated on"
-        _refuse_unknown(sorted(on.names), known, "unknown name {!r}", place=here)
+        _known(sorted(on.names), known, "unknown name {!r}", here)
         if form.floor not in (None, name) and form.floor in form.formula.reads(on):
             raise CardError(
                 f"{stated} {on.text!r}, which reads the floor",
@@ -262,10 +259,9 @@ def _read_coefficients(
     entries: Mapping[str, Any], parameters: Mapping[str, Parameter], place: str
 ) -> dict[str, dict[str, float]]:
     numbers = {name: Key(keys.number, required=f"{name} = ...") for name in parameters}
+    write = "Write [coefficients.published]"
     return {
-        title: read_entry(
-            entry, numbers, f"{place}, [coefficients.{title}]", "Write [coefficients.published]"
-        )
+        title: read_entry(entry, numbers, f"{place}, [coefficients.{title}]", write)
         for title, entry in entries.items()
     }
 
@@ -276,7 +272,7 @@ def _read_optimum(entry: Any, canonical: tuple[str, ...], place: str) -> Optimum
     stated["report"] = stated["report"] or stated["free"]
     reads = [parse_expression(text, place=here).names for text in stated["report"]]
     names = [*stated["free"], *(name for each in reads for name in sorted(each))]
-    _refuse_unknown(names, canonical, "{!r} is no variable of the law", place=here)
+    _known(names, canonical, "{!r} is no variable of the law", here)
     return Optimum(**stated)
 
 
@@ -285,7 +281,7 @@ def _read_ratios(entry: Any, letters: Mapping[str, Letter], place: str) -> tuple
     for letter, bounds in read_entry(entry, DESIGN, f"{place}, [design]")["ratios"].items():
         here = f"{place}, [design] {letter}"
         stated = read_entry(bounds, RATIO, here, f"Write {RATIO['over'].required}")
-        _refuse_unknown([letter, stated["over"]], letters, "unknown letter {!r}", place=here)
+        _known([letter, stated["over"]], letters, "unknown letter {!r}", here)
         ratios.append(Ratio(letter, stated["over"], *stated["range"]))
     return tuple(ratios)
 
@@ -303,10 +299,8 @@ def _read_checks(
                 place=here,
                 remedy="The tolerance is relative: give a value that is not zero, a positive rtol",
             )
-        _refuse_unknown(sorted(check.of.names), known, "unknown name {!r}", place=here)
+        _known(sorted(check.of.names), known, "unknown name {!r}", here)
         if check.coefficients is not None:
-            _refuse_unknown(
-                [check.coefficients], sets, "there is no coefficient set {!r}", place=here
-            )
+            _known([check.coefficients], sets, "there is no coefficient set {!r}", here)
         checks.append(check)
     return tuple(checks)

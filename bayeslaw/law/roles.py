@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.errors import CardError
+from bayeslaw.core.errors import CardError, check_names
 from bayeslaw.formula import Formula
 from bayeslaw.formula.trees import exponents, factors, names_in, summands
 from bayeslaw.law.card import Letter
@@ -26,10 +27,12 @@ def default_parameters(
     place: str,
 ) -> dict[str, dict[str, Any]]:
     """The ``[parameters]`` of a card, for every name that is no variable."""
-    names = [name for name in _in_order(formula) if name not in letters]
-    for name in priors:
-        if name not in names:
-            raise CardError(f"a prior for {name!r}, which is no parameter", place=place)
+    # In the order of the text, from left to right.
+    words = [word for _, line in formula.lines for word in re.findall(r"\w+", line.text)]
+    names = [name for name in dict.fromkeys(words) if name in formula.names - set(letters)]
+    check_names(
+        priors, names, "a prior for {!r}, which is no parameter", place=place, error=CardError
+    )
     terms = list(summands(formula.written_out))
     powers = {name for _, expression in formula.lines for name in exponents(expression.tree)}
     has_floor = any(isinstance(term, ast.Name) and term.id in names for term in terms)
@@ -45,14 +48,17 @@ def default_parameters(
         is_floor = bool(holding) and all(isinstance(term, ast.Name) for term in holding)
         if name in priors:
             prior = dict(priors[name])
-            entry = {"on": prior.pop("on")} if "on" in prior else {}
-            role = {"role": "floor"} if is_floor else {}
-            entries[name] = {**entry, "prior": prior, **role}
+            on = {"on": prior.pop("on")} if "on" in prior else {}
+            entries[name] = {**on, "prior": prior, **({"role": "floor"} if is_floor else {})}
         elif is_floor:
             entries[name] = {"on": f"{name} / loss", "prior": _FLOOR, "role": "floor"}
-        elif name in powers and not _is_factor(name, terms):
+        elif name in powers and not any(name in _bare_factors(term) for term in terms):
             entries[name] = {"prior": _EXPONENT}
-        elif len(holding) == 1 and _is_only_amplitude(name, holding[0], names, zero):
+        elif (
+            len(holding) == 1
+            and [factor for factor in _bare_factors(holding[0]) if factor in names] == [name]
+            and not zero & set(names_in(holding[0]))
+        ):
             entries[name] = {"on": f"({ast.unparse(holding[0])}) / loss", "prior": share}
         else:
             raise CardError(
@@ -64,29 +70,6 @@ def default_parameters(
     return entries
 
 
-def _in_order(formula: Formula) -> list[str]:
-    """Names that the formula does not define, as they stand in it from left to right."""
-    found = [
-        (line, node.col_offset, node.id)
-        for line, (_, expression) in enumerate(formula.lines)
-        for node in ast.walk(expression.tree)
-        if isinstance(node, ast.Name) and node.id in formula.names
-    ]
-    return list(dict.fromkeys(name for _, _, name in sorted(found)))
-
-
-def _is_factor(name: str, terms: list[ast.expr]) -> bool:
-    return any(
-        above and isinstance(factor, ast.Name) and factor.id == name
-        for term in terms
-        for factor, above in factors(term)
-    )
-
-
-def _is_only_amplitude(name: str, term: ast.expr, names: list[str], zero: set[str]) -> bool:
-    bare = [
-        factor.id
-        for factor, above in factors(term)
-        if above and isinstance(factor, ast.Name) and factor.id in names
-    ]
-    return bare == [name] and not zero & set(names_in(term))
+def _bare_factors(term: ast.expr) -> list[str]:
+    """Names that are factors of a term by themselves, above the line."""
+    return [factor.id for factor, above in factors(term) if above and isinstance(factor, ast.Name)]
