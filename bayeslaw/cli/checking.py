@@ -32,8 +32,8 @@ app = new_app("")
 class Refitting(Fitting):
     """How to fit many tables: by a method that has intervals."""
 
-    method: Annotated[Literal["nuts", "laplace"], typer.Option(help="Algorithm.")] = "nuts"
-    chains: Annotated[int, typer.Option(help="Number of chains.")] = 2
+    method: Annotated[Literal["nuts", "laplace"], "Algorithm."] = "nuts"
+    chains: Annotated[int, "Number of chains."] = 2
 
 
 @command(app, "bayeslaw check-new-runs fit.nc new.csv --column N=N_total --unit N=1e9")
@@ -55,7 +55,7 @@ def check_new_runs(
 def rolling_origin(
     fit: Fit,
     over: Over = None,
-    origins: Annotated[int, typer.Option(help="Number of levels of size to predict from.")] = 5,
+    origins: Annotated[int, "Number of levels of size to predict from."] = 5,
     out: Out = None,
     picture: Picture = None,
     ci_prob: CiProb = 0.89,
@@ -99,28 +99,16 @@ def calibrate(
     question: Question,
     fitting: Refitting,
     law: LawName = "zhao2025",
-    truth: Annotated[
-        str | None,
-        typer.Option(help="prior, published, a published set, or a posterior (.nc)."),
-    ] = None,
-    tables: Annotated[int, typer.Option(help="Number of tables to simulate.")] = 200,
-    rows: Annotated[int, typer.Option(help="Runs of a named design.")] = 446,
-    compute_factor: Annotated[
-        float, typer.Option(help="Loss at so many times the largest compute; 0 for none.")
-    ] = 10.0,
+    truth: Annotated[str | None, "prior, published, a published set, or a posterior (.nc)."] = None,
+    tables: Annotated[int, "Number of tables to simulate."] = 200,
+    rows: Annotated[int, "Runs of a named design."] = 446,
+    compute_factor: Annotated[float, "Factor of the largest compute to predict; 0: none."] = 10.0,
     quantity: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=EXPRESSION", help="Another function of the coefficients."),
+        list[str] | None, "NAME=EXPRESSION", "Another function of the coefficients."
     ] = None,
-    noise_sd: Annotated[
-        float, typer.Option(help="Standard deviation of log loss, for a published truth.")
-    ] = 0.003,
-    prior_shift: Annotated[
-        float, typer.Option(help="Move prior medians up by so many of their factors.")
-    ] = 0.0,
-    folder: Annotated[
-        Path | None, typer.Option(help="Where finished rounds are kept, to be resumed.")
-    ] = None,
+    noise_sd: Annotated[float, "Standard deviation of log loss, for a published truth."] = 0.003,
+    prior_shift: Annotated[float, "Shift of prior medians, in their own factors."] = 0.0,
+    folder: Annotated[Path | None, "Where to keep finished rounds, to resume them."] = None,
     out: Out = None,
     picture: Picture = None,
 ) -> Answer:

@@ -1,7 +1,8 @@
 """How a command is made: groups of options, ``--json``, ``--strict`` and files to write.
 
-A command is a function of its options that returns an ``Answer``. A parameter annotated with a
-``Group`` stands for all fields of the group, each an option of its own.
+A command is a function of its options that returns an ``Answer``. An annotation with a text makes an
+option with that help, one with two texts also a placeholder for its value, and a ``Group`` stands for
+its fields.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeGuard, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, get_args, get_type_hints
 
 import typer
 
@@ -27,12 +28,7 @@ if TYPE_CHECKING:
 #: Status of a command that ran, but whose numbers must not be used.
 STRICT_STATUS = 3
 #: Marks an option that names a file to write.
-WRITTEN = "file to write"
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Strict = Annotated[
-    bool, typer.Option("--strict", help=f"Exit with status {STRICT_STATUS} if a note is an error.")
-]
+WRITTEN = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +41,10 @@ class Group:
         return {name: value for name, value in values.items() if value is not None}
 
 
-class Result(Protocol):
-    """What functions of ``bayeslaw`` return."""
-
+class _Result(Protocol):
     @property
-    def notes(self) -> tuple[Note, ...]:
-        """What to know before using it."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """It as plain data."""
+    def notes(self) -> tuple[Note, ...]: ...
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +61,7 @@ class Answer:
     @classmethod
     def of(
         cls,
-        result: Result,
+        result: _Result,
         text: Iterable[show.Block],
         *,
         table: pd.DataFrame | None = None,
@@ -106,7 +97,7 @@ def command(
     def register(function: Callable[..., Answer]) -> Callable[..., Answer]:
         signature = inspect.signature(function, eval_str=True)
         options = [option for each in signature.parameters.values() for option in _options(each)]
-        written = [one.name for one in options if WRITTEN in get_args(one.annotation)[1:]]
+        written = [one.name for one in options if WRITTEN in get_args(one.annotation)]
 
         def run(json: bool, strict: bool, **values: Any) -> None:
             _check_outputs(values, written)
@@ -118,7 +109,7 @@ def command(
 
         wrapper: Any = run
         wrapper.__name__, wrapper.__doc__ = function.__name__, function.__doc__
-        wrapper.__signature__ = inspect.Signature([*options, *_COMMON])
+        wrapper.__signature__ = inspect.Signature([*map(_for_typer, options), *_COMMON])
         head = "Example" if len(examples) == 1 else "Examples"
         epilog = f"{head}: {'; '.join(examples)}"
         app.command(name, epilog=epilog, context_settings=_LIGHT)(wrapper)
@@ -167,15 +158,29 @@ def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
 
 
 def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if default is MISSING else default,
-        annotation=annotation,
-    )
+    default = inspect.Parameter.empty if default is MISSING else default
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
-_COMMON = (_option("json", Json, False), _option("strict", Strict, False))
+def _for_typer(option: inspect.Parameter) -> inspect.Parameter:
+    """An option with a text as typer takes it."""
+    kind, *metadata = get_args(option.annotation)
+    texts = [text for text in metadata if isinstance(text, str)]
+    if not texts:
+        return option
+    # A flag that is off needs no opposite.
+    names = [f"--{option.name.replace('_', '-')}"] if option.default is False else []
+    default = ... if option.default is inspect.Parameter.empty else option.default
+    metavar, text = (None, *texts)[-2:]
+    return _option(option.name, kind, typer.Option(default, *names, metavar=metavar, help=text))
+
+
+_STRICT = f"Exit with status {STRICT_STATUS} if a note is an error."
+_COMMON = [
+    _option("json", bool, typer.Option(False, "--json", help="Print JSON instead of text.")),
+    _option("strict", bool, typer.Option(False, "--strict", help=_STRICT)),
+]
 
 
 def _check_outputs(values: Mapping[str, Any], written: Iterable[str]) -> None:

@@ -21,16 +21,12 @@ app = new_app("")
 )
 def compare(
     table: RunsTable,
-    laws: Annotated[str, typer.Option(help="Names or cards of laws, separated by commas.")],
+    laws: Annotated[str, "Names or cards of laws, separated by commas."],
     reading: Reading,
     holding_out: HoldingOut,
     sampling: Sampling,
-    skip_unfit: Annotated[
-        bool, typer.Option("--skip-unfit", help="Leave out laws that need other columns.")
-    ] = False,
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Add Bayes factors, which depend on every prior.")
-    ] = False,
+    skip_unfit: Annotated[bool, "Leave out laws that need other columns."] = False,
+    evidence: Annotated[bool, "Add Bayes factors, which depend on every prior."] = False,
     out: Out = None,
     picture: Picture = None,
     ci_prob: CiProb = 0.89,
@@ -59,7 +55,7 @@ def nested(
     constraint: Annotated[
         list[str], typer.Argument(help="What may hold, such as 'k = 0'; several hold together.")
     ],
-    law: Annotated[str, typer.Option(help="Name of a law, or path of a law card.")],
+    law: Annotated[str, "Name of a law, or path of a law card."],
     reading: Reading,
     holding_out: HoldingOut,
     sampling: Sampling,

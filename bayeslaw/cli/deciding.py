@@ -37,22 +37,11 @@ def optimum(
     posteriors: Posteriors,
     question: Question,
     free: Free = None,
-    target_loss: Annotated[
-        float | None, typer.Option(help="Find the cheapest configuration that reaches this loss.")
-    ] = None,
-    confidence: Annotated[
-        float | None, typer.Option(help="Probability of reaching the target loss [0.9].")
-    ] = None,
-    regret_tolerance: Annotated[
-        float | None, typer.Option(help="Nats within which a value is near-optimal [0.001].")
-    ] = None,
-    efficiency_tolerance: Annotated[
-        float | None,
-        typer.Option(help="Nats that fewer active parameters may cost [0.01]."),
-    ] = None,
-    compute_share: Annotated[
-        float | None, typer.Option(help="Or the share of training compute they may cost.")
-    ] = None,
+    target_loss: Annotated[float | None, "Find the cheapest that reaches this loss."] = None,
+    confidence: Annotated[float | None, "Probability of reaching the target loss [0.9]."] = None,
+    regret_tolerance: Annotated[float | None, "Nats that count as near-optimal [0.001]."] = None,
+    efficiency_tolerance: Annotated[float | None, "Nats that fewer N_a may cost [0.01]."] = None,
+    compute_share: Annotated[float | None, "Or the share of compute they may cost."] = None,
     picture: Picture = None,
     ci_prob: CiProb = 0.89,
 ) -> Answer:
@@ -104,9 +93,9 @@ def _given(**options: float | None) -> dict[str, Any]:
 def frontier(
     posteriors: Posteriors,
     limits: Limits,
-    first: Annotated[float, typer.Option(help="Least FLOPs.")] = 1e18,
-    last: Annotated[float, typer.Option(help="Most FLOPs.")] = 1e27,
-    points: Annotated[int, typer.Option(help="Number of budgets, evenly by logarithm.")] = 10,
+    first: Annotated[float, "Least FLOPs."] = 1e18,
+    last: Annotated[float, "Most FLOPs."] = 1e27,
+    points: Annotated[int, "Number of budgets, evenly by logarithm."] = 10,
     free: Free = None,
     out: Out = None,
     picture: Picture = None,
@@ -147,9 +136,7 @@ def decide(
     question: Question,
     columns: Columns,
     candidates: Candidates = None,
-    regret_tolerance: Annotated[
-        float, typer.Option(help="Nats within which a configuration is near-optimal.")
-    ] = 0.001,
+    regret_tolerance: Annotated[float, "Nats that count as near-optimal."] = 0.001,
     out: Out = None,
     picture: Picture = None,
     ci_prob: CiProb = 0.89,
@@ -179,7 +166,7 @@ def decide(
 def report(
     fit: Fit,
     question: Question,
-    out: Annotated[Path, typer.Option(help="Page to write (.html)."), WRITTEN],
+    out: Annotated[Path, "Page to write (.html).", WRITTEN],
     candidates: Candidates = None,
     heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
     ci_prob: CiProb = 0.89,

@@ -28,9 +28,7 @@ app = new_app("")
 
 
 @command(app, "bayeslaw demo --out demo")
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("demo"), seed: Seed = 7
-) -> Answer:
+def demo(out: Annotated[Path, "Folder to write to."] = Path("demo"), seed: Seed = 7) -> Answer:
     """Run the main job on simulated runs: fit, optimum, pictures."""
     from bayeslaw.cli.demo import run
 
@@ -43,16 +41,12 @@ def demo(
     "--out runs.csv",
 )
 def simulate(
-    out: Annotated[Path, typer.Option(help="Table to write (.csv, .parquet, .jsonl)."), WRITTEN],
+    out: Annotated[Path, "Table to write (.csv, .parquet, .jsonl).", WRITTEN],
     law: LawName = "zhao2025",
-    design: Annotated[
-        Literal["independent", "one_at_a_time"], typer.Option(help="Design of the runs.")
-    ] = "independent",
-    rows: Annotated[int, typer.Option(help="Number of runs.")] = 446,
-    noise_sd: Annotated[float, typer.Option(help="Standard deviation of log loss.")] = 0.003,
-    coefficients: Annotated[
-        str | None, typer.Option(help="Published set [the card's first].")
-    ] = None,
+    design: Annotated[Literal["independent", "one_at_a_time"], "Design."] = "independent",
+    rows: Annotated[int, "Number of runs."] = 446,
+    noise_sd: Annotated[float, "Standard deviation of log loss."] = 0.003,
+    coefficients: Annotated[str | None, "Published set [the card's first]."] = None,
     seed: Seed = 0,
 ) -> Answer:
     """Simulate runs from a law's published coefficients."""
@@ -76,13 +70,10 @@ def fit(
     table: RunsTable,
     reading: Reading,
     fitting: Fitting,
-    out: Annotated[Path, typer.Option(help="Posterior to write (netCDF)."), WRITTEN],
+    out: Annotated[Path, "Posterior to write (netCDF).", WRITTEN],
     law: LawName = "zhao2025",
     pool: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[=COLUMN]", help="Coefficient that varies by group around a common value."
-        ),
+        list[str] | None, "NAME[=COLUMN]", "Coefficient that varies by group around a common value."
     ] = None,
 ) -> Answer:
     """Fit a law to a table of runs."""
@@ -123,9 +114,7 @@ def predict(
     fit: Fit,
     table: Annotated[Path, typer.Argument(help="Configurations, one per row.")],
     columns: Columns,
-    level: Annotated[
-        Literal["law", "run", "observation"], typer.Option(help="What is predicted.")
-    ] = "law",
+    level: Annotated[Literal["law", "run", "observation"], "What is predicted."] = "law",
     out: Out = None,
     ci_prob: CiProb = 0.89,
     seed: Seed = 0,

@@ -43,9 +43,7 @@ def _without(head: str, title: str, records: list[dict[str, Any]]) -> Table:
 @command(app, "bayeslaw laws show zhao2025", name="show")
 def show_law(
     name: Annotated[str, typer.Argument(help="Name of a law, or path of a law card.")],
-    latex: Annotated[
-        bool, typer.Option("--latex", help="Print the formula's LaTeX alone.")
-    ] = False,
+    latex: Annotated[bool, "Print the formula's LaTeX alone."] = False,
 ) -> Answer:
     """Show a law: formula, letters, priors, coefficients, caveats."""
     from bayeslaw.law.description import page

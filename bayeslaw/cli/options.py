@@ -12,38 +12,30 @@ import bayeslaw as bl
 from bayeslaw.cli.command import WRITTEN, Group
 from bayeslaw.core.errors import RequestError
 
+Noise = Literal["student_t", "normal", "undertuned"]
+
 Fit = Annotated[Path, typer.Argument(help="A posterior that 'bayeslaw fit' wrote.")]
 RunsTable = Annotated[Path, typer.Argument(help="Runs: .csv, .tsv, .parquet, .jsonl.")]
-LawName = Annotated[str, typer.Option(help="Name of a law, or path of a law card.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
-CiProb = Annotated[float, typer.Option(help="Probability of credible intervals.")]
-Over = Annotated[str | None, typer.Option(help="Variable that orders runs by size [compute].")]
-Free = Annotated[list[str] | None, typer.Option(help="Variable to search over.")]
-Candidates = Annotated[
-    Path | None,
-    typer.Option(help="Configurations to rank [pairs of routed and shared experts]."),
-]
-Out = Annotated[Path | None, typer.Option(help="Table to write."), WRITTEN]
-Picture = Annotated[Path | None, typer.Option(help="Picture to write (.png, .pdf)."), WRITTEN]
+LawName = Annotated[str, "Name of a law, or path of a law card."]
+Seed = Annotated[int, "The same seed gives the same numbers."]
+CiProb = Annotated[float, "Probability of credible intervals."]
+Over = Annotated[str | None, "Variable that orders runs by size [compute]."]
+Free = Annotated[list[str] | None, "Variable to search over."]
+Candidates = Annotated[Path | None, "Configurations to rank [pairs of routed and shared experts]."]
+Out = Annotated[Path | None, "Table to write.", WRITTEN]
+Picture = Annotated[Path | None, "Picture to write (.png, .pdf).", WRITTEN]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Group):
     """Where the variables of configurations stand in a table."""
 
-    column: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=COLUMN", help="Variable from a column or expression."),
-    ] = None
-    unit: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=FACTOR", help="Such as N=1e9.")
-    ] = None
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML file with columns, units and the rest.")
-    ] = None
-    where: Annotated[str | None, typer.Option(help="Which rows to keep: \"state == 'done'\".")] = (
+    column: Annotated[list[str] | None, "NAME=COLUMN", "Variable from a column or expression."] = (
         None
     )
+    unit: Annotated[list[str] | None, "NAME=FACTOR", "Such as N=1e9."] = None
+    mapping: Annotated[Path | None, "TOML file with columns, units and the rest."] = None
+    where: Annotated[str | None, "Which rows to keep: \"state == 'done'\"."] = None
 
     def read(self, table: Path) -> bl.Runs:
         """Read a table."""
@@ -59,42 +51,36 @@ class Columns(Group):
 class Reading(Columns):
     """How to read a table of runs."""
 
-    run: Annotated[str | None, typer.Option(help="Column that names a run.")] = None
-    step: Annotated[str | None, typer.Option(help="Column that orders its checkpoints.")] = None
-    best_of: Annotated[list[str] | None, typer.Option(help="Tuned column; keep the best.")] = None
-    group: Annotated[list[str] | None, typer.Option(help="Column that groups runs.")] = None
-    embeddings: Annotated[str | None, typer.Option(help="included or excluded.")] = None
-    loss_unit: Annotated[str | None, typer.Option(help="nats, bits or a label.")] = None
-    drop_invalid: Annotated[
-        bool, typer.Option("--drop-invalid", help="Drop invalid rows and list them.")
-    ] = False
+    run: Annotated[str | None, "Column that names a run."] = None
+    step: Annotated[str | None, "Column that orders its checkpoints."] = None
+    best_of: Annotated[list[str] | None, "Tuned column; keep the best."] = None
+    group: Annotated[list[str] | None, "Column that groups runs."] = None
+    embeddings: Annotated[str | None, "included or excluded."] = None
+    loss_unit: Annotated[str | None, "nats, bits or a label."] = None
+    drop_invalid: Annotated[bool, "Drop invalid rows and list them."] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling(Group):
     """How runs scatter and how much to sample."""
 
-    noise: Annotated[
-        Literal["student_t", "normal", "undertuned"], typer.Option(help="Scatter around a law.")
-    ] = "student_t"
+    noise: Annotated[Noise, "Scatter around a law."] = "student_t"
     seed: Seed = 0
-    chains: Annotated[int, typer.Option(help="Number of chains.")] = 4
-    draws: Annotated[int, typer.Option(help="Kept draws per chain, a multiple of 100.")] = 1000
-    warmup: Annotated[int, typer.Option(help="Adaptation steps, a multiple of 100.")] = 400
+    chains: Annotated[int, "Number of chains."] = 4
+    draws: Annotated[int, "Kept draws per chain, a multiple of 100."] = 1000
+    warmup: Annotated[int, "Adaptation steps, a multiple of 100."] = 400
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitting(Sampling):
     """How to fit one law."""
 
-    method: Annotated[Literal["nuts", "laplace", "mode"], typer.Option(help="Algorithm.")] = "nuts"
-    fallback: Annotated[bool, typer.Option("--fallback", help="NUTS where Laplace fails.")] = False
+    method: Annotated[Literal["nuts", "laplace", "mode"], "Algorithm."] = "nuts"
+    fallback: Annotated[bool, "NUTS where Laplace fails."] = False
     discrepancy: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="[gp|group|growth]",
-            help="Misfit of the law; terms add up. Best with --method laplace.",
-        ),
+        "[gp|group|growth]",
+        "Misfit of the law; terms add up. Best with --method laplace.",
     ] = None
 
 
@@ -102,22 +88,11 @@ class Fitting(Sampling):
 class HoldingOut(Group):
     """What a comparison leaves out."""
 
-    leave: Annotated[
-        Literal["run", "group"] | None,
-        typer.Option(help="What to leave out at a time [groups where there are any]."),
-    ] = None
+    leave: Annotated[Literal["run", "group"] | None, "Leave out at a time [groups, if any]."] = None
     over: Over = None
-    cuts: Annotated[
-        str | None,
-        typer.Option(help="Shares of the largest levels to hold out [0.1,0.2,0.4]."),
-    ] = None
-    extrapolation: Annotated[
-        bool,
-        typer.Option("--extrapolation/--no-extrapolation", help="Hold out the largest runs."),
-    ] = True
-    force: Annotated[bool, typer.Option("--force", help="Use fits that cannot be trusted too.")] = (
-        False
-    )
+    cuts: Annotated[str | None, "Shares of the largest levels to hold out [0.1,0.2,0.4]."] = None
+    extrapolation: Annotated[bool, "Hold out the largest runs."] = True
+    force: Annotated[bool, "Use fits that cannot be trusted too."] = False
 
     def arguments(self, *without: str) -> dict[str, Any]:
         """The options as arguments of ``compare`` and ``nested``."""
@@ -147,12 +122,8 @@ class Posteriors(Group):
         list[Path],
         typer.Argument(help="A posterior that 'bayeslaw fit' wrote; several are averaged."),
     ]
-    weight: Annotated[
-        list[float] | None, typer.Option(help="Weight of each posterior, in their order [equal].")
-    ] = None
-    on_missing: Annotated[
-        Literal["error", "drop"], typer.Option(help="What to do with a law that lacks a variable.")
-    ] = "error"
+    weight: Annotated[list[float] | None, "Weight of each posterior, in order [equal]."] = None
+    on_missing: Annotated[Literal["error", "drop"], "For laws that lack a variable."] = "error"
 
     def load(self) -> bl.Posterior | bl.Mixture:
         """Open them."""
@@ -170,34 +141,25 @@ class Posteriors(Group):
 class Spending(Group):
     """What a run may cost."""
 
-    train_flops: Annotated[float | None, typer.Option(help="Training FLOPs to spend.")] = None
-    lifetime_flops: Annotated[
-        float | None, typer.Option(help="FLOPs for training and inference together.")
-    ] = None
+    train_flops: Annotated[float | None, "Training FLOPs to spend."] = None
+    lifetime_flops: Annotated[float | None, "FLOPs for training and inference together."] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Group):
     """Fixed variables, and what bounds a configuration besides its cost."""
 
-    at: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Fixed variable, raw count.")
-    ] = None
-    inference_tokens: Annotated[float | None, typer.Option(help="Tokens to serve.")] = None
-    max_params: Annotated[float | None, typer.Option(help="Most total parameters N.")] = None
-    max_active: Annotated[float | None, typer.Option(help="Most active parameters N_a.")] = None
-    max_tokens: Annotated[float | None, typer.Option(help="Most training tokens D.")] = None
-    max_tokens_per_active: Annotated[float | None, typer.Option(help="Most D/N_a.")] = None
-    max_total_per_active: Annotated[float | None, typer.Option(help="Most N/N_a.")] = None
-    max_memory: Annotated[float | None, typer.Option(help="Most bytes for the weights.")] = None
-    bytes_per_param: Annotated[float, typer.Option(help="Precision of the weights.")] = 2.0
-    cap: Annotated[
-        list[str] | None,
-        typer.Option(metavar="EXPRESSION=LIMIT", help="Any other limit, such as N/E=1e9."),
-    ] = None
-    cost: Annotated[
-        str | None, typer.Option(help="Cost of a run: a name of 'laws costs', or an expression.")
-    ] = None
+    at: Annotated[list[str] | None, "NAME=VALUE", "Fixed variable, raw count."] = None
+    inference_tokens: Annotated[float | None, "Tokens to serve."] = None
+    max_params: Annotated[float | None, "Most total parameters N."] = None
+    max_active: Annotated[float | None, "Most active parameters N_a."] = None
+    max_tokens: Annotated[float | None, "Most training tokens D."] = None
+    max_tokens_per_active: Annotated[float | None, "Most D/N_a."] = None
+    max_total_per_active: Annotated[float | None, "Most N/N_a."] = None
+    max_memory: Annotated[float | None, "Most bytes for the weights."] = None
+    bytes_per_param: Annotated[float, "Precision of the weights."] = 2.0
+    cap: Annotated[list[str] | None, "EXPRESSION=LIMIT", "Any other limit, such as N/E=1e9."] = None
+    cost: Annotated[str | None, "Cost of a run: a name of 'laws costs', or an expression."] = None
 
     @property
     def fixed(self) -> dict[str, float]:
