@@ -1,8 +1,8 @@
 """How a command is made: groups of options, ``--json``, ``--strict`` and files to write.
 
-A command is a function of its options that returns an ``Answer``. An annotation with a text makes an
-option with that help, one with two texts also a placeholder for its value, and a ``Group`` stands for
-its fields.
+A command is a function of its options that returns an ``Answer``. An annotation with a text is an
+option with that help; one with two texts has a placeholder for its value first; a ``Group`` stands
+for its fields.
 """
 
 from __future__ import annotations
