@@ -1,18 +1,14 @@
-"""The language of formulas: what it refuses, what it computes, and what it splits off."""
+"""The language of expressions: what it refuses and what it computes."""
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 import numpy as np
 import pytest
 
-import bayeslaw as bl
 from bayeslaw.core.errors import FormulaError
-from bayeslaw.formula import Formula, parse_expression, parse_formula
-
-# --- what is refused -------------------------------------------------------------------------
+from bayeslaw.formula import parse_expression
 
 REFUSED = {
     "attribute": ("N.real", r"'N\.real' in 'N\.real' is not allowed"),
@@ -84,44 +80,15 @@ def test_a_filter_allows_no_more_than_comparisons_and_text(text: str) -> None:
         parse_expression(text, comparisons=True)
 
 
-FORMULAS = {
-    "empty": ("", r"card: the formula is empty\. Write 'L = \.\.\.'"),
-    "a comment": ("# nothing", r"card: the formula is empty"),
-    "twice": (
-        "a = N\na = D\nL = a",
-        r"card, line 2: 'a' is assigned twice\. Give each line a name",
-    ),
-    "too early": ("L = a*N\na = D", r"'L' reads 'a' before it is assigned\. Move that line up"),
-    "itself": ("L = L + N", r"'L' reads 'L' before it is assigned"),
-    "two bare expressions": ("N\nD", r"card, line 1: 'N' is not an assignment"),
-    "a bare line": ("a = N\na*D", r"card, line 2: 'a \* D' is not an assignment"),
-    "augmented": ("L = N\nL += 1", r"card, line 2: 'L \+= 1' is not an assignment"),
-    "annotated": ("L: float = N", r"is not an assignment"),
-    "chained": ("a = b = N", r"is not an assignment"),
-    "unpacked": ("a, b = N, D", r"is not an assignment"),
-    "import": ("import os\nL = N", r"card, line 1: 'import os' is not an assignment"),
-    "loop": ("for i in N: L = i", r"is not an assignment"),
-    "forbidden in a line": ("a = N\nL = a.real", r"card, line 2: 'a\.real'"),
-    "log in a line": ("L = log(N)", r"card, line 1: 'log' in 'log\(N\)' .*Name its base"),
-    "indented": ("a = N\n  L = a", r"cannot be read .*indent"),
-}
-
-
-@pytest.mark.parametrize(("text", "message"), FORMULAS.values(), ids=FORMULAS.keys())
-def test_a_formula_is_assignments_each_read_after_it_is_made(text: str, message: str) -> None:
-    with pytest.raises(FormulaError, match=message):
-        parse_formula(text, place="card")
-
-
 def test_reading_runs_nothing() -> None:
     # Would raise ZeroDivisionError, or take for ever, if the parser computed anything.
     parse_expression("1/0")
     parse_expression("9**9**9**9")
 
 
-# --- what is computed ------------------------------------------------------------------------
-
 N, D = np.array([2.0, 5e8, 3e11]), np.array([7.0, 1e9, 2e13])
+
+
 COMPUTED: dict[str, Any] = {
     "N + D - 3": N + D - 3,
     "N*D/7": N * D / 7,
@@ -210,106 +177,3 @@ def test_back_quotes_open_no_door() -> None:
     for text in ("`a b`.real", "`a b`(3)", "`a` if `b` else 1"):
         with pytest.raises(FormulaError, match="is not allowed"):
             parse_expression(text)
-
-
-# --- formulas --------------------------------------------------------------------------------
-
-
-def test_a_bare_expression_is_the_result() -> None:
-    formula = parse_formula("E + A*N**-alpha")
-    assert formula.result == "L"
-    assert formula.names == {"E", "A", "N", "alpha"}
-    assert formula.scope({"E": 1.0, "A": 8.0, "N": 16.0, "alpha": 0.5})["L"] == pytest.approx(3.0)
-
-
-def test_the_last_line_is_the_result_and_helper_lines_can_be_named() -> None:
-    formula = parse_formula("x = 1/N\ny = x + a\nL = x*y")
-    assert formula.result == "L"
-    assert formula.names == {"N", "a"}
-    scope = formula.scope({"N": 4.0, "a": 2.0})
-    assert (scope["x"], scope["y"], scope["L"]) == (0.25, 2.25, 0.5625)
-    assert set(scope) == {"x", "y", "L", "N", "a"}
-    assert len(scope) == 5
-
-
-def test_a_line_is_computed_only_when_it_is_read() -> None:
-    assert parse_formula("x = 1/N\ny = a\nL = x + y").scope({"a": 2.0})["y"] == 2.0
-
-
-def test_reads_follows_helper_lines() -> None:
-    formula = parse_formula("x = 1/N\ny = x + a\nL = x*y + b")
-    assert formula.reads(parse_expression("y + loss")) == {"N", "a", "loss"}
-
-
-# --- hoisting --------------------------------------------------------------------------------
-
-CLARK = """
-start = 1/E_start - 1/E_max
-eh = 1/(1/(E - 1 + 1/start) + 1/E_max)
-L = exp(a*ln(N) + b*ln(eh) + c*ln(N)*ln(eh) + d)
-"""
-HOISTED: dict[str, tuple[str, set[str]]] = {
-    "zhao2025": (bl.law("zhao2025").card["formula"], {"N", "N_a", "D", "G", "S"}),
-    "chinchilla": (bl.law("chinchilla").card["formula"], {"N", "D"}),
-    "clark2022": (CLARK, {"N", "E"}),
-    "helper lines of data alone": (
-        "ratio = N_a/N\nroot = sqrt(ratio)*2\nL = a*ratio**-b + c*root + d*N**-b*ratio + root",
-        {"N", "N_a"},
-    ),
-    "a helper line of data alone in an exponent": ("r = N_a/N\nL = a**r + b**(r*2)", {"N", "N_a"}),
-    "powers of sums and of helper lines": ("x = N + D\nL = a*x**-b + c*(x/D)**b", {"N", "D"}),
-    "whole powers": ("L = a*N**2 + (N - D)**3 + b*(D - N)**-2 + N**-1*c", {"N", "D"}),
-    "a helper line without names": ("two = 2\nL = a*N*two + two**b", {"N"}),
-    "functions": ("L = max(a*ln(N), min(N/D, b)) + abs(ln(N/D) - c) + log2(D)", {"N", "D"}),
-    "no data in a line": ("s = a*b\nL = s + s**2*N", {"N"}),
-    "data alone": ("x = N/D\nL = x + ln(N)", {"N", "D"}),
-    "a bare expression": ("a + b*N**-c", {"N"}),
-    "products and quotients": (
-        "r = N/D\nL = a*N/D*b/(N*c) + 1/(a*N) + 2/N/a + a/(b/(r*D)) - N*a**2*N**-b*(N/c)",
-        {"N", "D"},
-    ),
-    "nested powers": ("L = a*(N**b + D**b)**c + (N**-b)**c", {"N", "D"}),
-}
-
-
-def dumped(formula: Formula) -> list[tuple[str, str, str]]:
-    return [(name, line.text, ast.dump(line.tree)) for name, line in formula.lines]
-
-
-@pytest.mark.parametrize(("text", "data"), HOISTED.values(), ids=HOISTED.keys())
-def test_hoisting_changes_no_value_and_not_the_formula(text: str, data: set[str]) -> None:
-    formula = parse_formula(text)
-    before = dumped(formula)
-    hoisted, columns = formula.hoist(frozenset(data))
-    assert dumped(formula) == before
-    rng = np.random.default_rng(2)
-    for _ in range(5):
-        letters = {name: np.exp(rng.uniform(0.5, 5.0, 7)) for name in sorted(data)}
-        parameters = {name: rng.uniform(0.3, 2.0) for name in sorted(formula.names - data)}
-        table = {name: column(letters) for name, column in columns.items()}
-        wanted = formula.scope({**letters, **parameters})[formula.result]
-        # The letters themselves are not given: nothing but the columns may be read.
-        found = hoisted.scope({**table, **parameters})[hoisted.result]
-        # Both are the same real function; a dozen operations round differently.
-        np.testing.assert_allclose(found, wanted, rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", ["zhao2025", "chinchilla"])
-def test_after_hoisting_no_power_of_the_table_is_left_to_the_loop(name: str) -> None:
-    text, data = HOISTED[name]
-    hoisted, columns = parse_formula(text).hoist(frozenset(data))
-    powers = [
-        node
-        for _, line in hoisted.lines
-        for node in ast.walk(line.tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
-    ]
-    assert powers == []
-    assert {"ln(N)", "ln(D)"} <= {column.text for column in columns.values()}
-
-
-def test_a_column_that_stands_twice_is_computed_once() -> None:
-    _, columns = parse_formula("L = a*ln(N/D) + b*N**-c + d*N**-e + f*ln(N/D)").hoist(
-        frozenset({"N", "D"})
-    )
-    assert sorted(column.text for column in columns.values()) == ["ln(N / D)", "ln(N)"]
