@@ -1,6 +1,6 @@
 # Everything is set up inside .venv, from pinned packages. `make` alone lists the targets.
 
-# A finished .venv says which Python; without one it is python3, or `make test PYTHON=python3.13`.
+# A finished .venv fixes the Python; without one it is python3, or `make test PYTHON=python3.13`.
 ifndef PYTHON
 PYTHON := $(if $(and $(wildcard .venv/.python-*),$(realpath .venv/bin/python)),.venv/bin/python,python3)
 endif
@@ -10,7 +10,7 @@ FOUND := $(shell $(PYTHON) -c 'import sys; v = sys.version_info; \
 	print("%s %d.%d.%d" % ("new" if v >= (3, 12) else "old", v[0], v[1], v[2]))' 2>/dev/null)
 VERSION := $(word 2,$(FOUND))
 TOO_OLD = bayeslaw needs Python 3.12 or newer; $(PYTHON) $(if $(FOUND),is $(VERSION),does not run). \
-Install one, or say which: make $(or $(firstword $(MAKECMDGOALS)),test) PYTHON=python3.13
+Install one, or name it: make $(or $(firstword $(MAKECMDGOALS)),test) PYTHON=python3.13
 
 # Packages are compiled when first imported: pip would take half a minute to compile them all.
 PIP := .venv/bin/python -m pip install -qq --no-compile --no-input --disable-pip-version-check
@@ -77,7 +77,7 @@ clean: ## remove .venv and what the tools left behind
 	@rm -rf .venv build dist bayeslaw.egg-info .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Made anew where its Python has gone from this machine.
+# Recreated where its Python no longer exists.
 ifeq ($(realpath .venv/bin/python),)
 .PHONY: $(MADE)
 endif
@@ -99,7 +99,7 @@ $(DEV): $(RUNTIME) requirements-dev.txt
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
-# A peer that cannot be installed is left out, and the tables say so.
+# A peer that cannot be installed is left out, as the tables state.
 $(BENCH): $(DEV) requirements-bench.txt
 	@echo "Installing the pinned peers into .venv"
 	@for peer in $(PEERS); do \

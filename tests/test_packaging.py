@@ -175,6 +175,6 @@ def test_an_old_python_gets_one_line_and_creates_nothing(target: str, tmp_path: 
     assert done.returncode != 0
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert f"bayeslaw needs Python 3.12 or newer; {old} is 3.11.7. Install one, or say" in line
+    assert f"bayeslaw needs Python 3.12 or newer; {old} is 3.11.7. Install one, or name it" in line
     assert f"make {target} PYTHON=python3.13" in line
     assert [path.name for path in tmp_path.iterdir()] == ["python3"]

@@ -61,7 +61,7 @@ def blocks(parts: Iterable[Block]) -> None:
         if isinstance(part, Table):
             _table(part)
         elif isinstance(part, Heading):
-            _bold(part.text)
+            _styled((part.text, "bold"))
         else:
             text = part if isinstance(part, str) else _wrapped(part)
             sys.stdout.write(f"{text}\n")
@@ -75,12 +75,9 @@ def as_json(data: Mapping[str, Any]) -> None:
 def notes(shown: Iterable[Note]) -> None:
     """Print notes on the error stream, the gravest first."""
     for note in sorted(shown, key=lambda note: list(_COLOURS).index(note.severity)):
-        from rich.console import Console
-        from rich.text import Text
-
-        text = Text(f"{note.severity}: ", style=_COLOURS[note.severity])
         remedy = f". {note.remedy}" if note.remedy else ""
-        Console(stderr=True, soft_wrap=True).print(text + Text(f"{note.message}{remedy}", style=""))
+        severity = (f"{note.severity}: ", _COLOURS[note.severity])
+        _styled(severity, (f"{note.message}{remedy}", ""), stderr=True)
 
 
 def plain(value: Any) -> Any:
@@ -133,11 +130,12 @@ def _table(table: Table) -> None:
     Console(width=width()).print(grid)
 
 
-def _bold(text: str) -> None:
+def _styled(*parts: tuple[str, str], stderr: bool = False) -> None:
+    """Print a line whose parts have styles on a terminal."""
     from rich.console import Console
     from rich.text import Text
 
-    Console(soft_wrap=True).print(Text(text, style="bold"))
+    Console(stderr=stderr, soft_wrap=True).print(Text.assemble(*parts))
 
 
 def _wrapped(part: Wrapped) -> str:
