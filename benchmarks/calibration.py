@@ -42,7 +42,7 @@ SETS["zhao2025, 40 independent"] = {**_ZHAO, "rows": 40}
 ARMS: dict[str, dict[str, Any]] = {
     "NUTS": {},
     "Laplace": {"method": "laplace", "draws": 2000},
-    "NUTS, medians moved": {"moved": 1.0},
+    "NUTS, medians moved": {"prior_shift": 1.0},
 }
 
 
@@ -73,7 +73,7 @@ def main() -> None:
             )
             spent = (time.perf_counter() - start, time.process_time() - cpu)
             seconds, worked = _kept_time(asked.folder, f"{title}, {arm}", spent) / asked.tables
-            sys.stderr.write(f"{title}, {arm}: {found.statement}. {seconds:.2f} s a table\n")
+            sys.stderr.write(f"{title}, {arm}: {found.summary}. {seconds:.2f} s a table\n")
             least = min(found.p_values, key=lambda name: found.p_values[name])
             rows.append(
                 [
@@ -83,7 +83,9 @@ def main() -> None:
                     len(found.quantities),
                     f"{found.p_values[least]:.2g} ({least})",
                     float(found.smallest_p),
-                    "uniform" if not found.uneven else "NOT UNIFORM: " + ", ".join(found.uneven),
+                    "uniform"
+                    if not found.nonuniform
+                    else "NOT UNIFORM: " + ", ".join(found.nonuniform),
                     seconds,
                     worked,
                 ]

@@ -18,11 +18,11 @@ from bootstrap import resampled
 from provenance import heading, keep, table
 
 import bayeslaw as bl
-from bayeslaw.checks.calibrate.options import designs, quantities_of, source_of, usual_reference
 from bayeslaw.checks.calibrate.outcomes import PROBABILITIES
-from bayeslaw.checks.calibrate.truths import Truths
+from bayeslaw.checks.calibrate.quantities import read_quantities
+from bayeslaw.checks.calibrate.simulation import Simulation, read_simulation
 from bayeslaw.core.intervals import interval
-from bayeslaw.model.noise import Noise
+from bayeslaw.posterior.info import FitSettings
 
 AT = {"N": 30e9}
 TIMES = 10.0
@@ -49,8 +49,9 @@ def main() -> None:
         for truth in asked.truths:
             for rows in asked.rows:
                 setting = [design.replace("_", " "), truth, rows]
-                drawn = designs(law, design, rows, asked.seed)
-                reference = usual_reference(law, drawn(0))
+                simulation = read_simulation(
+                    law, design, truth, FitSettings(seed=asked.seed), rows, asked.noise, 0.0
+                )
                 start = time.perf_counter()
                 found = bl.calibrate(
                     design,
@@ -59,12 +60,12 @@ def main() -> None:
                     tables=asked.tables,
                     rows=rows,
                     at=AT,
-                    times=TIMES,
-                    scatter=asked.noise,
+                    compute_factor=TIMES,
+                    noise_sd=asked.noise,
                     # As a user's own fit: with two chains, three in four fits of 40 runs are drawn
                     # again for want of effective draws, and with four none.
                     chains=4,
-                    reference=reference,
+                    reference=simulation.specification.reference,
                     seed=asked.seed,
                     folder=asked.folder,
                 )
@@ -92,15 +93,10 @@ def main() -> None:
                 )
                 if asked.resamples:
                     start = time.perf_counter()
-                    truths = Truths(
-                        law, Noise("student_t"), reference, source_of(law, truth)[0], asked.noise
-                    )
-                    cells += [
-                        [*setting, *row] for row in _bootstrap(truths, drawn, found.kept, asked)
-                    ]
+                    cells += [[*setting, *row] for row in _bootstrap(simulation, found.kept, asked)]
                     spent = (time.perf_counter() - start) / asked.tables
                     trusted[-1].append(spent)
-                sys.stderr.write(f"{setting}: {found.statement}; {trusted[-1]}\n")
+                sys.stderr.write(f"{setting}: {found.summary}; {trusted[-1]}\n")
     command = f"python benchmarks/coverage.py --tables {asked.tables} --seed {asked.seed}"
     for name, usual in (
         ("rows", [40, 100, 446]),
@@ -132,16 +128,16 @@ def main() -> None:
     keep(text, asked.out)
 
 
-def _bootstrap(truths: Truths, drawn: Any, kept: Sequence[bool], asked: Any) -> list[list[object]]:
+def _bootstrap(simulation: Simulation, kept: Sequence[bool], asked: Any) -> list[list[object]]:
     """Coverage, widths and bias of the bootstrap's intervals, one row a quantity."""
-    law = truths.law
-    wanted = quantities_of(law, truths.reference, drawn(0), AT, None, None, TIMES, None)
+    law, reference = simulation.law, simulation.specification.reference
+    wanted = read_quantities(simulation, AT, None, None, TIMES, None)
     inside: dict[str, list[list[float]]] = {}
     widths: dict[str, list[list[float]]] = {}
     biases: dict[str, list[float]] = {}
     for i in np.flatnonzero(kept):
-        one = truths.simulated(drawn, asked.seed, int(i))
-        found = resampled(law, one.runs, truths.reference, resamples=asked.resamples, seed=int(i))
+        one = simulation.simulated(asked.seed, int(i))
+        found = resampled(law, one.runs, reference, resamples=asked.resamples, seed=int(i))
         raw = {name: np.concatenate([[one.truth[name]], found[name]]) for name in law.parameters}
         for name, values in wanted.of(raw).items():
             true, draws = values[0], values[1:]

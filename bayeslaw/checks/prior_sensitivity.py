@@ -10,13 +10,12 @@ import numpy as np
 from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
+from bayeslaw.model.specification import Specification
+from bayeslaw.optimum.answer import Optimum
+from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayeslaw.model.specification import Specification
-    from bayeslaw.optimum.answer import Optimum
-from bayeslaw.posterior.posterior import Posterior
 
 #: A posterior that moves by more than this when prior or likelihood is raised to a power is
 #: sensitive to it (Kallioinen et al. 2024, doi:10.1007/s11222-023-10366-5).

@@ -133,10 +133,10 @@ def calibrate(
         rows=rows,
         at=question.fixed or None,
         budget=None if question.budget == bl.Budget() else question.budget,
-        times=compute_factor or None,
+        compute_factor=compute_factor or None,
         quantities=dict(pairs(quantity, "--quantity")),
-        scatter=noise_sd,
-        moved=prior_shift,
+        noise_sd=noise_sd,
+        prior_shift=prior_shift,
         folder=folder,
         **options,
     )

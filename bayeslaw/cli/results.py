@@ -231,7 +231,7 @@ def prior_sensitivity(sensitivity: bl.PriorSensitivity) -> Iterator[Block]:
 
 def calibration(calibration: bl.Calibration) -> Iterator[Block]:
     """Coverage, width and bias of each quantity."""
-    yield Wrapped(f"{calibration.statement}.")
+    yield Wrapped(f"{calibration.summary}.")
     columns = ["coverage_50", "coverage_89", "coverage_95", "error_89", "p_value", "truth"]
     frame = calibration.to_frame()[[*columns, "width_89", "bias", "bias_error"]]
     yield Table.of("coverage, width and bias of 50%, 89% and 95% intervals", frame.round(4))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.checks.calibrate.result import OFF, Calibration
-from bayeslaw.checks.calibrate.uniform import band, places
 from bayeslaw.checks.predictive import PosteriorPredictiveCheck
 from bayeslaw.checks.rolling_origin import RollingOrigin, widening
 from bayeslaw.core.errors import RequestError, nearest
@@ -144,29 +143,26 @@ def calibration(
             place="plots.calibration",
             remedy="See left_out for the reasons",
         )
-    named = list(dict.fromkeys([*found.first, *found.uneven] if names is None else names))
+    named = list(dict.fromkeys([*found.first, *found.nonuniform] if names is None else names))
     for name in named:
         if name not in found.quantities:
             raise RequestError(f"no quantity {name!r}", remedy=nearest(name, found.quantities))
-    count = len(found.places(found.quantities[0]))
     figure, canvas = style.canvas(ax, (8.4, 3.6))
     left, right = style.panels(canvas, 1, 2)
-    where = places(count)
-    low, high = band(count, 1 - found.smallest_p)
+    ecdf = found.ecdf()
     if found.ranked:
-        left.fill_between(where, low - where, high - where, step="mid", color="0.9", lw=0)
+        left.fill_between(ecdf.index, ecdf["low"], ecdf["high"], step="mid", color="0.9", lw=0)
     wide = np.linspace(0.02, 0.98, 49)
-    error = OFF * np.sqrt(wide * (1 - wide) / count)
+    error = OFF * np.array([found.coverage(found.quantities[0], p)[1] for p in wide])
     right.fill_between(wide, -error, error, color="0.9", lw=0)
     colours = style.law_styles(named)
     for name in [*(n for n in found.quantities if n not in named), *named]:
-        ranks = np.sort(found.places(name))
-        above = np.searchsorted(ranks, where, side="right") / len(ranks) - where
         shares = np.array([found.coverage(name, probability)[0] for probability in wide])
         look: style.Look = {"color": "0.6", "lw": 0.6, "alpha": 0.6}
         if name in named:
             look = {"color": colours[name][0], "lw": 1.6}
-        left.plot(where, above, label=name if name in named[:_MOST_NAMES] else None, **look)
+        label = name if name in named[:_MOST_NAMES] else None
+        left.plot(ecdf.index, ecdf[name], label=label, **look)
         right.plot(wide, shares - wide, **look)
     for panel, x, y in (
         (left, "probability that the fit gave to less than the truth", "ECDF less uniform"),

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.checks.calibrate.outcomes import Outcomes
-from bayeslaw.checks.calibrate.quantities import larger
+from bayeslaw.checks.calibrate.outcomes import Outcomes, randomised_pit
+from bayeslaw.checks.calibrate.quantities import larger_run
 from bayeslaw.checks.calibrate.result import Calibration
-from bayeslaw.checks.calibrate.truths import Truths, log_value, moved_priors
-from bayeslaw.checks.calibrate.uniform import band, p_value, places
+from bayeslaw.checks.calibrate.simulation import Simulation, log_value, shifted_priors
+from bayeslaw.checks.calibrate.uniform import ecdf_band, ecdf_points, p_value
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import BayesLawError, PosteriorError, RequestError
 from bayeslaw.model.noise import Noise
@@ -53,12 +53,12 @@ def test_p_values_of_uniform_numbers_are_uniform_and_bands_hold_what_they_promis
     count: int,
 ) -> None:
     rng, many = np.random.default_rng(1), 400
-    low, high = band(count, 0.9)
+    low, high = ecdf_band(count, 0.9)
     small, inside = 0, 0
     for _ in range(many):
         numbers = rng.random(count)
         small += p_value(numbers) < 0.1
-        share = np.searchsorted(np.sort(numbers), places(count), side="right") / count
+        share = np.searchsorted(np.sort(numbers), ecdf_points(count), side="right") / count
         inside += bool(np.all((share >= low - 1e-12) & (share <= high + 1e-12)))
     # Counts are discrete, so a band may hold a little more than it promises.
     error = np.sqrt(0.1 * 0.9 / many)
@@ -68,7 +68,7 @@ def test_p_values_of_uniform_numbers_are_uniform_and_bands_hold_what_they_promis
 
 def test_the_p_value_is_exact_where_it_can_be_counted() -> None:
     # Of two numbers, looked at in the middle: both below, or both above, half of the time.
-    assert places(2).tolist() == [0.5]
+    assert ecdf_points(2).tolist() == [0.5]
     assert p_value(np.array([0.1, 0.2])) == pytest.approx(0.5)
     assert p_value(np.array([0.1, 0.9])) == pytest.approx(1.0)
 
@@ -79,12 +79,10 @@ def test_numbers_that_are_not_uniform_are_found(power: float) -> None:
 
 
 def test_a_truth_that_all_draws_share_is_anywhere() -> None:
-    from bayeslaw.checks.calibrate.outcomes import _place
-
     rng, draws = np.random.default_rng(3), np.full(99, np.inf)
-    many = np.array([_place(draws, np.inf, rng) for _ in range(300)])
+    many = np.array([randomised_pit(draws, np.inf, rng) for _ in range(300)])
     assert p_value(many) > 1e-3
-    assert _place(np.arange(99.0), 200.0, rng) > 0.99
+    assert randomised_pit(np.arange(99.0), 200.0, rng) > 0.99
 
 
 # --- truths and tables ---------------------------------------------------------------------------
@@ -107,7 +105,10 @@ def test_truths_of_the_prior_have_its_quantiles_and_a_table_scatters_as_they_say
     plan: bl.Runs,
 ) -> None:
     law = bl.law(LAW)
-    truths = Truths(law, Noise("student_t"), Reference.of(plan, law.variables), None, 0.003)
+    columns = plan.columns(law.variables)
+    reference = Reference.of(plan, law.variables)
+    specification = Specification(law, reference, Noise("student_t"))
+    truths = Simulation(specification, None, lambda i: columns)
     rng = np.random.default_rng(4)
     drawn = [truths.draw(rng) for _ in range(2000)]
     for name, site in (("alpha", "alpha"), ("A", "A_on"), ("E", "E_on")):
@@ -122,7 +123,7 @@ def test_truths_of_the_prior_have_its_quantiles_and_a_table_scatters_as_they_say
 
 def test_moving_the_medians_moves_each_by_its_own_spread() -> None:
     law = bl.law("zhao2025")
-    moved = moved_priors(law, 1.0)
+    moved = shifted_priors(law, 1.0)
     for name, entry in law.parameters.items():
         centre, spread, low = entry.prior.numbers
         after = moved.parameters[name].prior.numbers
@@ -133,7 +134,7 @@ def test_a_larger_run_takes_exactly_the_compute_that_is_asked_for() -> None:
     for name in ("zhao2025", "chinchilla", "ludziejewski2025"):
         law = bl.law(name)
         columns = bl.draw_design(law, "independent", 50, seed=1)
-        at = larger(law, columns, 10.0)
+        at = larger_run(law, columns, 10.0)
         assert law.cost is not None
         cost = law.cost.expression
         assert float(cost(at)) == pytest.approx(10 * float(np.max(cost(columns))))
@@ -151,7 +152,7 @@ def test_a_larger_run_takes_exactly_the_compute_that_is_asked_for() -> None:
 def test_under_its_own_prior_every_interval_is_right(found: tuple[Calibration, Path]) -> None:
     ours, _ = found
     assert ours.ranked
-    assert not ours.uneven, ours.p_values
+    assert not ours.nonuniform, ours.p_values
     frame = ours.to_frame()
     assert {"N*", "D*", "loss at 10x compute", "alpha", "A_on", "T", "log likelihood"} <= set(
         frame.index
@@ -160,7 +161,7 @@ def test_under_its_own_prior_every_interval_is_right(found: tuple[Calibration, P
     # Three intervals of thirteen quantities: none is off by more than these many standard errors.
     assert frame["off"].abs().max() < 4.5
     assert ours.kept.sum() + sum(ours.left_out.values()) == ours.tables == 40
-    assert "uniform at a simultaneous 99%" in ours.statement
+    assert "uniform at a simultaneous 99%" in ours.summary
 
 
 def test_draws_that_are_too_narrow_are_found(
@@ -180,8 +181,8 @@ def test_draws_that_are_too_narrow_are_found(
         ]
 
     monkeypatch.setattr(MODULE, "fit_many", narrow)
-    ours = bl.calibrate(plan, LAW, tables=40, times=None, **QUICK)
-    assert "alpha" in ours.uneven
+    ours = bl.calibrate(plan, LAW, tables=40, compute_factor=None, **QUICK)
+    assert "alpha" in ours.nonuniform
     assert ours.coverage("alpha", 0.89)[0] < 0.6
     (note,) = [note for note in ours.notes if note.code == "ranks"]
     assert note.severity == "error"
@@ -203,11 +204,11 @@ def test_finished_rounds_are_read_and_others_added(
     options = {**QUICK, "budget": budget, "folder": folder}
     again = bl.calibrate(plan, LAW, tables=40, **options)
     assert not fitted
-    np.testing.assert_array_equal(again.outcomes.place, ours.outcomes.place)
+    np.testing.assert_array_equal(again.outcomes.pit, ours.outcomes.pit)
     assert again.outcomes.reasons == ours.outcomes.reasons
     more = bl.calibrate(plan, LAW, tables=43, **options)
     assert sum(fitted) <= 3
-    np.testing.assert_array_equal(more.outcomes.place[:40], ours.outcomes.place)
+    np.testing.assert_array_equal(more.outcomes.pit[:40], ours.outcomes.pit)
     for path in folder.glob("*.npz"):
         path.write_bytes(b"cut")
     with pytest.raises(PosteriorError, match="cannot be read"):
@@ -215,11 +216,11 @@ def test_finished_rounds_are_read_and_others_added(
 
 
 def test_an_executor_gives_the_same(plan: bl.Runs) -> None:
-    options = {**QUICK, "tables": 6, "times": None}
+    options = {**QUICK, "tables": 6, "compute_factor": None}
     with ThreadPoolExecutor(2) as pool:
         theirs = bl.calibrate(plan, LAW, executor=pool, batch=3, **options)
     ours = bl.calibrate(plan, LAW, batch=2, **options)
-    np.testing.assert_array_equal(theirs.outcomes.place, ours.outcomes.place)
+    np.testing.assert_array_equal(theirs.outcomes.pit, ours.outcomes.pit)
 
 
 def test_truths_of_a_posterior_are_fitted_with_its_runs(
@@ -251,9 +252,9 @@ def test_truths_of_a_posterior_are_fitted_with_its_runs(
 def test_at_given_coefficients_there_are_no_ranks_but_coverage_width_and_bias(
     plan: bl.Runs,
 ) -> None:
-    ours = bl.calibrate(plan, LAW, truth="published", tables=8, scatter=0.01, **QUICK)
+    ours = bl.calibrate(plan, LAW, truth="published", tables=8, noise_sd=0.01, **QUICK)
     assert not ours.ranked
-    assert not ours.uneven
+    assert not ours.nonuniform
     frame = ours.to_frame()
     assert frame["p_value"].isna().all()
     assert "noise_scale" not in frame.index
@@ -308,7 +309,7 @@ def test_a_calibration_without_a_fit_says_so() -> None:
     )
     ours = Calibration("own", 5, "truths from the prior", True, (), empty, {}, ())
     assert [note.code for note in ours.notes] == ["no_fits"]
-    assert "2 for losses" in ours.statement
+    assert "2 for losses" in ours.summary
     assert not len(ours.to_frame())
     with pytest.raises(RequestError, match="nothing to draw"):
         bl.plots.calibration(ours)
@@ -342,9 +343,9 @@ def test_the_picture_names_what_is_asked_first(found: tuple[Calibration, Path]) 
         ("independent", {"method": "mode"}, "mode has no intervals"),
         ("independent", {"tables": 0}, "tables = 0"),
         ("independent", {"draws": 200}, "no fit could be trusted"),
-        ("independent", {"times": 0.5}, "times = 0.5"),
-        ("independent", {"scatter": 0}, "scatter = 0"),
-        ("independent", {"moved": "up"}, "moved = 'up'"),
+        ("independent", {"compute_factor": 0.5}, "compute_factor = 0.5"),
+        ("independent", {"noise_sd": 0}, "noise_sd = 0"),
+        ("independent", {"prior_shift": "up"}, "prior_shift = 'up'"),
         ("independent", {"quantities": {"x": "gamma + 1"}}, "reads 'gamma'"),
         ("independent", {"at": {"G": 3}}, "G"),
         ("independent", {"rows": 0}, "rows = 0"),
@@ -362,7 +363,7 @@ def test_a_posterior_of_another_model_is_refused(posterior: bl.Posterior) -> Non
     for law, options, said in (
         (LAW, {}, "a posterior of zhao2025, and the law chinchilla"),
         ("zhao2025", {"noise": "normal"}, "noise student_t, and noise='normal'"),
-        ("zhao2025", {"moved": 1}, "priors as they are"),
+        ("zhao2025", {"prior_shift": 1}, "priors as they are"),
     ):
         with pytest.raises(RequestError, match=said):
             bl.calibrate(posterior, law, **QUICK, **options)
@@ -382,7 +383,7 @@ def test_truths_that_a_law_misses_are_simulated_and_held(plan: bl.Runs) -> None:
 
 
 def test_a_design_has_no_groups(plan: bl.Runs) -> None:
-    with pytest.raises(RequestError, match="of no run which group it will belong to"):
+    with pytest.raises(RequestError, match="does not state the groups of its runs"):
         bl.calibrate(plan, LAW, discrepancy=["gp", "group"])
 
 

@@ -980,7 +980,7 @@ def test_calibrate_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
         draws=500,
         seed=4,
     )
-    assert result.json["statement"] == expected.statement
+    assert result.json["summary"] == expected.summary
     assert result.json["kept"] == expected.kept.sum()
     assert len(pd.read_csv(out)) == len(expected.quantities) == len(result.json["quantities"])
     assert picture.read_bytes()[:4] == b"\x89PNG"

@@ -6,36 +6,23 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bayeslaw.checks.calibrate.options import (
-    PLACE,
-    as_runs,
-    check_discrepancy,
-    check_posterior,
-    check_settings,
-    designs,
-    quantities_of,
-    source_of,
-    usual_reference,
-)
 from bayeslaw.checks.calibrate.outcomes import Outcomes, outcomes
-from bayeslaw.checks.calibrate.quantities import Quantities
+from bayeslaw.checks.calibrate.quantities import Quantities, read_quantities
 from bayeslaw.checks.calibrate.result import Calibration
-from bayeslaw.checks.calibrate.truths import Simulated, Truths, moved_priors
-from bayeslaw.core.errors import RequestError, real
+from bayeslaw.checks.calibrate.simulation import PLACE, Simulation, read_simulation
+from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
-from bayeslaw.law.library import law as load_law
 from bayeslaw.model.design_notes import design_notes
 from bayeslaw.model.options import DiscrepancyOption
-from bayeslaw.model.specification import Specification
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.per_law import reported
+from bayeslaw.posterior.convergence import SMALLEST_ESS
 from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
@@ -57,13 +44,13 @@ def calibrate(
     at: Mapping[str, float] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
-    times: float | None = 10.0,
+    compute_factor: float | None = 10.0,
     quantities: Mapping[str, str] | None = None,
     method: Literal["nuts", "laplace"] = "nuts",
     noise: str = "student_t",
     discrepancy: DiscrepancyOption = None,
-    scatter: float = 0.003,
-    moved: float = 0.0,
+    noise_sd: float = 0.003,
+    prior_shift: float = 0.0,
     reference: Reference | None = None,
     seed: int = 0,
     chains: int = 2,
@@ -75,205 +62,173 @@ def calibrate(
     batch: int = 20,
     progress: bool | None = None,
 ) -> Calibration:
-    """Simulate tables of a design, fit each, and see whether intervals hold the truth.
+    """Simulate tables of a design, fit each, and count how often intervals hold the truth.
 
-    Where truths come from the prior, this is simulation-based calibration (Talts et al. 2018,
-    arXiv:1804.06788; Modrák et al. 2023, arXiv:2211.02383, on the log likelihood as a quantity of
-    its own). Where they come from a posterior, it is posterior SBC (Säilynoja et al. 2025,
-    arXiv:2502.03279): each truth is one of its draws, new runs are simulated from it, and the law
-    is fitted to old and new runs together, whose posterior that draw belongs to. Both are exact: a
-    rank that is not uniform is an error of the computation. At one given set of coefficients
-    nothing has to be exact, and coverage, width and bias say how intervals fare there.
+    With truths from the prior this is simulation-based calibration (Talts et al. 2018,
+    arXiv:1804.06788; Modrák et al. 2023, arXiv:2211.02383, on the log likelihood as a quantity),
+    with draws of a posterior, fitted again with its runs and new ones, posterior SBC (Säilynoja et
+    al. 2025, arXiv:2502.03279). Both are exact: a rank that is not uniform is an error of the
+    computation. At given coefficients coverage, width and bias describe intervals, no more.
 
     Parameters
     ----------
-    law : str or Law
-        A law, its name, or the path of a card.
     design : str, Runs, DataFrame, mapping or Posterior
         ``independent`` or ``one_at_a_time``, drawn anew for each table; configurations without
         losses, the same for every table; or a posterior: its runs' configurations and its draws.
+    law, method, noise, discrepancy, reference, chains, draws, warmup, fallback, progress
+        As for ``fit``; by default the reference of the posterior, or of the design with the loss
+        under the first published set.
     truth : str, mapping or Posterior, optional
         ``"prior"``; ``"published"``, the name of a published set, or raw coefficients; a posterior
         of this law. The design's posterior where that is one, else the prior.
-    tables : int
-        How many tables are simulated; more can be added later in the same folder.
-    rows : int
-        Runs of a named design.
+    tables, rows, batch : int
+        Number of tables (more can be added in the same folder); runs of a named design; tables in a
+        batch.
     at, budget, free
-        Which optimum is wanted, as in ``optimum``; none unless one of them is given.
-    times : float, optional
-        The loss of a run with so many times the largest compute is looked at too; None for none.
+        As for ``optimum``; no optimum unless one of them is given.
+    compute_factor : float, optional
+        Adds the loss of a run with so many times the largest compute; None for none.
     quantities : mapping of str to str, optional
-        Further expressions by name, over the card's parameters, helper lines, and letters at the
-        reference run: such as an optimum in closed form, without its bounds.
-    method, noise, discrepancy, chains, draws, warmup, fallback
-        As for ``fit``; ``mode`` has no intervals. Truths from the prior then miss what the
-        discrepancy says; at given coefficients the law misses nothing, and a wide interval is what
-        caution costs. Truths of a posterior with a discrepancy are not simulated.
-    scatter : float
-        Standard deviation of log loss where coefficients are given; else the truth has its own.
-    moved : float
-        Move every prior median of the law up by so many of the prior's own factors (or standard
-        deviations), for truths and fits alike.
-    reference : Reference, optional
-        Where priors are stated. That of the posterior, or the design's typical run, with the loss
-        that the first published set puts there. It is part of the model: no simulation changes it.
+        Further expressions by name, over parameters, helper lines, and letters at the reference.
+    noise_sd, prior_shift : float
+        Standard deviation of log loss at given coefficients; a shift of every prior median in its
+        own factors (or standard deviations), for truths and fits alike.
     seed : int
         Table ``i`` is the same however many there are.
     folder : str or Path, optional
-        Where finished rounds are kept, to be resumed: ``batch`` tables each, eight times as many
-        with an executor.
+        Where finished rounds of ``batch`` tables (eight times as many with an executor) are kept.
     executor : concurrent.futures.Executor, optional
-        Takes the fits, as in ``fit_many``.
-    batch : int
-        Tables in a batch.
-    progress : bool, optional
-        Whether to show a progress bar; by default where the error stream is a terminal.
+        As for ``fit_many``.
 
     Returns
     -------
     Calibration
-        Ranks, coverage, width and bias of all coefficients and quantities. Fits that cannot be
-        trusted, and tables of absurd losses, are counted by reason and left out: rules on what was
-        observed, never on the truth.
+        Ranks, coverage, width and bias of all quantities. Fits that cannot be trusted and tables of
+        absurd losses are left out, by rules on the observed, and counted.
 
     Raises
     ------
-    RequestError
-        If an option does not fit.
-    TableError
-        If the design lacks a variable.
-    PosteriorError
-        If a kept round cannot be read.
-
-    Examples
-    --------
-    >>> runs = bl.read_runs("planned.csv")  # doctest: +SKIP
-    >>> bl.calibrate(runs, "zhao2025", at={"N": 30e9}).statement  # doctest: +SKIP
+    RequestError, TableError, PosteriorError
+        If an option does not fit; if the design lacks a variable; if a kept round is unreadable.
     """
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
-    check_settings(settings, tables, batch)
-    one = load_law(law)
-    old = design if isinstance(design, Posterior) else None
-    if truth is None:
-        truth = old if old is not None else "prior"
-    if isinstance(truth, Posterior):
-        old = truth
-    if old is not None:
-        check_posterior(old, one, noise, moved)
-    if moved:
-        one = moved_priors(one, real(moved, "moved", place=PLACE))
-    drawn = designs(one, design, rows, seed)
-    first = drawn(0)
-    if reference is None:
-        reference = old.reference if old is not None else usual_reference(one, first)
-    source, words = source_of(one, truth)
-    if not 0 < real(scatter, "scatter", place=PLACE) < 1:
-        raise RequestError(f"scatter = {scatter}", place=PLACE, remedy="Between 0 and 1")
-    check_discrepancy(discrepancy)
-    specification = Specification.of(
-        as_runs(first), one, reference, noise=noise, discrepancy=discrepancy, place=PLACE
+    _check_settings(settings, tables, batch)
+    simulation = read_simulation(
+        law, design, truth, settings, rows, noise_sd, prior_shift, reference
     )
-    truths = Truths(one, specification.noise, reference, source, scatter, specification.discrepancy)
-    asked = quantities_of(one, reference, first, at, budget, free, times, quantities)
-    if moved:
-        words += f", every prior median moved up by {moved:g} of its own factors"
-    about = {
-        "card": one.card,
-        "reference": reference.to_dict(),
-        "fit": settings.to_dict(),
-        "truth": words,
-        "at": dict(at or {}),
-        "budget": (budget or Budget()).to_dict(),
-        "free": None if free is None else list(free),
-        "far": asked.far,
-        "quantities": dict(quantities or {}),
-    }
-    keep = _folder(folder)
-    step = batch * (_AT_ONCE if executor is not None else 1)
+    wanted = read_quantities(simulation, at, budget, free, compute_factor, quantities)
+    rounds = _Rounds(simulation, wanted, settings, batch, executor, _made(folder))
     parts = []
-    with bar(progress, tables, f"calibrating {one.name} on {tables} tables") as report:
-        for start in range(0, tables, step):
-            size = min(step, tables - start)
-            simulated = [truths.simulated(drawn, seed, start + i) for i in range(size)]
-            path = None if keep is None else keep / f"{_key(about, simulated)}.npz"
-            if path is not None and path.exists():
-                parts.append(Outcomes.read(path))
-            else:
-                parts.append(_round(simulated, truths, asked, settings, start, batch, executor))
-                if path is not None:
-                    parts[-1].write(path)
-            report(start + size)
-    table = replace(simulated[0].runs, source=_called(design))
+    with bar(progress, tables, f"calibrating {simulation.law.name} on {tables} tables") as report:
+        for start in range(0, tables, rounds.size):
+            numbers = range(start, min(start + rounds.size, tables))
+            parts.append(rounds.outcomes(numbers))
+            report(numbers.stop)
+    about = {name: value for name, value in rounds.about.items() if name != "card"}
     return Calibration(
-        law=one.name,
-        runs=len(next(iter(first.values()))),
-        truth=words,
-        ranked=source is None or isinstance(source, Posterior),
-        first=tuple(parts[0].names[: _named(asked)]),
+        law=simulation.law.name,
+        runs=simulation.rows,
+        truth=simulation.label,
+        ranked=simulation.ranked,
+        first=tuple(parts[0].names[: wanted.first]),
         outcomes=Outcomes.joined(parts),
-        settings={**{k: v for k, v in about.items() if k != "card"}, "moved": moved},
-        design_notes=design_notes(table, one, reference),
+        settings={**about, "prior_shift": prior_shift},
+        design_notes=_design_notes(simulation, design, seed),
     )
 
 
-def _round(
-    simulated: list[Simulated],
-    truths: Truths,
-    asked: Quantities,
-    settings: FitSettings,
-    start: int,
-    batch: int,
-    executor: Executor | None,
-) -> Outcomes:
-    sane = [i for i, one in enumerate(simulated) if truths.sane(one.runs)]
-    options = {k: v for k, v in settings.to_dict().items() if k not in ("seed", "pool")}
-    options["discrepancy"] = truths.discrepancy
-    more = {**options, "reference": truths.reference, "progress": False}
+@dataclass(frozen=True)
+class _Rounds:
+    """Tables simulated and fitted in rounds, kept in a folder if there is one."""
 
-    found = fit_many(
-        [simulated[i].runs for i in sane],
-        truths.law,
-        seed=settings.seed + start + (sane[0] if sane else 0),
-        batch=batch,
-        executor=executor,
-        **more,
+    simulation: Simulation
+    quantities: Quantities
+    settings: FitSettings
+    batch: int
+    executor: Executor | None
+    folder: Path | None
+
+    @property
+    def size(self) -> int:
+        """Tables of a round."""
+        return self.batch * (1 if self.executor is None else _AT_ONCE)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the outcomes depend on beside the simulated tables."""
+        return {
+            "card": self.simulation.law.card,
+            "reference": self.simulation.specification.reference.to_dict(),
+            "fit": self.settings.to_dict(),
+            "truth": self.simulation.label,
+            **self.quantities.to_dict(),
+        }
+
+    def outcomes(self, numbers: range) -> Outcomes:
+        """Those of some tables: read where they are kept, else computed."""
+        tables = [self.simulation.simulated(self.settings.seed, number) for number in numbers]
+        prints = [table.runs.fingerprint for table in tables]
+        text = json.dumps({"version": __version__, "tables": prints, **self.about}, sort_keys=True)
+        path = None
+        if self.folder is not None:
+            path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.npz"
+            if path.exists():
+                return Outcomes.read(path)
+        sane = [i for i, table in enumerate(tables) if self.simulation.sane(table.runs)]
+        options = {k: v for k, v in self.settings.to_dict().items() if k not in ("seed", "pool")}
+        options |= {"discrepancy": self.simulation.specification.discrepancy, "progress": False}
+        fits = fit_many(
+            [tables[i].runs for i in sane],
+            self.simulation.law,
+            reference=self.simulation.specification.reference,
+            seed=self.settings.seed + numbers.start + (sane[0] if sane else 0),
+            batch=self.batch,
+            executor=self.executor,
+            **options,
+        )
+        by_table = dict(zip(sane, fits, strict=True))
+        found = outcomes(tables, [by_table.get(i) for i in range(len(tables))], self.quantities)
+        if path is not None:
+            found.write(path)
+        return found
+
+
+def _check_settings(settings: FitSettings, tables: int, batch: int) -> None:
+    """Refuse settings under which no fit could be trusted."""
+    whole(tables, "tables", place=PLACE, least=1)
+    whole(batch, "batch", place=PLACE, least=1)
+    if settings.method == "mode":
+        remedy = 'Give method="nuts" or "laplace"'
+        raise RequestError("the mode has no intervals", place=f"{PLACE}, method", remedy=remedy)
+    if settings.chains * settings.draws <= SMALLEST_ESS:
+        raise RequestError(
+            f"{settings.chains} chains of {settings.draws} draws: no fit could be trusted, which "
+            f"takes {SMALLEST_ESS:.0f} effective draws",
+            place=PLACE,
+            remedy="Give chains=2, draws=1000",
+        )
+
+
+def _design_notes(simulation: Simulation, design: Any, seed: int) -> Any:
+    """What the design leaves to the prior."""
+    runs = simulation.simulated(seed, 0).runs
+    table = design.runs if isinstance(design, Posterior) else design
+    source = str(getattr(table, "source", "the design"))
+    return design_notes(
+        replace(runs, source=source), simulation.law, simulation.specification.reference
     )
-    posteriors: list[Posterior | str] = ["losses"] * len(simulated)
-    for i, one in zip(sane, found, strict=True):
-        posteriors[i] = one
-    return outcomes([one.truth for one in simulated], posteriors, asked, [s.rng for s in simulated])
 
 
-def _named(asked: Quantities) -> int:
-    """How many of the quantities come from what was asked, first of all."""
-    optima = 0 if asked.question is None else len(reported(asked.law, asked.question))
-    return optima + bool(asked.far)
-
-
-def _called(design: Any) -> str:
-    if isinstance(design, Posterior):
-        return str(design.runs.source)
-    return str(getattr(design, "source", "the design"))
-
-
-def _folder(folder: str | Path | None) -> Path | None:
+def _made(folder: str | Path | None) -> Path | None:
     if folder is None:
         return None
-    keep = Path(folder)
+    path = Path(folder)
     try:
-        keep.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(
-            f"the folder {keep.name!r} cannot be made ({error.strerror})",
+            f"the folder {path.name!r} cannot be made ({error.strerror})",
             place=PLACE,
             remedy="Name a folder",
         ) from None
-    return keep
-
-
-def _key(about: Mapping[str, Any], simulated: list[Simulated]) -> str:
-    """What a round's outcome depends on; its tables say what they were simulated from."""
-    tables = [one.runs.fingerprint for one in simulated]
-    text = json.dumps({"version": __version__, "tables": tables, **about}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return path

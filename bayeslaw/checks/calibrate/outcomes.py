@@ -1,4 +1,4 @@
-"""One round of simulations: tables fitted, and each truth placed among the draws."""
+"""Outcomes of simulations: each truth placed among the draws of its fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from bayeslaw.checks.calibrate.quantities import Quantities
-from bayeslaw.checks.calibrate.truths import log_value
+from bayeslaw.checks.calibrate.simulation import Simulated, log_value
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import PosteriorError
 from bayeslaw.core.files import whole_file
@@ -26,19 +26,20 @@ PROBABILITIES = (0.5, 0.89, 0.95)
 #: its draws, evenly spaced, are nearly independent.
 KEPT = int(SMALLEST_ESS) - 1
 LIKELIHOOD = "log likelihood"
+_ARRAYS = ("truth", "pit", "median", "width")
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What came of simulations.
+    """Truths and fits of simulated tables.
 
     Attributes
     ----------
     names : tuple of str
         Quantities.
-    truth, place, median : ndarray of shape (tables, quantities)
-        The true value; the probability that the fit gave to less, uniform where intervals are
-        right; the fit's median. NaN where there is no fit.
+    truth, pit, median : ndarray of shape (tables, quantities)
+        The true value; its probability integral transform, the posterior probability of less,
+        uniform where intervals are right; the fit's median. NaN where there is no fit.
     width : ndarray of shape (tables, quantities, probabilities)
         Widths of the intervals.
     reasons : tuple of str
@@ -49,7 +50,7 @@ class Outcomes:
 
     names: tuple[str, ...]
     truth: np.ndarray
-    place: np.ndarray
+    pit: np.ndarray
     median: np.ndarray
     width: np.ndarray
     reasons: tuple[str, ...]
@@ -60,10 +61,7 @@ class Outcomes:
         """Several rounds as one."""
         return cls(
             names=parts[0].names,
-            truth=np.concatenate([part.truth for part in parts]),
-            place=np.concatenate([part.place for part in parts]),
-            median=np.concatenate([part.median for part in parts]),
-            width=np.concatenate([part.width for part in parts]),
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS},
             reasons=tuple(reason for part in parts for reason in part.reasons),
             attempts=tuple(attempts for part in parts for attempts in part.attempts),
         )
@@ -72,94 +70,81 @@ class Outcomes:
         """Keep them in a file."""
         about = json.dumps([list(self.names), list(self.reasons), list(self.attempts)])
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez(
-                file,
-                about=np.array(about),
-                truth=self.truth,
-                place=self.place,
-                median=self.median,
-                width=self.width,
-            )
+            arrays = {name: getattr(self, name) for name in _ARRAYS}
+            np.savez(file, about=np.array(about), **arrays)
 
     @classmethod
     def read(cls, path: Path) -> Outcomes:
-        """Read what was kept."""
+        """Read what ``write`` wrote."""
+        unreadable = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                names, reasons, attempts = json.loads(str(kept["about"]))
-                arrays = {name: kept[name] for name in ("truth", "place", "median", "width")}
-            return cls(tuple(names), **arrays, reasons=tuple(reasons), attempts=tuple(attempts))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            EOFError,
-            TypeError,
-            BadZipFile,
-            zlib.error,
-        ) as error:
+                names, reasons, attempts = map(tuple, json.loads(str(kept["about"])))
+                arrays = {name: kept[name] for name in _ARRAYS}
+        except unreadable as error:
             raise PosteriorError(
                 f"a kept round of simulations cannot be read ({error})",
                 place=path.name,
                 remedy="Remove that file",
             ) from None
+        return cls(names=names, **arrays, reasons=reasons, attempts=attempts)
 
 
 def outcomes(
-    truths: Sequence[Mapping[str, float]],
-    posteriors: Sequence[Posterior | str],
-    quantities: Quantities,
-    rngs: Sequence[np.random.Generator],
+    tables: Sequence[Simulated], fits: Sequence[Posterior | None], quantities: Quantities
 ) -> Outcomes:
-    """Place truths among the draws of their fits."""
-    law = quantities.law
+    """Place truths among the draws of their fits; None where a table was not fitted."""
+    parameters, truths = quantities.law.parameters, [table.truth for table in tables]
+    kept = [{} if fit is None else _spaced(fit) for fit in fits]
     # One search for the optima of all truths and all fits.
-    columns = {name: [np.array([truth[name] for truth in truths])] for name in law.parameters}
-    kept: list[dict[str, np.ndarray]] = []
-    for one in posteriors:
-        if isinstance(one, str):
-            kept.append({})
-            continue
-        size = one.draws["noise_scale"].size
-        some = np.linspace(0, size - 1, min(KEPT, size)).round().astype(int)
-        draws = {name: values.ravel()[some] for name, values in one.draws.items()}
-        kept.append(draws)
-        for name, parts in columns.items():
-            parts.append(draws[name])
-    together = quantities.of({name: np.concatenate(parts) for name, parts in columns.items()})
+    together = quantities.of(
+        {
+            name: np.concatenate(
+                [[truth[name] for truth in truths], *(draws[name] for draws in kept if draws)]
+            )
+            for name in parameters
+        }
+    )
     names = (*together, *truths[0], LIKELIHOOD)
-    found = [np.full((len(truths), len(names)), np.nan) for _ in range(3)]
-    truth_of, place, median = found
-    width = np.full((len(truths), len(names), len(PROBABILITIES)), np.nan)
-    after = len(truths)
-    for i, (one, draws, truth) in enumerate(zip(posteriors, kept, truths, strict=True)):
-        true = {**truth, **{name: float(values[i]) for name, values in together.items()}}
-        if not draws or isinstance(one, str):
+    shape = (len(tables), len(names))
+    arrays = {name: np.full(shape, np.nan) for name in ("truth", "pit", "median")}
+    width = np.full((*shape, len(PROBABILITIES)), np.nan)
+    after = len(tables)
+    for i, (fit, draws, table) in enumerate(zip(fits, kept, tables, strict=True)):
+        if fit is None:
             continue
         size = len(next(iter(draws.values())))
-        asked = {name: values[after : after + size] for name, values in together.items()}
+        true = {**table.truth, **{name: float(values[i]) for name, values in together.items()}}
+        drawn = {**draws, **{name: v[after : after + size] for name, v in together.items()}}
         after += size
-        if set(one.noise.priors) <= set(truth) and one.discrepancy is None:
-            true[LIKELIHOOD], *rest = _likelihood(one, truth, draws)
-            asked[LIKELIHOOD] = np.array(rest)
+        if set(fit.noise.priors) <= set(table.truth) and fit.discrepancy is None:
+            true[LIKELIHOOD], *rest = _likelihood(fit, table.truth, draws)
+            drawn[LIKELIHOOD] = np.array(rest)
         for j, name in enumerate(names):
-            if name in true:
-                values = asked[name] if name in asked else draws[name]
-                truth_of[i, j] = true[name]
-                place[i, j] = _place(values, true[name], rngs[i])
-                for p, probability in enumerate(PROBABILITIES):
-                    low, median[i, j], high = interval(values, probability)
-                    width[i, j, p] = high - low if high > low else 0.0
-    reasons = tuple(one if isinstance(one, str) else reason(one) for one in posteriors)
-    attempts = tuple(0 if isinstance(one, str) else one.info.attempts for one in posteriors)
-    return Outcomes(names, truth_of, place, median, width, reasons, attempts)
+            if name not in true:
+                continue
+            arrays["truth"][i, j] = true[name]
+            arrays["pit"][i, j] = randomised_pit(drawn[name], true[name], table.rng)
+            for p, probability in enumerate(PROBABILITIES):
+                low, arrays["median"][i, j], high = interval(drawn[name], probability)
+                width[i, j, p] = high - low if high > low else 0.0
+    reasons = tuple("losses" if fit is None else _errors(fit) for fit in fits)
+    attempts = tuple(0 if fit is None else fit.info.attempts for fit in fits)
+    return Outcomes(names, **arrays, width=width, reasons=reasons, attempts=attempts)
 
 
-def _place(draws: np.ndarray, true: float, rng: np.random.Generator) -> float:
-    """Probability that draws give to less than the truth; ties and the rank's own step at random.
+def _spaced(posterior: Posterior) -> dict[str, np.ndarray]:
+    """Draws so far apart that they are nearly independent."""
+    size = posterior.draws["noise_scale"].size
+    some = np.linspace(0, size - 1, min(KEPT, size)).round().astype(int)
+    return {name: values.ravel()[some] for name, values in posterior.draws.items()}
 
-    Of independent draws and a truth from one distribution it is exactly uniform, however many the
-    draws and whatever is equal (optima at a bound, or without end).
+
+def randomised_pit(draws: np.ndarray, true: float, rng: np.random.Generator) -> float:
+    """Probability of less than the truth; ties and the step of its rank at random.
+
+    Of independent draws and a truth from one distribution it is exactly uniform, whatever the
+    number of draws and of ties (optima at a bound, or at infinity).
     """
     less, equal = np.count_nonzero(draws < true), np.count_nonzero(draws == true)
     return float((less + rng.random() * (equal + 1)) / (len(draws) + 1))
@@ -176,14 +161,13 @@ def _likelihood(
         columns = {name: column[None, :] for name, column in runs.columns(law.variables).items()}
         centre = log_value(law, columns, values, posterior.reference.loss)
     noise = {name: values[name] for name in posterior.noise.priors}
+    measured = np.log(runs.column(law.predicts))
     with compiled():
-        density = posterior.noise.distribution(centre, noise).log_prob(
-            np.log(runs.column(law.predicts))
-        )
+        density = posterior.noise.distribution(centre, noise).log_prob(measured)
         return np.asarray(density).sum(axis=1)
 
 
-def reason(posterior: Posterior) -> str:
+def _errors(posterior: Posterior) -> str:
     """Why a fit does not count."""
     codes = (note.code for note in posterior.notes if note.severity == "error")
     return " + ".join(dict.fromkeys(codes))

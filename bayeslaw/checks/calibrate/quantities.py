@@ -1,19 +1,23 @@
-"""What is asked of every fit besides its coefficients: optima, and the loss of larger runs."""
+"""Quantities of every fit besides its coefficients: optima, and the loss of larger runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
-from bayeslaw.core.errors import RequestError
+from bayeslaw.checks.calibrate.simulation import PLACE, Columns, Simulation
+from bayeslaw.core.errors import RequestError, nearest, real
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
-from bayeslaw.law.cost import Cost
+from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.per_law import carried, filled, reported
+from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Question
+from bayeslaw.optimum.request import budget_of, numbers_of
 from bayeslaw.optimum.search import solve
 from bayeslaw.runs import Reference
 
@@ -32,11 +36,13 @@ class Quantities:
     reference : Reference
         Where expressions are evaluated.
     question : Question or None
-        Whose answers are wanted.
-    far : dict of str to float
+        Whose optima are wanted.
+    asked : dict
+        The question as it was given, as plain data.
+    larger_run : dict of str to float
         A larger configuration whose loss is wanted, by canonical variable; empty for none.
-    times : float
-        How many times the largest compute it takes.
+    compute_factor : float
+        Its compute over the largest of the design.
     more : dict of str to Expression
         Further expressions over parameters, helper lines, and letters at the reference run.
     """
@@ -44,40 +50,89 @@ class Quantities:
     law: Law
     reference: Reference
     question: Question | None
-    far: dict[str, float]
-    times: float
+    asked: dict[str, Any]
+    larger_run: dict[str, float]
+    compute_factor: float
     more: dict[str, Expression]
 
+    @property
+    def first(self) -> int:
+        """How many quantities come before the further expressions and the coefficients."""
+        optima = 0 if self.question is None else len(reported(self.law, self.question))
+        return optima + bool(self.larger_run)
+
     def of(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Evaluate them."""
+        """Evaluate them at coefficients, each of shape (draws,)."""
         raw = {name: np.asarray(raw[name]) for name in self.law.parameters}
         found: dict[str, np.ndarray] = {}
         with np.errstate(all="ignore"):
             if self.question is not None:
-                ours = carried(self.question, solve(self.question, raw))
+                optima = carried(self.question, solve(self.question, raw))
                 for text in reported(self.law, self.question):
-                    values = filled(parse_expression(text), ours.columns, ours.where)
+                    values = filled(parse_expression(text), optima.columns, optima.where)
                     found[f"{text}*"] = values
-            if self.far:
-                name = f"{self.law.predicts} at {self.times:g}x compute"
-                found[name] = np.asarray(self.law.form.predict(self.far, raw))
+            if self.larger_run:
+                name = f"{self.law.predicts} at {self.compute_factor:g}x compute"
+                found[name] = np.asarray(self.law.form.predict(self.larger_run, raw))
             if self.more:
                 letters = self.law.form.in_letters(self.reference.at)
                 scope = self.law.form.scope({**letters, **raw}, self.reference.loss)
-                found |= {name: np.asarray(one(scope)) for name, one in self.more.items()}
+                found |= {name: np.asarray(each(scope)) for name, each in self.more.items()}
         size = len(next(iter(raw.values())))
         return {
             name: np.where(np.isnan(values), np.inf, np.broadcast_to(values, (size,)))
             for name, values in found.items()
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """What is wanted, as plain data."""
+        more = {name: expression.text for name, expression in self.more.items()}
+        return {**self.asked, "larger_run": self.larger_run, "quantities": more}
 
-def larger(law: Law, columns: Mapping[str, np.ndarray], times: float) -> dict[str, float]:
+
+def read_quantities(
+    simulation: Simulation,
+    at: Mapping[str, float] | None,
+    budget: Budget | None,
+    free: Iterable[str] | None,
+    compute_factor: float | None,
+    more: Mapping[str, str] | None,
+) -> Quantities:
+    """Read the options of ``calibrate`` that say what is wanted of every fit."""
+    law, reference = simulation.law, simulation.specification.reference
+    free = None if free is None else list(free)
+    question = None
+    if (at, budget, free) != (None, None, None):
+        question = pose(
+            law,
+            reference,
+            at=numbers_of(at, place=f"{PLACE}, at"),
+            budget=budget_of(budget, place=PLACE),
+            free=free,
+        )
+    asked = {"at": dict(at or {}), "budget": (budget or Budget()).to_dict(), "free": free}
+    factor = 0.0
+    if compute_factor is not None:
+        factor = real(compute_factor, "compute_factor", place=PLACE)
+        if not factor > 1:
+            problem = f"compute_factor = {compute_factor!r}"
+            raise RequestError(problem, place=PLACE, remedy="Above 1, or None")
+    run = larger_run(law, simulation.design(0), factor) if factor else {}
+    known = {*law.parameters, *law.letters, *(target for target, _ in law.formula.lines)}
+    place = f"{PLACE}, quantities"
+    expressions = {n: parse_expression(text, place=place) for n, text in (more or {}).items()}
+    for expression in expressions.values():
+        for name in sorted(expression.names - known):
+            remedy = nearest(name, sorted(known))
+            raise RequestError(f"{expression.text!r} reads {name!r}", place=place, remedy=remedy)
+    return Quantities(law, reference, question, asked, run, factor, expressions)
+
+
+def larger_run(law: Law, columns: Columns, compute_factor: float) -> dict[str, float]:
     """The largest run of a design, grown until it takes a multiple of its compute."""
-    cost: Cost | None = law.cost
-    if cost is None and "C" not in law.variables:
+    if law.cost is None and "C" not in law.variables:
         return {}
-    spent = parse_expression("C") if cost is None else cost.expression
+    spent = parse_expression("C") if law.cost is None else law.cost.expression
     if not spent.names <= set(law.variables):
         return {}
     first = int(np.argmax(spent(columns)))
@@ -88,18 +143,20 @@ def larger(law: Law, columns: Mapping[str, np.ndarray], times: float) -> dict[st
         if alike & grown:
             grown |= alike
 
-    def grow(factor: float) -> dict[str, float]:
+    def grow(logarithm: float) -> dict[str, float]:
+        factor = float(np.exp(logarithm))
         return {name: value * factor if name in grown else value for name, value in at.items()}
 
-    base = float(spent(at))
+    base, most = float(spent(at)), 2 * np.log(compute_factor)
 
     def short(logarithm: float) -> float:
-        return float(np.log(spent(grow(float(np.exp(logarithm)))) / base / times))
+        return float(np.log(spent(grow(logarithm)) / base / compute_factor))
 
-    if not grown or not short(0.0) < 0 < short(2 * np.log(times)):
+    if not grown or not short(0.0) < 0 < short(most):
         raise RequestError(
-            f"no run of {times:g} times the largest compute can be made of {', '.join(at)}",
-            place="calibrate, times",
-            remedy="Give times=None to leave that loss out",
+            f"no run of {compute_factor:g} times the largest compute can be made of "
+            f"{', '.join(at)}",
+            place=f"{PLACE}, compute_factor",
+            remedy="Give compute_factor=None to leave that loss out",
         )
-    return grow(float(np.exp(brentq(short, 0.0, 2 * np.log(times)))))
+    return grow(brentq(short, 0.0, most))

@@ -1,4 +1,4 @@
-"""What a calibration says."""
+"""`Calibration`: the result of ``calibrate``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.checks.calibrate.outcomes import PROBABILITIES, Outcomes
-from bayeslaw.checks.calibrate.uniform import p_value
+from bayeslaw.checks.calibrate.uniform import ecdf_band, ecdf_points, p_value
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 
@@ -21,27 +21,29 @@ if TYPE_CHECKING:
 SIMULTANEOUS = 0.99
 #: Standard errors by which a coverage has to be off before it is called wrong.
 OFF = 3.0
+# Share of tables left out from which on the rest is a selection.
+_MANY_LEFT_OUT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """How fits of simulated tables stand to the truths that the tables came from.
+    """Fits of simulated tables against the truths that the tables came from.
 
     Attributes
     ----------
     law : str
         Name of the law.
     runs : int
-        Runs that are simulated for each table.
+        Simulated runs of each table.
     truth : str
         Where the truths come from, in words.
     ranked : bool
         Whether truths and fits share one prior, so that ranks have to be uniform and coverage
-        exact. Of one given set of coefficients it says how intervals fare there, no more.
+        exact. For given coefficients coverage describes intervals there, no more.
     first : tuple of str
         The quantities to look at first: optima, and the loss of a larger run.
     outcomes : Outcomes
-        Truths, their places among the draws, medians and widths, table by table.
+        Truths, their PIT values, medians and widths, table by table.
     settings : dict
         Everything that a repetition needs.
     design_notes : tuple of Note
@@ -72,8 +74,8 @@ class Calibration:
         """Numbers of tables that do not count, by reason."""
         return dict(Counter(reason for reason in self.outcomes.reasons if reason).most_common())
 
-    def places(self, name: str) -> np.ndarray:
-        """The probability that each fit gave to less than the truth.
+    def pit(self, name: str) -> np.ndarray:
+        """Probability integral transform of the truth: posterior probability of less.
 
         Parameters
         ----------
@@ -83,21 +85,21 @@ class Calibration:
         Returns
         -------
         ndarray of shape (tables,)
-            Of the tables that count; empty where the truth says nothing of it.
+            Of the tables that count; empty where the truth does not state it.
         """
-        values = self.outcomes.place[self.kept, self.outcomes.names.index(name)]
+        values = self.outcomes.pit[self.kept, self.outcomes.names.index(name)]
         return np.asarray(values[~np.isnan(values)])
 
     @cached_property
     def quantities(self) -> tuple[str, ...]:
         """Names of all quantities that a truth has."""
-        return tuple(name for name in self.outcomes.names if len(self.places(name)))
+        return tuple(name for name in self.outcomes.names if len(self.pit(name)))
 
     @cached_property
     def p_values(self) -> dict[str, float]:
-        """How often uniform ranks stray as far, by quantity; NaN where they need not be uniform."""
+        """P-value of a simultaneous ECDF test of uniform ranks; NaN where they need not be."""
         return {
-            name: p_value(self.places(name)) if self.ranked else np.nan for name in self.quantities
+            name: p_value(self.pit(name)) if self.ranked else np.nan for name in self.quantities
         }
 
     @property
@@ -106,19 +108,39 @@ class Calibration:
         return (1 - SIMULTANEOUS) / max(len(self.quantities), 1)
 
     @property
-    def uneven(self) -> tuple[str, ...]:
+    def nonuniform(self) -> tuple[str, ...]:
         """Quantities whose ranks are not uniform."""
         return tuple(name for name, p in self.p_values.items() if p < self.smallest_p)
 
-    def coverage(self, name: str, probability: float) -> tuple[float, float]:
+    def ecdf(self) -> pd.DataFrame:
+        """ECDF of PIT values less that of uniform numbers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a point in (0, 1), a column a quantity; ``low`` and ``high`` bound the band in
+            which all quantities together stay with 99% where intervals are right.
+        """
+        import pandas as pd
+
+        count = len(self.pit(self.quantities[0]))
+        points = ecdf_points(count)
+        low, high = ecdf_band(count, 1 - self.smallest_p)
+        columns = {"low": low - points, "high": high - points}
+        for name in self.quantities:
+            values = np.sort(self.pit(name))
+            columns[name] = np.searchsorted(values, points, side="right") / len(values) - points
+        return pd.DataFrame(columns, index=pd.Index(points, name="point"))
+
+    def coverage(self, name: str, ci_prob: float) -> tuple[float, float]:
         """How often the equal-tailed interval held the truth.
 
         Parameters
         ----------
         name : str
             A quantity.
-        probability : float
-            Of the interval.
+        ci_prob : float
+            Probability of the interval.
 
         Returns
         -------
@@ -126,9 +148,9 @@ class Calibration:
             The share, and the standard error that it has where the interval is right. A truth that
             many draws share, such as an optimum at a bound, counts in part.
         """
-        places, tail = self.places(name), (1 - probability) / 2
-        share = float(np.mean((places > tail) & (places < 1 - tail))) if len(places) else np.nan
-        return share, float(np.sqrt(probability * (1 - probability) / max(len(places), 1)))
+        pit, tail = self.pit(name), (1 - ci_prob) / 2
+        share = float(np.mean((pit > tail) & (pit < 1 - tail))) if len(pit) else np.nan
+        return share, float(np.sqrt(ci_prob * (1 - ci_prob) / max(len(pit), 1)))
 
     def to_frame(self) -> pd.DataFrame:
         """Every quantity as a row.
@@ -145,103 +167,95 @@ class Calibration:
         """
         import pandas as pd
 
-        found, rows = self.outcomes, {}
-        for name in self.quantities:
-            at = found.names.index(name)
-            some = self.kept & ~np.isnan(found.place[:, at])
-            row: dict[str, Any] = {
-                "tables": int(some.sum()),
-                "p_value": self.p_values[name],
-                "uniform": name not in self.uneven,
-            }
-            off = 0.0
-            for probability in PROBABILITIES:
-                share, error = self.coverage(name, probability)
-                row[f"coverage_{100 * probability:.0f}"] = share
-                off = max(off, (share - probability) / error, off, key=abs)
-            row["error_89"] = self.coverage(name, INTERVAL)[1]
-            row["off"] = off
-            row["truth"] = float(np.median(found.truth[some, at]))
-            for p, probability in enumerate(PROBABILITIES):
-                row[f"width_{100 * probability:.0f}"] = float(np.median(found.width[some, at, p]))
-            unit = found.width[some, at, PROBABILITIES.index(INTERVAL)]
-            with np.errstate(all="ignore"):
-                away = (found.median[some, at] - found.truth[some, at]) / unit
-            row["bias"], row["bias_error"] = _middle(away[np.isfinite(away)])
-            rows[name] = row
-        frame = pd.DataFrame.from_dict(rows, orient="index")
+        frame = pd.DataFrame.from_dict({n: self._row(n) for n in self.quantities}, orient="index")
         frame.index.name = "quantity"
         return frame
 
+    def _row(self, name: str) -> dict[str, Any]:
+        at = self.outcomes.names.index(name)
+        some = self.kept & ~np.isnan(self.outcomes.pit[:, at])
+        truth, median = self.outcomes.truth[some, at], self.outcomes.median[some, at]
+        width = dict(zip(PROBABILITIES, self.outcomes.width[some, at].T, strict=True))
+        covered = {p: self.coverage(name, p) for p in PROBABILITIES}
+        misses = [(share - p) / error for p, (share, error) in covered.items()]
+        with np.errstate(all="ignore"):
+            away = (median - truth) / width[INTERVAL]
+        bias, bias_error = _median(away[np.isfinite(away)])
+        return {
+            "tables": int(some.sum()),
+            "p_value": self.p_values[name],
+            "uniform": name not in self.nonuniform,
+            **{f"coverage_{100 * p:.0f}": share for p, (share, _) in covered.items()},
+            "error_89": covered[INTERVAL][1],
+            "off": max(misses, key=abs),
+            "truth": float(np.median(truth)),
+            **{f"width_{100 * p:.0f}": float(np.median(w)) for p, w in width.items()},
+            "bias": bias,
+            "bias_error": bias_error,
+        }
+
     @property
-    def statement(self) -> str:
-        """All of it in words."""
-        said = [
-            f"{self.tables} tables of {self.runs} runs of {self.law}, {self.truth}: "
-            f"{int(self.kept.sum())} fits count"
-        ]
+    def summary(self) -> str:
+        """The figures in a few sentences."""
+        count = int(self.kept.sum())
+        head = f"{self.tables} tables of {self.runs} runs of {self.law}, {self.truth}: {count} fits"
+        head += " count"
         if self.left_out:
-            reasons = ", ".join(f"{count} for {reason}" for reason, count in self.left_out.items())
-            said[0] += f", {self.tables - int(self.kept.sum())} are left out ({reasons})"
+            reasons = ", ".join(
+                f"{number} for {reason}" for reason, number in self.left_out.items()
+            )
+            head += f", {self.tables - count} are left out ({reasons})"
+        sentences = [head]
         if self.ranked and self.quantities:
-            many = len(self.quantities)
-            said.append(
-                f"The ranks of {', '.join(self.uneven)} are not uniform, out of {many} quantities"
-                if self.uneven
-                else f"The ranks of all {many} quantities are uniform at a simultaneous "
+            many = f"{len(self.quantities)} quantities"
+            sentences.append(
+                f"The ranks of {', '.join(self.nonuniform)} are not uniform, out of {many}"
+                if self.nonuniform
+                else f"The ranks of all {many} are uniform at a simultaneous "
                 f"{100 * SIMULTANEOUS:g}%"
             )
-        frame = self.to_frame()
-        for name in [name for name in self.first if name in frame.index]:
-            row = frame.loc[name]
-            said.append(
+        for name in self.first if self.quantities else ():
+            row = self._row(name)
+            sentences.append(
                 f"The {100 * INTERVAL:g}% interval of {name} holds the truth in "
                 f"{100 * row['coverage_89']:.0f}% (standard error "
                 f"{100 * row['error_89']:.1f}%) and has a median width of {row['width_89']:.3g}"
             )
-        return ". ".join(said)
+        return ". ".join(sentences)
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What the design leaves to the prior, and where intervals are not what they say."""
-        found = list(self.design_notes)
-        if self.uneven:
-            found.append(
-                Note(
-                    "ranks",
-                    "error",
-                    f"the ranks of {', '.join(self.uneven)} are not uniform: these intervals are "
-                    "wrong even where the model is right",
-                    'Fit by method="nuts", with more draws or warmup',
-                )
-            )
+        """What the design leaves to the prior, and intervals that are wrong."""
+        notes = list(self.design_notes)
         if not self.quantities:
-            return (*found, Note("no_fits", "error", "no fit can be trusted: nothing is known"))
+            return (*notes, Note("no_fits", "error", "no fit can be trusted: nothing is known"))
+        if self.nonuniform:
+            message = (
+                f"the ranks of {', '.join(self.nonuniform)} are not uniform: these intervals are "
+                "wrong even where the model is right"
+            )
+            remedy = 'Fit by method="nuts", with more draws or warmup'
+            notes.append(Note("ranks", "error", message, remedy))
         frame = self.to_frame()
-        off = frame.index[(frame["off"].abs() > OFF) & ~frame.index.isin(self.uneven)]
+        off = frame[(frame["off"].abs() > OFF) & frame["uniform"]]
         if len(off):
-            said = ", ".join(f"{name} ({frame.loc[name, 'coverage_89']:.2f})" for name in off)
-            found.append(
-                Note(
-                    "coverage",
-                    "warning",
-                    f"intervals of {said} miss their probability by more than {OFF:g} standard "
-                    "errors (in brackets: the share of 89% intervals that hold the truth)",
-                    "More runs, or runs that vary more, where the design leaves it to the prior",
-                )
+            listed = ", ".join(
+                f"{name} ({share:.2f})" for name, share in off["coverage_89"].items()
             )
+            message = (
+                f"intervals of {listed} miss their probability by more than {OFF:g} standard "
+                "errors (in brackets: the share of 89% intervals that hold the truth)"
+            )
+            remedy = "Add runs, or vary them more, where the design leaves it to the prior"
+            notes.append(Note("coverage", "warning", message, remedy))
         share = 1 - self.kept.mean()
-        if share > 0.05:
-            found.append(
-                Note(
-                    "left_out",
-                    "warning",
-                    f"{100 * share:.0f}% of simulated tables are left out, so that this says "
-                    "nothing of tables like them",
-                    "See left_out for the reasons",
-                )
+        if share > _MANY_LEFT_OUT:
+            message = (
+                f"{100 * share:.0f}% of simulated tables are left out, so that the rest says "
+                "nothing of tables like them"
             )
-        return tuple(found)
+            notes.append(Note("left_out", "warning", message, "See left_out for the reasons"))
+        return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
         """The calibration as plain data.
@@ -249,10 +263,10 @@ class Calibration:
         Returns
         -------
         dict
-            Statement, quantities (rows of the frame with their name), numbers, settings and notes.
+            Summary, quantities (rows of the frame with their name), numbers, settings and notes.
         """
         return {
-            "statement": self.statement,
+            "summary": self.summary,
             "law": self.law,
             "runs": self.runs,
             "truth": self.truth,
@@ -265,11 +279,11 @@ class Calibration:
         }
 
 
-def _middle(values: np.ndarray) -> tuple[float, float]:
+def _median(values: np.ndarray) -> tuple[float, float]:
     """Median and its standard error, from the median absolute deviation.
 
-    A table that leaves a coefficient to the prior can miss it by hundreds of widths, and a mean
-    would be of that table alone.
+    A table that leaves a coefficient to the prior can miss it by hundreds of widths, and would
+    dominate a mean.
     """
     if len(values) < 2:
         return (float(values[0]) if len(values) else np.nan), np.nan

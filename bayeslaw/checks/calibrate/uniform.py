@@ -1,4 +1,4 @@
-"""Whether numbers are uniform: simultaneous bands of the empirical distribution function.
+"""Tests of uniformity by the empirical distribution function (ECDF), at all points at once.
 
 Säilynoja, Bürkner and Vehtari 2022, "Graphical test for discrete uniformity and its applications in
 goodness-of-fit evaluation and multiple sample comparison", arXiv:2103.10522.
@@ -12,32 +12,32 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom
 
-# Where the distribution function is looked at, at most.
+# Most points at which the ECDF is evaluated.
 _POINTS = 100
 
 
-def places(count: int) -> np.ndarray:
-    """Where the distribution function of so many numbers is looked at."""
+def ecdf_points(count: int) -> np.ndarray:
+    """Points at which the ECDF of so many numbers is evaluated."""
     between = max(2, min(count, _POINTS))
     return np.arange(1, between) / between
 
 
 def p_value(numbers: np.ndarray) -> float:
-    """How often uniform numbers stray at least as far anywhere."""
+    """P-value of a simultaneous ECDF test of uniformity."""
     count = len(numbers)
     if not count:
         return 1.0
-    below = np.searchsorted(np.sort(numbers), places(count), side="right")
+    below = np.searchsorted(np.sort(numbers), ecdf_points(count), side="right")
     rarest = _tails(count)[below, np.arange(len(below))].min()
-    # Tails that are equal on paper differ in their last digits.
+    # Tails that are equal in theory differ in their last digits.
     return float(np.clip(1.0 - _inside(rarest * (1 + 1e-9), count), 0.0, 1.0))
 
 
 @lru_cache(maxsize=64)
-def band(count: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Within which the empirical distribution function of uniform numbers stays everywhere."""
-    # By bisection on the logarithm of what each place is allowed to be improbable by.
-    tight, wide = np.log(1 - probability), np.log((1 - probability) / (4 * len(places(count))))
+def ecdf_band(count: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
+    """Simultaneous band of the ECDF of uniform numbers."""
+    # By bisection on the logarithm of the tail probability allowed at each point.
+    tight, wide = np.log(1 - probability), np.log((1 - probability) / (4 * len(ecdf_points(count))))
     for _ in range(25):
         middle = (tight + wide) / 2
         if _inside(float(np.exp(middle)), count) < probability:
@@ -50,25 +50,25 @@ def band(count: int, probability: float) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=64)
 def _tails(count: int) -> np.ndarray:
-    """Two-sided tail probability of every count at every place, shape (count + 1, places)."""
+    """Two-sided tail probability of every count at every point, shape (count + 1, points)."""
     counts = np.arange(count + 1)[:, None]
-    where = places(count)
+    where = ecdf_points(count)
     tail = np.minimum(binom.cdf(counts, count, where), binom.sf(counts - 1, count, where))
     return np.asarray(2 * tail)
 
 
 def _limits(level: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the largest count at each place that is not rarer than a level."""
+    """The least and the largest count at each point that is not rarer than a level."""
     allowed = _tails(count) >= level
     return allowed.argmax(axis=0), count - allowed[::-1].argmax(axis=0)
 
 
 def _inside(level: float, count: int) -> float:
-    """Probability that the counts of uniform numbers stay within limits at every place."""
+    """Probability that the counts of uniform numbers stay within limits at every point."""
     if not (_tails(count) >= level).any(axis=0).all():
         return 0.0
     low, high = _limits(level, count)
-    where = places(count)
+    where = ecdf_points(count)
     factorials = gammaln(np.arange(count + 2) + 1.0)
     counts, mass = np.array([0]), np.array([1.0])
     before = 0.0
