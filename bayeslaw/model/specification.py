@@ -14,12 +14,7 @@ from bayeslaw.law.library import law as load_law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.model import Data, Model, prior_site
 from bayeslaw.model.noise import Noise
-from bayeslaw.model.options import (
-    DiscrepancyOption,
-    PoolOption,
-    read_discrepancy,
-    read_pool,
-)
+from bayeslaw.model.options import DiscrepancyOption, PoolOption, read_discrepancy, read_pool
 from bayeslaw.model.pooling import Pool
 from bayeslaw.runs import Reference, Runs
 
