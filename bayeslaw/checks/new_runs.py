@@ -13,7 +13,7 @@ from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
-from bayeslaw.runs.geometry import NEARBY, beyond
+from bayeslaw.runs.geometry import NEARBY, extrapolation_factor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,7 @@ def check_new_runs(
         raise TableError("no runs to check", place=runs.source, remedy="Give at least one")
     whole(seed, "seed", place="check_new_runs")
     scores = score(posterior, runs, ci_prob=ci_prob, seed=seed)
-    factor, furthest = beyond(posterior.runs, runs.columns(law.variables))
+    factor, furthest = extrapolation_factor(posterior.runs, runs.columns(law.variables))
     frame = _frame(scores, ci_prob).assign(extrapolation_factor=factor, variable=furthest)
     frame.insert(0, "observed", runs.column(law.predicts))
     frame.index = runs.table.index

@@ -20,7 +20,7 @@ from bayeslaw.optimum.request import budget_of, numbers_of
 from bayeslaw.posterior.mixture import Mixture, blended, joined
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
-from bayeslaw.runs.geometry import NEARBY, beyond, lies
+from bayeslaw.runs.geometry import NEARBY, extrapolation_factor, extrapolation_text
 from bayeslaw.runs.read import configurations
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def decide(
     p_within = (regret < within).mean(axis=0)
     best = np.bincount(signed.argmin(axis=1), minlength=value.shape[1]) / len(value)
     order = np.argsort(signed.mean(axis=0), kind="stable")
-    far = [beyond(panel.posterior.runs, panel.wanted) for panel in panels]
+    far = [extrapolation_factor(panel.posterior.runs, panel.wanted) for panel in panels]
     widest, rows = np.argmax([times for times, _ in far], axis=0), np.arange(len(given))
     times = np.array([one for one, _ in far])[widest, rows]
     furthest = np.array([names for _, names in far])[widest, rows]
@@ -388,7 +388,7 @@ def _notes(
             Note(
                 "extrapolation",
                 "warning",
-                f"the best configuration {lies(name, times[first])}: "
+                f"the best configuration {extrapolation_text(name, times[first])}: "
                 "the ranking holds only if the law does",
                 "Compare what other laws say there; rolling_origin says how such answers fared",
             )

@@ -22,7 +22,7 @@ from bayeslaw.optimum.search import Solution, solve_many
 from bayeslaw.posterior.convergence import Convergence
 from bayeslaw.posterior.fit_checks import rough_ends
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs.geometry import NEARBY, beyond, distance
+from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_factor
 
 # Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
 _PRIOR = 1000
@@ -352,7 +352,7 @@ def _places(
     for name, value in places.items():
         # What the cost alone reads extrapolates no law.
         if name in posterior.law.variables:
-            times, _ = beyond(posterior.runs, {name: np.array([value])})
+            times, _ = extrapolation_factor(posterior.runs, {name: np.array([value])})
             found[name] = (value, float(times[0]))
     return found
 

@@ -20,7 +20,7 @@ from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.request import budget_of, numbers_of
 from bayeslaw.posterior.mixture import Mixture, joined
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs.geometry import NEARBY, beyond, lies
+from bayeslaw.runs.geometry import NEARBY, extrapolation_factor, extrapolation_text
 
 
 @dataclass(frozen=True)
@@ -240,13 +240,13 @@ def _notes(
         )
     for part in parts:
         place = {n: np.array([configuration[n]]) for n in part.law.variables if n in configuration}
-        times, names = beyond(part.runs, place)
+        times, names = extrapolation_factor(part.runs, place)
         if times[0] > NEARBY:
             found.append(
                 Note(
                     "extrapolation",
                     "warning",
-                    f"the configuration {lies(names[0], times[0])}: "
+                    f"the configuration {extrapolation_text(names[0], times[0])}: "
                     "cost and confidence hold only if the law does",
                     "Compare what other laws say there; rolling_origin says how such answers fared",
                 )

@@ -15,7 +15,7 @@ from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs.geometry import NEARBY, beyond
+from bayeslaw.runs.geometry import NEARBY, extrapolation_factor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,7 +155,7 @@ def title(posterior: Posterior, fixed: Mapping[str, float]) -> str:
     """The law, where its other variables are fixed, and how far beyond the runs that is."""
     parts = []
     for name, value in fixed.items():
-        factor = float(beyond(posterior.runs, {name: np.array([value])})[0][0])
+        factor = float(extrapolation_factor(posterior.runs, {name: np.array([value])})[0][0])
         far = f" ({factor:.2g}x beyond the runs)" if factor > NEARBY else ""
         parts.append(f"{math(name)} = {count(value)}{far}")
     return f"{posterior.law.name} at\n{', '.join(parts)}" if parts else posterior.law.name

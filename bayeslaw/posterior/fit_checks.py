@@ -14,7 +14,7 @@ from bayeslaw.core.notes import Note
 from bayeslaw.model.identifiability import effects
 from bayeslaw.model.noise import NOISES
 from bayeslaw.runs.geometry import standardised
-from bayeslaw.runs.replicates import alike, within
+from bayeslaw.runs.replicates import find_replicates
 
 if TYPE_CHECKING:
     from bayeslaw.posterior.posterior import Posterior
@@ -126,10 +126,10 @@ def _beyond_replicates(posterior: Posterior) -> tuple[Note, ...]:
     if posterior.discrepancy is not None or posterior.info.method == "mode":
         return ()
     measured = posterior.law.predicts
-    found = within(posterior.runs, alike(posterior.runs, measured), measured)
+    found = find_replicates(posterior.runs, measured)
     if found is None:
         return ()
-    # ReplicateNoise differ by the errors of their losses too, which the fitted scale leaves out.
+    # Replicates differ by the errors of their losses too, which the fitted scale leaves out.
     scale = interval(np.hypot(posterior.draws["noise_scale"].ravel(), found.error))
     if scale.low < found.high:
         return ()

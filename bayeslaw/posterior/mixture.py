@@ -14,7 +14,7 @@ from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
 from bayeslaw.posterior.posterior import Level, Posterior
 from bayeslaw.runs import Runs
-from bayeslaw.runs.geometry import beyond
+from bayeslaw.runs.geometry import extrapolation_factor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ class Mixture:
         for posterior, table in zip(self.posteriors, tables, strict=True):
             blocks = list(posterior.predictive(posterior.columns(table), level=level, seed=seed))
             draws.append(np.concatenate(blocks, axis=1) if blocks else np.empty((1, 0)))
-            far.append(beyond(posterior.runs, table.columns(posterior.law.variables)))
+            far.append(extrapolation_factor(posterior.runs, table.columns(posterior.law.variables)))
         ends = interval(blended(draws, self.weights), ci_prob)
         furthest = np.argmax([times for times, _ in far], axis=0)
         rows = np.arange(len(furthest))

@@ -27,8 +27,8 @@ from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.variance import spreads
 from bayeslaw.runs import Reference, Runs
-from bayeslaw.runs.geometry import beyond
-from bayeslaw.runs.replicates import alike, within
+from bayeslaw.runs.geometry import extrapolation_factor
+from bayeslaw.runs.replicates import find_replicates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -313,7 +313,7 @@ class Posterior:
 
         table = self.configurations(new)
         columns = self.columns(table)
-        times, furthest = beyond(self.runs, table.columns(self.law.variables))
+        times, furthest = extrapolation_factor(self.runs, table.columns(self.law.variables))
         blocks = self.predictive(columns, level=level, seed=seed)
         parts = [interval(value, ci_prob) for value in blocks]
         if not parts:
@@ -408,7 +408,7 @@ class Posterior:
 
         table = self.configurations(new)
         columns = self.columns(table)
-        times, furthest = beyond(self.runs, table.columns(self.law.variables))
+        times, furthest = extrapolation_factor(self.runs, table.columns(self.law.variables))
         squared = pd.DataFrame(spreads(self, columns), index=table.table.index) ** 2
         total = squared.sum(axis=1, skipna=False)
         return squared.div(total, axis=0).assign(
@@ -474,7 +474,7 @@ class Posterior:
     @cached_property
     def _of_replicates(self) -> float:
         """Standard deviation of log loss between runs of one configuration; zero without any."""
-        found = within(self.runs, alike(self.runs, self.law.predicts), self.law.predicts)
+        found = find_replicates(self.runs, self.law.predicts)
         return 0.0 if found is None else found.beyond_errors
 
     @property

@@ -14,7 +14,7 @@ from bayeslaw.plots import labels
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.html import number
 from bayeslaw.runs import Runs
-from bayeslaw.runs.geometry import lies
+from bayeslaw.runs.geometry import extrapolation_text
 
 #: A factor beyond the runs that is no rounding.
 EDGE = 1.0 + 1e-9
@@ -34,8 +34,8 @@ def furthest(best: Optimum) -> str:
         return ""
     name = max(far, key=lambda one: far[one])
     return (
-        f"The answer {lies(name, far[name])}: the further, the more it rests on the law and the "
-        "less on the runs."
+        f"The answer {extrapolation_text(name, far[name])}: the further, the more it rests on the "
+        "law and the less on the runs."
     )
 
 

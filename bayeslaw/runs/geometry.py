@@ -1,4 +1,4 @@
-"""How runs lie in the space of their inputs: what moves together, and what lies far away."""
+"""The runs in the space of their inputs: collinear variables, and distances from the runs."""
 
 from __future__ import annotations
 
@@ -10,87 +10,83 @@ from bayeslaw.core import vocabulary
 from bayeslaw.core.notes import Note
 from bayeslaw.runs import Runs
 
-#: Part of a variable's variance that the others have to leave it, so that its effect can be told.
+#: Smallest share of a variable's variance that the others may leave it without a note.
 MOVES_ALONE = 0.05
-#: A design reaches this far beyond its own extremes before a note is due.
+#: Largest factor beyond the runs that needs no note.
 NEARBY = 1.5
 
 
-def standardised(runs: Runs, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inputs in standard deviations of the table, logarithms of those that are never zero."""
-    raw = np.stack([on_scale(name, runs.column(name)) for name in names], axis=1)
-    centre, spread = raw.mean(axis=0), raw.std(axis=0)
-    return (raw - centre) / spread, centre, spread
-
-
 def on_scale(name: str, values: np.ndarray) -> np.ndarray:
-    """A variable on the scale on which distances are taken."""
+    """A variable on the scale of distances: its logarithm, unless it can be zero."""
     return values if vocabulary.variable(name).includes_zero else np.log(values)
 
 
+def standardised(runs: Runs, names: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inputs of shape (runs, names) in standard deviations, with their centres and deviations."""
+    raw = np.stack([on_scale(name, runs.column(name)) for name in names], axis=1)
+    centre, sd = raw.mean(axis=0), raw.std(axis=0)
+    return (raw - centre) / sd, centre, sd
+
+
 def collinear(runs: Runs, names: list[str]) -> list[Note]:
-    """A note on variables that follow from the others up to little."""
+    """A note on variables that the others nearly determine."""
     if len(names) < 2 or len(runs) < len(names) + 2:
         return []
     inputs, _, _ = standardised(runs, names)
     values, vectors = np.linalg.eigh(np.cov(inputs, rowvar=False, bias=True))
-    # What is left of each variable once the others are known; a dependence of all has none left.
+    # Share of each variable's variance given all others; a dependence of all leaves none.
     left = 1 / ((vectors**2) / np.maximum(values, 1e-12)).sum(axis=1)
     together = [name for name, share in zip(names, left, strict=True) if share < MOVES_ALONE]
     if not together:
         return []
-    return [
-        Note(
-            "collinear",
-            "warning",
-            f"{' and '.join(together)} move together in {runs.source}: only "
-            f"{100 * max(left.min(), 0.0):.2g}% of the variance is a variable's own, so that their "
-            "effects can hardly be told apart",
-            "Add runs in which they vary separately, such as other tokens per parameter",
-        )
-    ]
+    text = (
+        f"{' and '.join(together)} move together in {runs.source}: only "
+        f"{100 * max(left.min(), 0.0):.2g}% of the variance is a variable's own, so that their "
+        "effects are hardly separable"
+    )
+    remedy = "Add runs in which they vary separately, such as other tokens per parameter"
+    return [Note("collinear", "warning", text, remedy)]
 
 
 def distance(runs: Runs, at: Mapping[str, float]) -> tuple[float, float]:
-    """How far a configuration lies from the runs, all variables together."""
+    """Mahalanobis distance of a configuration from the runs, and the share of runs as far out."""
     constant = runs.constant(at)
     names = [name for name in at if name not in constant]
     if not names:
         return 0.0, 1.0
-    inputs, centre, spread = standardised(runs, names)
-    there = np.array([on_scale(name, np.asarray(at[name], dtype=float)) for name in names])
+    inputs, centre, sd = standardised(runs, names)
+    point = np.array([on_scale(name, np.asarray(at[name], dtype=float)) for name in names])
+    covariance = np.cov(inputs, rowvar=False, bias=True).reshape(2 * (len(names),))
     # Directions that no run explored count as if they were explored a little.
-    inverse = np.linalg.inv(
-        np.cov(inputs, rowvar=False, bias=True).reshape(2 * (len(names),))
-        + 1e-6 * np.eye(len(names))
-    )
-    every = np.sqrt(np.einsum("ri,ij,rj->r", inputs, inverse, inputs))
-    moved = (there - centre) / spread
-    found = float(np.sqrt(moved @ inverse @ moved))
-    return found, float(np.mean(every >= found))
+    inverse = np.linalg.inv(covariance + 1e-6 * np.eye(len(names)))
+    of_runs = np.sqrt(np.einsum("ri,ij,rj->r", inputs, inverse, inputs))
+    moved = (point - centre) / sd
+    of_point = float(np.sqrt(moved @ inverse @ moved))
+    return of_point, float(np.mean(of_runs >= of_point))
 
 
-def beyond(runs: Runs, columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """How far configurations lie outside the range of the runs."""
+def extrapolation_factor(
+    runs: Runs, columns: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factor by which each configuration's furthest variable leaves its range, and its name."""
     size = len(np.atleast_1d(next(iter(columns.values()))))
-    times, names = np.ones(size), np.full(size, "", dtype=object)
+    factors, names = np.ones(size), np.full(size, "", dtype=object)
     for name, values in columns.items():
-        seen = runs.column(name)
-        low, high = seen.min(), seen.max()
+        low, high = runs.column(name).min(), runs.column(name).max()
         with np.errstate(divide="ignore", invalid="ignore"):
             if vocabulary.variable(name).includes_zero:
                 outside = np.maximum(values - high, low - values).clip(min=0.0)
                 factor = 1.0 + np.where(outside > 0, outside / (high - low), 0.0)
             else:
                 factor = np.maximum(values / high, low / values)
-        further = factor > np.maximum(times, 1.0 + 1e-9)
-        times = np.where(further, factor, times)
+        further = factor > np.maximum(factors, 1.0 + 1e-9)
+        factors = np.where(further, factor, factors)
         names[further] = name
-    return times, names
+    return factors, names
 
 
-def lies(name: str, times: float) -> str:
-    """Say how far a configuration lies outside the range of the runs."""
-    if np.isfinite(times):
-        return f"lies {times:.3g} times beyond the runs in {name}"
+def extrapolation_text(name: str, factor: float) -> str:
+    """The predicate of a note on a configuration outside the range of the runs."""
+    if np.isfinite(factor):
+        return f"lies {factor:.3g} times beyond the runs in {name}"
     return f"differs from every run in {name}, which never varied"

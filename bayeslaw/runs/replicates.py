@@ -1,10 +1,10 @@
-"""Noise by itself: what runs of one configuration differ by."""
+"""Noise by itself: the spread of runs of one configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,8 @@ from scipy.stats import chi2
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
-
-if TYPE_CHECKING:
-    from bayeslaw.runs import Runs
-
+from bayeslaw.core.notes import Note
+from bayeslaw.runs.table import Runs
 
 # Of log losses, far below what any run is measured to.
 _ROUNDING = 1e-12
@@ -23,7 +21,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class ReplicateNoise:
-    """What replicates say of the noise.
+    """The noise, estimated from replicates.
 
     Attributes
     ----------
@@ -35,11 +33,13 @@ class ReplicateNoise:
         Equal-tailed interval of the noise's standard deviation, if noise is normal.
     loss : float
         Geometric mean of their loss: times a standard deviation of log loss, one of loss.
-    probability : float
-        Of the interval.
+    ci_prob : float
+        Probability of the interval.
     error : float
-        Root of the mean squared standard error of these losses, of log loss; zero where the table
-        states none. It is part of what they differ by.
+        Root mean square of the standard errors of these losses, of log loss; zero where the table
+        states none. It is part of the spread.
+    notes : tuple of Note
+        Remarks, if any.
     """
 
     runs: int
@@ -48,12 +48,13 @@ class ReplicateNoise:
     low: float
     high: float
     loss: float
-    probability: float
+    ci_prob: float
     error: float = 0.0
+    notes: tuple[Note, ...] = ()
 
     @property
     def beyond_errors(self) -> float:
-        """What replicates differ by beyond their stated errors, of log loss."""
+        """Standard deviation of log loss beyond the stated errors."""
         return float(np.sqrt(max(self.sd**2 - self.error**2, 0.0)))
 
     @property
@@ -62,15 +63,35 @@ class ReplicateNoise:
         return self.runs - self.configurations
 
     @property
-    def statement(self) -> str:
+    def summary(self) -> str:
         """One sentence."""
-        within = ", ".join(f"{self.loss * one:.2g}" for one in (self.low, self.high))
         return (
             f"{self.runs} runs of {self.configurations} configurations differ by "
-            f"{self.loss * self.sd:.2g} at a loss of {self.loss:.3g} "
-            f"({100 * self.probability:g}% interval {within.replace(', ', ' to ')}); of log loss "
+            f"{self.loss * self.sd:.2g} at a loss of {self.loss:.3g} ({100 * self.ci_prob:g}% "
+            f"interval {self.loss * self.low:.2g} to {self.loss * self.high:.2g}); of log loss "
             f"{self.sd:.2g}"
         )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The estimate as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row, with a column for each number.
+        """
+        numbers = {name: value for name, value in self.to_dict().items() if name != "notes"}
+        return pd.DataFrame([numbers])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate as plain data.
+
+        Returns
+        -------
+        dict
+            The attributes.
+        """
+        return {**asdict(self), "notes": [note.to_dict() for note in self.notes]}
 
 
 def replicate_noise(
@@ -87,7 +108,7 @@ def replicate_noise(
     runs : Runs
         The table.
     predicts : str
-        The quantity that is measured.
+        The measured quantity.
     same : iterable of str, optional
         Columns in which replicates agree; all variables but the measured one, and all columns that
         group runs, unless given.
@@ -106,28 +127,28 @@ def replicate_noise(
     TableError
         If a column is missing.
     """
-    names = alike(runs, predicts) if same is None else list(same)
-    found = within(runs, names, predicts, ci_prob)
-    if found is None:
+    names = configuration_columns(runs, predicts) if same is None else list(same)
+    noise = find_replicates(runs, predicts, same=names, ci_prob=ci_prob)
+    if noise is None:
         raise RequestError(
             f"no two of {len(runs)} runs agree in {', '.join(names)} and differ in {predicts}",
-            place="replicates",
+            place="replicate_noise",
             remedy="Name the columns that make a configuration: same=[...]",
         )
-    return found
+    return noise
 
 
-def alike(runs: Runs, predicts: str) -> list[str]:
+def configuration_columns(runs: Runs, predicts: str) -> list[str]:
     """Columns in which replicates agree, unless others are named."""
-    variables = (name for name in runs.variables if name not in (predicts, "loss_se"))
-    return [*variables, *runs.groups]
+    return [*(name for name in runs.variables if name not in (predicts, "loss_se")), *runs.groups]
 
 
-def within(
-    runs: Runs, names: list[str], predicts: str, ci_prob: float = INTERVAL
+def find_replicates(
+    runs: Runs, predicts: str, *, same: list[str] | None = None, ci_prob: float = INTERVAL
 ) -> ReplicateNoise | None:
-    """``replicates``, or None where there are none."""
+    """``replicate_noise``, or None where there are no replicates."""
     log_loss = np.log(runs.column(predicts))
+    names = configuration_columns(runs, predicts) if same is None else same
     labels = {f"{i}": runs.labels(name).astype(str) for i, name in enumerate(names)}
     which = pd.DataFrame(labels).groupby([*labels], sort=False).ngroup().to_numpy()
     counts = np.bincount(which)
@@ -138,15 +159,17 @@ def within(
     if total <= again.sum() * _ROUNDING**2:
         return None
     errors = runs.errors(predicts)
-    degrees = int(again.sum() - (counts > 1).sum())
+    configurations = int((counts > 1).sum())
+    degrees = int(again.sum()) - configurations
     tail = (1 - ci_prob) / 2
+    low, high = chi2.ppf([1 - tail, tail], degrees)
     return ReplicateNoise(
         runs=int(again.sum()),
-        configurations=int((counts > 1).sum()),
+        configurations=configurations,
         sd=float(np.sqrt(total / degrees)),
-        low=float(np.sqrt(total / chi2.ppf(1 - tail, degrees))),
-        high=float(np.sqrt(total / chi2.ppf(tail, degrees))),
+        low=float(np.sqrt(total / low)),
+        high=float(np.sqrt(total / high)),
         loss=float(np.exp(log_loss[again].mean())),
-        probability=ci_prob,
+        ci_prob=ci_prob,
         error=0.0 if errors is None else float(np.sqrt(np.mean(errors[again] ** 2))),
     )

@@ -102,3 +102,19 @@ def test_a_formula_of_ones_own_is_told_the_same() -> None:
     # A and k multiply the same power; h tells A from k through G.
     found = informed(law, runs, reference)
     assert found == Informed(frozenset(), frozenset({"A", "h", "k"}))
+
+
+def test_a_small_sample_of_a_design_has_the_verdict_of_the_design() -> None:
+    """Levels that few runs miss are chance, not design: they leave no coefficient to the prior."""
+    law = bl.law("chinchilla")
+    levels = np.geomspace(1, 30, 4)
+    design = {"N": np.repeat(1e8 * levels, 4), "D": np.tile(2e9 * levels, 4)}
+    whole = bl.simulate(law, design=design, noise_sd=0.001, seed=1)
+    reference = Reference.of(whole, law.variables)
+    assert informed(law, whole, reference) == Informed(frozenset(), frozenset())
+    rng = np.random.default_rng(0)
+    # From as many runs as coefficients up to twice as many.
+    for rows in np.repeat([5, 6, 8, 10], 10):
+        part = whole.select(np.isin(np.arange(16), rng.choice(16, rows, replace=False)))
+        assert not part.constant(law.variables)
+        assert informed(law, part, reference) == Informed(frozenset(), frozenset())

@@ -11,7 +11,7 @@ import bayeslaw as bl
 from bayeslaw.core.notes import Note, worst
 from bayeslaw.model.design_notes import design_notes
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.runs.geometry import beyond, lies
+from bayeslaw.runs.geometry import extrapolation_factor, extrapolation_text
 
 
 def normals(seed: int = 0, chains: int = 4, draws: int = 1000) -> np.ndarray:
@@ -205,7 +205,7 @@ def test_beyond_says_how_far_outside_the_runs() -> None:
             "S": np.array([0.0, 0.5]),
         },
     )
-    times, names = beyond(
+    times, names = extrapolation_factor(
         runs,
         {
             "N": np.array([3e8, 1e10, 5e7, 1e9]),
@@ -240,5 +240,5 @@ def test_the_gravest_note_decides() -> None:
 
 
 def test_how_far_in_words() -> None:
-    assert lies("N", 198.74) == "lies 199 times beyond the runs in N"
-    assert lies("S", np.inf) == "differs from every run in S, which never varied"
+    assert extrapolation_text("N", 198.74) == "lies 199 times beyond the runs in N"
+    assert extrapolation_text("S", np.inf) == "differs from every run in S, which never varied"
