@@ -1,4 +1,4 @@
-"""Credible intervals from draws: equal-tailed, 89% unless asked otherwise."""
+"""Credible intervals from draws: equal-tailed, 89% by default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError
 
-#: Probability of an interval unless asked otherwise.
+#: Probability of an interval by default.
 INTERVAL = 0.89
 
 
@@ -35,6 +35,5 @@ def interval(draws: np.ndarray, ci_prob: float = INTERVAL) -> Interval:
     method: Literal["linear", "inverted_cdf"] = (
         "linear" if np.isfinite(draws).all() else "inverted_cdf"
     )
-    wanted = np.array([tail, 0.5, 1 - tail])
-    low, median, high = np.quantile(np.asarray(draws, dtype=float), wanted, axis=0, method=method)
-    return Interval(low, median, high)
+    levels = np.array([tail, 0.5, 1 - tail])
+    return Interval(*np.quantile(np.asarray(draws, dtype=float), levels, axis=0, method=method))

@@ -20,9 +20,9 @@ class Note:
     severity : {"info", "warning", "error"}
         ``error`` means that the numbers must not be used as they stand.
     message : str
-        What was found, with the figures.
+        The finding, with the figures.
     remedy : str
-        What to do about it.
+        How to address it.
     """
 
     code: str

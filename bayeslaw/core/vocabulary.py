@@ -67,23 +67,19 @@ VOCABULARY: dict[str, Variable] = {
         Variable("N_a", "parameters active per token", "parameters", smallest_plausible=1e5),
         Variable("D", "training tokens", "tokens", smallest_plausible=1e6),
         Variable(
-            "G",
-            "active experts per token, shared ones included",
-            "experts",
-            low=1,
-            low_included=True,
+            "G", "active experts per token, shared ones included", "experts", 1, low_included=True
         ),
-        Variable("K", "routed experts active per token", "experts", low=1, low_included=True),
-        Variable("S", "shared experts over active experts", "", low_included=True, high=1),
-        Variable("E", "number of experts", "experts", low=1, low_included=True),
-        Variable("activation", "activated over all experts", "", high=1, high_included=True),
-        Variable("granularity", "d_ff / d_expert with d_ff = 4 d_model", ""),
+        Variable("K", "routed experts active per token", "experts", 1, low_included=True),
+        Variable("S", "shared experts over active experts", high=1, low_included=True),
+        Variable("E", "number of experts", "experts", 1, low_included=True),
+        Variable("activation", "activated over all experts", high=1, high_included=True),
+        Variable("granularity", "d_ff / d_expert with d_ff = 4 d_model"),
         Variable(
-            "sparsity", "share of experts that a token does not use", "", low_included=True, high=1
+            "sparsity", "share of experts that a token does not use", high=1, low_included=True
         ),
         Variable("C", "training FLOPs", "FLOPs"),
         Variable("loss", "cross-entropy", "nats per token"),
-        Variable("loss_se", "standard error of the measured loss", "", low_included=True),
+        Variable("loss_se", "standard error of the measured loss", low_included=True),
     )
 }
 

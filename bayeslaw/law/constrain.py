@@ -163,7 +163,7 @@ def _keep_variables(law: LawData, card: dict[str, Any]) -> None:
 
 
 def _keep_published(law: LawData, card: dict[str, Any], values: Mapping[str, Expression]) -> None:
-    """Keep published sets that satisfy the constraints; nobody published the others."""
+    """Keep published sets that satisfy the constraints, and the checks that they reproduce."""
     kept = card["coefficients"] = {
         title: {name: raw[name] for name in card["parameters"]}
         for title, raw in law.coefficients.items()
@@ -172,7 +172,6 @@ def _keep_published(law: LawData, card: dict[str, Any], values: Mapping[str, Exp
             for name, expression in values.items()
         )
     }
-    # Checks of other sets, and those that read what is gone, are not this law's.
     lines = (line.partition("=")[0].strip() for line in card["formula"].splitlines())
     known = {*card["parameters"], *card["variables"], *law.form.canonical, *lines}
     first = next(iter(law.coefficients), None)

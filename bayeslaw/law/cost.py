@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,19 +25,19 @@ class Cost:
         Short name.
     formula : str
         Expression over canonical variables.
-    unit : str
-        What it counts.
     source : str
         Where the convention is stated.
     lacks : str
-        What the source leaves to whoever uses it.
+        What the source leaves open.
+    unit : str
+        The unit of what it counts.
     """
 
     name: str
     formula: str
-    unit: str
     source: str
     lacks: str = ""
+    unit: str = "FLOPs"
 
     @cached_property
     def expression(self) -> Expression:
@@ -50,32 +50,28 @@ _KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1: 6 FLOPs per parame
 COSTS: dict[str, Cost] = {
     cost.name: cost
     for cost in (
-        Cost("training", "6*N_a*D", "FLOPs", _KAPLAN + ", counting the active parameters"),
-        Cost("training_dense", "6*N*D", "FLOPs", _KAPLAN),
+        Cost("training", "6*N_a*D", _KAPLAN + ", counting the active parameters"),
+        Cost("training_dense", "6*N*D", _KAPLAN),
         Cost(
             "training_sparse",
             "6*N*(1 - sparsity)*D",
-            "FLOPs",
             "Abnar et al. 2025, arXiv:2501.12370: every parameter is taken to belong to experts",
         ),
         Cost(
             "krajewski2024",
             # (72 d^2 + 14 d E G) n_b D with N = d^2 (8 E + 4) n_b and d = 64 n_b, written in N.
             "D*(72*N/(8*E + 4) + 896*E*granularity*(N/(4096*(8*E + 4)))**(2/3))",
-            "FLOPs",
             "Krajewski et al. 2024, arXiv:2402.07871: experts, attention and router of a model "
             "with d_model = 64 n_blocks",
         ),
         Cost(
             "hunyuan2024",
             "9.59*N_a*D + 2.3e8*D",
-            "FLOPs",
             "Sun et al. 2024, arXiv:2411.02265: with attention over long sequences",
         ),
         Cost(
             "training_looped",
             "6*(N_a + (R - 1)*N_loop)*D",
-            "FLOPs",
             "6 FLOPs per parameter, token and pass, after Kaplan et al. 2020, arXiv:2001.08361",
             "Our count: every pass but the first goes through the N_loop parameters of the looped "
             "block again; the convention of arXiv:2609.40316 is not known to us",
@@ -83,7 +79,6 @@ COSTS: dict[str, Cost] = {
         Cost(
             "tiled_ensemble",
             "6*N_a*D*(shared + members*(1 - shared))",
-            "FLOPs",
             "Allingham et al. 2021, arXiv:2110.03360: one pass up to the first tiled layer, then "
             "one for each member",
             "The paper reports FLOPs of whole models (up to 45% fewer than a deep ensemble), not "
@@ -93,7 +88,6 @@ COSTS: dict[str, Cost] = {
         Cost(
             "expert_prototyping",
             "6*N_one*D",
-            "FLOPs",
             "Yang et al. 2021, arXiv:2105.15082 (M6-T): k groups of top-1 routing at the constant "
             "capacity T/E, so that G = k experts are active at the FLOPs of one",
             "The paper states no parameter count for it: give the parameters that are active with "
@@ -117,7 +111,7 @@ def lifetime(cost: Cost) -> Cost:
         )
     served = substitute(cost.expression, {"D": ast.Name("inference_tokens")})
     formula = f"{cost.formula} + ({ast.unparse(served.tree)})/3"
-    return Cost(f"{cost.name}, lifetime", formula, cost.unit, cost.source, cost.lacks)
+    return replace(cost, name=f"{cost.name}, lifetime", formula=formula)
 
 
 def costs() -> pd.DataFrame:
@@ -126,7 +120,7 @@ def costs() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a convention: formula, unit, source, and what the source leaves to whoever uses it.
+        A row a convention: formula, unit, source, and what the source leaves open.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A law card as a page: all that a reader wants to see of it, as plain data."""
+"""A law card as a page of plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayeslaw.law.priors import Prior
 
 
 def page(law: Law) -> dict[str, Any]:
-    """What a card states, as plain data."""
+    """All that a card states."""
     letters = [_plain(letter) for letter in law.letters.values()]
     return {
         "name": law.name,

@@ -192,7 +192,7 @@ class Form:
 
     @cached_property
     def _example(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Arbitrary variables and coefficients: a property of the form holds there, or is wrong."""
+        """Arbitrary variables and coefficients, at which the form's properties are verified."""
         columns = {}
         for i, name in enumerate(self.canonical):
             domain = vocabulary.variable(name)

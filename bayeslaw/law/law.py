@@ -65,7 +65,7 @@ class Law(LawData):
         return {name: float(columns[name]) for name in self.variables}
 
     def at_medians(self, at: Mapping[str, float], scale: float) -> dict[str, float]:
-        """Coefficients where every prior has its median: an example where none was published.
+        """Coefficients at which every prior has its median: an example where none are published.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class Law(LawData):
     def predict(
         self, *, coefficients: str | Mapping[str, Any] | None = None, **variables: Any
     ) -> np.ndarray:
-        """Evaluate the law at published or given coefficients.
+        """Evaluate the law at published or other coefficients.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Law(LawData):
             raise RequestError(f"{takes}: {'; '.join([*missing, *foreign])}", place=place)
         raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
         missing = [f"{name} is missing" for name in self.parameters if name not in raw]
-        # Sets that come from a law with more parameters may be given as they are.
+        # Sets of a law with more parameters are accepted as they are.
         lines = [f"{name} is a line of the formula" for name in raw if name in self.formula.targets]
         if missing or lines:
             takes = f"{self.name} has the coefficients {', '.join(self.parameters)}"
@@ -279,7 +279,7 @@ class Law(LawData):
         Parameters
         ----------
         path : str or Path
-            A TOML file; one that is there is replaced.
+            A TOML file; an existing one is replaced.
 
         Raises
         ------
@@ -298,7 +298,7 @@ class Law(LawData):
         name: str = "own",
         predicts: str = "loss",
     ) -> Law:
-        """A law of one's own, without a card.
+        """Build a law from a formula, without a card.
 
         Every name that is no variable is a parameter. Its default prior follows from its role: an
         additive floor, the amplitude of a term, or an exponent.
@@ -308,7 +308,8 @@ class Law(LawData):
         text : str
             The formula: one expression, or assignments of which the last is the prediction.
         variables : iterable of str or mapping
-            Canonical variables that the formula reads, or letters with what they stand for.
+            Canonical variables that the formula reads, or letters and what each is, such as
+            ``{"P": "N / 1e9"}``.
         priors : mapping, optional
             Priors that replace the defaults, as in ``with_priors``.
         name, predicts : str
@@ -324,7 +325,7 @@ class Law(LawData):
         FormulaError
             If the formula cannot be read.
         CardError
-            If the role of a parameter is unclear and no prior is given for it.
+            If the role of a parameter is unclear and ``priors`` has none for it.
 
         Examples
         --------

@@ -16,36 +16,35 @@ from bayeslaw.law.card import Letter
 def to_canonical(
     letters: Mapping[str, Letter], values: Mapping[str, Any], place: str
 ) -> dict[str, Any]:
-    """Canonical variables under which letters have given values.
+    """Canonical variables at which the letters have these values.
 
-    A letter that reads one variable not yet known gives that variable; where a letter reads several
-    (``E / K``), all but the first that is written are taken to be 1.
+    A letter that reads one unknown variable determines it; where a letter reads several
+    (``E / K``), all but the first are taken to be 1.
     """
     known: dict[str, Any] = {}
     waiting = dict(letters)
     while waiting:
-        name = min(waiting, key=lambda one: len(waiting[one].is_.names - set(known)))
-        letter = waiting.pop(name)
-        unknown = [one for one in names_in(letter.is_.tree) if one not in known]
+        name = min(waiting, key=lambda letter: len(waiting[letter].is_.names - set(known)))
+        is_ = waiting.pop(name).is_
+        unknown = [variable for variable in names_in(is_.tree) if variable not in known]
         for other in unknown[1:]:
             known.setdefault(other, np.ones_like(values[name], dtype=float))
         if unknown:
-            here = f"{place}, [variables] {name}"
-            known[unknown[0]] = _solved(letter.is_, unknown[0], known, values[name], here)
+            letter_place = f"{place}, [variables] {name}"
+            known[unknown[0]] = _solved(is_, unknown[0], known, values[name], letter_place)
     return known
 
 
 def _solved(
-    expression: Expression, name: str, known: Mapping[str, Any], wanted: Any, place: str
+    expression: Expression, name: str, known: Mapping[str, Any], value: Any, place: str
 ) -> Any:
     """The value of a variable, in which an expression or its reciprocal is affine."""
     if expression.text == name:
-        return wanted
-    wanted = np.asarray(wanted, dtype=float)
+        return value
+    value = np.asarray(value, dtype=float)
     with np.errstate(all="ignore"):
-        found = [np.asarray(expression({**known, name: value})) for value in (1.0, 2.0, 3.0)]
-        for values, target in ((found, wanted), ([1 / value for value in found], 1 / wanted)):
-            first, second, third = values
+        steps = np.array([expression({**known, name: step}) for step in (1.0, 2.0, 3.0)])
+        for (first, second, third), target in ((steps, value), (1 / steps, 1 / value)):
             slope = second - first
             if np.allclose(third - second, slope, rtol=1e-9) and np.all(slope != 0):
                 return 1.0 + (target - first) / slope

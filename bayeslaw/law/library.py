@@ -59,8 +59,8 @@ def law(name: str | Path | Law) -> Law:
     Parameters
     ----------
     name : str, Path or Law
-        Name or alias of a law of the library, or the path of a card of one's own (``.toml``). A
-        ``Law`` is returned as it is.
+        Name or alias of a law of the library, or the path of a card (``.toml``). A ``Law`` is
+        returned as it is.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Prior families of a card: two, stated in the numbers that people think in."""
+"""The two prior families of a card, stated by their median or mean and their spread."""
 
 from __future__ import annotations
 

@@ -131,18 +131,18 @@ def read_letters(entries: Mapping[str, Any], formula: Formula, place: str) -> di
     """The card's variables."""
     letters = {}
     for name, entry in entries.items():
-        here = f"{place}, [variables] {name}"
-        _known([name], sorted(formula.names), "the formula does not read {!r}", here)
-        stated = read_entry(entry, LETTER, here, 'Write { is = "N" }')
-        is_ = stated.pop("is") or parse_expression(name, place=here)
+        where = f"{place}, [variables] {name}"
+        _known([name], sorted(formula.names), "the formula does not read {!r}", where)
+        stated = read_entry(entry, LETTER, where, 'Write { is = "N" }')
+        is_ = stated.pop("is") or parse_expression(name, place=where)
         letters[name] = Letter(name, is_, **stated)
-        _check_range(letters[name], here)
+        _check_range(letters[name], where)
     if not letters:
         raise CardError("no variables", place=place, remedy="Write [variables]")
     bases = {name: letter.base.names if letter.base else () for name, letter in letters.items()}
     for name, reads in bases.items():
-        here = f"{place}, [variables] {name}, base"
-        _known(sorted(reads), letters, "unknown letter {!r}", here)
+        where = f"{place}, [variables] {name}, base"
+        _known(sorted(reads), letters, "unknown letter {!r}", where)
     _, circle = sort_by_need(bases)
     if circle:
         raise CardError(
@@ -180,16 +180,16 @@ def _read_parameters(
     free = sorted(formula.names - set(letters))
     parameters = {}
     for name, entry in entries.items():
-        here = f"{place}, [parameters] {name}"
-        _known([name], free, "{!r} is no parameter of the formula", here)
+        where = f"{place}, [parameters] {name}"
+        _known([name], free, "{!r} is no parameter of the formula", where)
         if name in RESERVED or name.endswith("_on"):
             raise CardError(
                 f"a parameter cannot be called {name!r}: draws use that name",
-                place=here,
+                place=where,
                 remedy="Use another letter",
             )
-        stated = read_entry(entry, PARAMETER, here, "Write { prior = { ... } }")
-        on = stated.pop("on") or parse_expression(name, place=here)
+        stated = read_entry(entry, PARAMETER, where, "Write { prior = { ... } }")
+        on = stated.pop("on") or parse_expression(name, place=where)
         parameters[name] = Parameter(name, on, **stated)
     missing = [name for name in free if name not in parameters]
     if missing:
@@ -229,19 +229,19 @@ def _check_priors(form: Form, parameters: Mapping[str, Parameter], place: str) -
     """Refuse priors on what a reference run does not determine."""
     known = [*parameters, *(letter for letter, _ in form.letters), SCALE, *form.formula.targets]
     for name, on in form.on:
-        here, stated = f"{place}, [parameters] {name}, on", f"the prior of {name!r} is stated on"
-        _known(sorted(on.names), known, "unknown name {!r}", here)
+        where, stated = f"{place}, [parameters] {name}, on", f"the prior of {name!r} is stated on"
+        _known(sorted(on.names), known, "unknown name {!r}", where)
         if form.floor not in (None, name) and form.floor in form.formula.reads(on):
             raise CardError(
                 f"{stated} {on.text!r}, which reads the floor",
-                place=here,
+                place=where,
                 remedy="State it on other terms: the floor follows from the sum of all",
             )
         for variable in sorted(form.canonical_reads(on)):
             if vocabulary.variable(variable).includes_zero:
                 raise CardError(
                     f"{stated} {on.text!r}, and {variable} may be zero",
-                    place=here,
+                    place=where,
                     remedy="State it on quantities that are positive at every reference run",
                 )
     form.check()
@@ -267,21 +267,21 @@ def _read_coefficients(
 
 
 def _read_optimum(entry: Any, canonical: tuple[str, ...], place: str) -> Optimum:
-    here = f"{place}, [optimum]"
-    stated = read_entry(entry, OPTIMUM, here)
+    where = f"{place}, [optimum]"
+    stated = read_entry(entry, OPTIMUM, where)
     stated["report"] = stated["report"] or stated["free"]
-    reads = [parse_expression(text, place=here).names for text in stated["report"]]
+    reads = [parse_expression(text, place=where).names for text in stated["report"]]
     names = [*stated["free"], *(name for each in reads for name in sorted(each))]
-    _known(names, canonical, "{!r} is no variable of the law", here)
+    _known(names, canonical, "{!r} is no variable of the law", where)
     return Optimum(**stated)
 
 
 def _read_ratios(entry: Any, letters: Mapping[str, Letter], place: str) -> tuple[Ratio, ...]:
     ratios = []
     for letter, bounds in read_entry(entry, DESIGN, f"{place}, [design]")["ratios"].items():
-        here = f"{place}, [design] {letter}"
-        stated = read_entry(bounds, RATIO, here, f"Write {RATIO['over'].required}")
-        _known([letter, stated["over"]], letters, "unknown letter {!r}", here)
+        where = f"{place}, [design] {letter}"
+        stated = read_entry(bounds, RATIO, where, f"Write {RATIO['over'].required}")
+        _known([letter, stated["over"]], letters, "unknown letter {!r}", where)
         ratios.append(Ratio(letter, stated["over"], *stated["range"]))
     return tuple(ratios)
 
@@ -291,16 +291,16 @@ def _read_checks(
 ) -> tuple[Check, ...]:
     checks = []
     for position, entry in enumerate(entries, start=1):
-        here = f"{place}, check {position}"
-        check = Check(**read_entry(entry, CHECK, here))
+        where = f"{place}, check {position}"
+        check = Check(**read_entry(entry, CHECK, where))
         if not check.value or check.rtol <= 0:
             raise CardError(
                 f"value = {check.value:g}, rtol = {check.rtol:g}",
-                place=here,
+                place=where,
                 remedy="The tolerance is relative: give a value that is not zero, a positive rtol",
             )
-        _known(sorted(check.of.names), known, "unknown name {!r}", here)
+        _known(sorted(check.of.names), known, "unknown name {!r}", where)
         if check.coefficients is not None:
-            _known([check.coefficients], sets, "there is no coefficient set {!r}", here)
+            _known([check.coefficients], sets, "there is no coefficient set {!r}", where)
         checks.append(check)
     return tuple(checks)

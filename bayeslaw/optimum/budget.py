@@ -205,7 +205,7 @@ class Budget:
         place = f"{place}, {self.spends}"
         cost = law.cost
         if self.cost is not None:
-            own = Cost("own", self.cost, "FLOPs", "given")
+            own = Cost("own", self.cost, "given")
             cost = COSTS.get(self.cost, own)
         if cost is None:
             raise RequestError(
