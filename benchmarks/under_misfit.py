@@ -31,6 +31,7 @@ from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.search import solve
+from bayeslaw.posterior.prediction import predictive
 
 SIZE = 30e9
 MISFIT, NOISE = 0.01 / 2.6, 0.0007 / 2.6
@@ -174,7 +175,7 @@ def cell(kind: str, size: int, arm: str, tables: int, seed: int) -> dict[str, np
         for name, values in drawn.items():
             found[name].append(_judged(interval(values), optimum[name]))
         large = _ten_times(posterior.runs)
-        (blocks,) = posterior.predictive(large, level="run", seed=1)
+        (blocks,) = predictive(posterior.model, large, level="run", seed=1)
         found["ln loss, 10x"].append(
             _judged(interval(np.log(blocks[:, 0])), float(np.log(loss(large)[0])))
         )

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
+from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
@@ -81,8 +82,8 @@ def score(
         chosen[first : first + step] = True
         block = runs.select(chosen)
         centre, measured = log_law(posterior, block), log_measured(posterior, block)
-        kept, mean, sd = posterior.misfit(posterior.columns(block))
-        noise, errors = posterior.noise_draws(kept), block.errors(posterior.law.predicts)
+        kept, mean, sd = misfit(posterior.model, posterior.model.columns(block))
+        noise, errors = posterior.model.noise_draws(kept), block.errors(posterior.law.predicts)
         centre = centre[kept] + mean
         draws = centre + sd * rng.standard_normal(sd.shape)
         draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
@@ -149,7 +150,7 @@ def log_measured(posterior: Posterior, runs: Runs) -> np.ndarray:
 
 def log_law(posterior: Posterior, runs: Runs) -> np.ndarray:
     """Logarithm of the law's value for every draw: minus infinity where it is not positive."""
-    value = posterior.evaluate(posterior.columns(runs))
+    value = posterior.evaluate(posterior.model.columns(runs))
     possible = value > 0
     return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)
 
@@ -157,7 +158,7 @@ def log_law(posterior: Posterior, runs: Runs) -> np.ndarray:
 def _noise_density(
     posterior: Posterior, centre: np.ndarray, measured: np.ndarray, errors: np.ndarray | None
 ) -> np.ndarray:
-    noise, possible = posterior.noise_draws(), np.isfinite(centre)
+    noise, possible = posterior.model.noise_draws(), np.isfinite(centre)
     with compiled():
         scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
         return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)

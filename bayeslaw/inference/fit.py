@@ -21,7 +21,7 @@ from bayeslaw.law.library import law as load_law
 from bayeslaw.model.design_notes import design_notes
 from bayeslaw.model.options import DiscrepancyOption, PoolOption
 from bayeslaw.model.specification import Specification
-from bayeslaw.posterior.fit_checks import doubts
+from bayeslaw.posterior.fit_checks import fit_checks
 from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
@@ -172,4 +172,4 @@ def fit_one(
             **{"method": settings.method, **sampled.settings},
         ),
     )
-    return posterior.with_notes(*doubts(posterior)) if starts else posterior
+    return posterior.with_notes(*fit_checks(posterior)) if starts else posterior

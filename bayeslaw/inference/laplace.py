@@ -147,7 +147,7 @@ def _t_log_density(whitening: Whitening, z: np.ndarray) -> np.ndarray:
     size = len(whitening.centre)
     x = np.linalg.solve(whitening.matrix, (z - whitening.centre).T)
     height = -np.linalg.slogdet(whitening.matrix)[1]
-    return height - 0.5 * (_DEGREES + size) * np.log1p((x**2).sum(axis=0) / _DEGREES)
+    return np.asarray(height - 0.5 * (_DEGREES + size) * np.log1p((x**2).sum(axis=0) / _DEGREES))
 
 
 def _weighted(

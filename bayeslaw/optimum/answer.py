@@ -13,7 +13,7 @@ from bayeslaw.core.notes import Note
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.flatness import Near
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.posterior.fit_checks import end_errors
+from bayeslaw.posterior.statistics import end_errors
 
 if TYPE_CHECKING:
     import pandas as pd

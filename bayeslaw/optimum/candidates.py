@@ -14,7 +14,7 @@ from bayeslaw.formula import Expression
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.pose import spent_variable
 from bayeslaw.optimum.problem import bought
-from bayeslaw.posterior.mixture import blended
+from bayeslaw.posterior.mixture import mixture_draws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import read_runs
 
@@ -145,7 +145,7 @@ def regret_flops(
         one["D"] = one["D"] * _SHARES
         values.append(panel.posterior.evaluate(one))
     # From many tokens to few the loss rises.
-    means = blended(values, weights).mean(axis=0)[::-1]
+    means = mixture_draws(values, weights).mean(axis=0)[::-1]
     share = np.exp(np.interp(expected, means, np.log(_SHARES[::-1])))
     panel = panels[0]
     if panel.paid is None or not (np.diff(means) > 0).all():

@@ -23,7 +23,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.interior import BARRIER
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem, Question
-from bayeslaw.posterior.mixture import blended
+from bayeslaw.posterior.mixture import mixture_draws
 from bayeslaw.posterior.posterior import Posterior
 
 # Width of the kernel that smooths the quantile, in standard deviations of the draws, and what that
@@ -244,7 +244,7 @@ class Search:
             place = {**part.reference.at, **end.columns}
             columns = {name: np.array([place[name]]) for name in part.law.variables}
             found.append(part.evaluate(columns)[:, 0])
-        value = blended(found, self.weights)
+        value = mixture_draws(found, self.weights)
         return np.where(value > 0, value, np.inf)
 
     def run(self, target: float, confidence: float) -> End:

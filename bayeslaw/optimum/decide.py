@@ -17,7 +17,7 @@ from bayeslaw.optimum.candidates import Panel, regret_flops
 from bayeslaw.optimum.ensemble import same_cost
 from bayeslaw.optimum.flatness import WITHIN
 from bayeslaw.optimum.request import budget_of, numbers_of
-from bayeslaw.posterior.mixture import Mixture, blended, joined
+from bayeslaw.posterior.mixture import Mixture, mixture_draws, mixture_notes
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, extrapolation_factor, extrapolation_text
@@ -193,7 +193,7 @@ def decide(
     first, law = panels[0], parts[0].law
     notes += _unspent(first, budget)
     values = [panel.posterior.evaluate(panel.wanted) for panel in panels]
-    value = blended(values, weights)
+    value = mixture_draws(values, weights)
     signed = value if law.optimum.sense == "min" else -value
     regret = signed - signed.min(axis=1, keepdims=True)
     ends = interval(value, ci_prob)
@@ -225,7 +225,7 @@ def decide(
         found = _notes(panel, signed, order, times, furthest)
         notes += [note for note in found if note not in notes]
     if isinstance(posterior, Mixture):
-        own = joined(parts, weights)
+        own = mixture_notes(parts, weights)
     else:
         own = posterior.notes
         notes += _close_call(posterior, signed, order)

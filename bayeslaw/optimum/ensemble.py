@@ -15,7 +15,7 @@ from bayeslaw.optimum.answer import STATUSES, Optimum, Quantity, ends, most
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.per_law import best
 from bayeslaw.optimum.request import Asked
-from bayeslaw.posterior.mixture import Mixture, blended, joined
+from bayeslaw.posterior.mixture import Mixture, mixture_draws, mixture_notes
 from bayeslaw.posterior.posterior import Posterior
 
 
@@ -113,7 +113,7 @@ def _merged(
     weights = np.array([weight for _, weight in kept])
     weights = weights / weights.sum()
     first, probability = answers[0], answers[0].probability
-    values = blended([one.values for one in answers], weights)
+    values = mixture_draws([one.values for one in answers], weights)
     low, median, high = ends(values, probability)
     notes = [note for one in answers for note in one.notes]
     return Optimum(
@@ -136,7 +136,7 @@ def _merged(
         at={name: value for one in reversed(answers) for name, value in one.at.items()},
         budget=first.budget,
         probability=probability,
-        notes=joined(mixture.posteriors, mixture.weights, [*said, *notes]),
+        notes=mixture_notes(mixture.posteriors, mixture.weights, [*said, *notes]),
         values=values,
     )
 
@@ -161,8 +161,8 @@ def _all(
         shares = {status: float(own @ [one.shares[status] for one in some]) for status in STATUSES}
         prior_only = own @ [one.status == "prior_only" for one in some]
         found[name] = Quantity.of(
-            blended([one.draws for one in some], own),
-            blended([one.prior_draws for one in some], own),
+            mixture_draws([one.draws for one in some], own),
+            mixture_draws([one.prior_draws for one in some], own),
             shares=shares,
             status="prior_only" if prior_only > 0.5 else most(shares),
             # Each law has its own.

@@ -20,8 +20,8 @@ from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.request import Asked
 from bayeslaw.optimum.search import Solution, solve_many
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.posterior.fit_checks import rough_ends
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.statistics import rough_ends
 from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_factor
 
 # Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.

@@ -18,7 +18,7 @@ from bayeslaw.optimum.confident import EXACT, Search
 from bayeslaw.optimum.ensemble import same_cost
 from bayeslaw.optimum.problem import Question
 from bayeslaw.optimum.request import budget_of, numbers_of
-from bayeslaw.posterior.mixture import Mixture, joined
+from bayeslaw.posterior.mixture import Mixture, mixture_notes
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs.geometry import NEARBY, extrapolation_factor, extrapolation_text
 
@@ -152,7 +152,7 @@ def cheapest(
     low, median, high = ends(value, ci_prob)
     configuration = end.columns
     notes = [*said, *_notes(end.question, parts, configuration)]
-    own = joined(parts, weights) if isinstance(posterior, Mixture) else posterior.notes
+    own = mixture_notes(parts, weights) if isinstance(posterior, Mixture) else posterior.notes
     return Cheapest(
         configuration=configuration,
         cost=end.cost,

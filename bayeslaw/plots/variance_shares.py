@@ -123,7 +123,7 @@ def _rows(
     figure, ax = style.axes(ax, (max(5.0, min(9.0, 0.62 * len(table) + 2.8)), 3.6), frame=True)
     for name, bottom, share in _stacked(table):
         ax.bar(place, share, bottom=bottom, width=0.86, color=_PARTS[name], label=name)
-    far = place[table["beyond"].to_numpy() > 1]
+    far = place[table["extrapolation_factor"].to_numpy() > 1]
     style.hatch(ax, [(float(row) - 0.43, float(row) + 0.43) for row in far], 0.4, zorder=2.5)
     step = -(-len(table) // _NAMED)
     ax.set_xticks(place[::step], [str(label) for label in table.index[::step]])

@@ -24,12 +24,10 @@ class Convergence:
     ----------
     rhat, ess_bulk, ess_tail : dict of str to float
         Rank-normalised split R-hat and effective sample sizes, by quantity.
-    divergences : int
-        Number of divergent transitions.
+    divergences, chains : int
+        Number of divergent transitions, and of chains.
     bfmi : float
         Smallest energy Bayesian fraction of missing information over the chains.
-    chains : int
-        Number of chains.
     """
 
     rhat: dict[str, float]
@@ -43,7 +41,7 @@ class Convergence:
     def of(
         cls, draws: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray] | None = None
     ) -> Convergence:
-        """Diagnose draws."""
+        """Diagnose draws, each of shape (chains, draws)."""
         rhat, bulk, tail = {}, {}, {}
         for name, values in draws.items():
             if np.isfinite(values).all() and np.ptp(values) == 0:
@@ -60,42 +58,34 @@ class Convergence:
 
     @property
     def trusted(self) -> bool:
-        """Whether every limit is kept."""
+        """Whether every diagnostic is within its limit."""
         return not self.notes()
 
     def notes(self, what: str = "the fit") -> tuple[Note, ...]:
-        """An error for every limit that is not kept."""
-        found = []
-        more = "Draw more (draws=, warmup=), give more runs, or tighter priors"
+        """An error for every diagnostic that is not within its limit."""
+        notes = []
+        remedy = "Draw more (draws=, warmup=), add runs, or tighten priors"
         # A comparison with NaN is false: whatever is not within the limit is out of it.
-        bad = [name for name, value in self.rhat.items() if not value < LARGEST_RHAT]
+        bad = {name: value for name, value in self.rhat.items() if not value < LARGEST_RHAT}
         if bad and self.chains == 1:
-            said = f"one chain has no R-hat, so nothing says whether {what} has converged"
-            found.append(Note("rhat", "error", said, "Draw four (chains=4)"))
+            message = f"one chain has no R-hat: convergence of {what} is not checked"
+            notes.append(Note("rhat", "error", message, "Draw four (chains=4)"))
         elif bad:
-            top = max(bad, key=lambda name: self.rhat[name])
-            said = f"R-hat of {what} is {self.rhat[top]:.3f} for {top}"
-            found.append(
-                Note("rhat", "error", f"{said}, above {LARGEST_RHAT} for {', '.join(bad)}", more)
-            )
+            top = max(bad, key=lambda name: bad[name])
+            message = f"R-hat of {what} is {bad[top]:.3f} for {top}, above {LARGEST_RHAT}"
+            notes.append(Note("rhat", "error", f"{message} for {', '.join(bad)}", remedy))
         for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
-            bad = [name for name, value in sizes.items() if not value > SMALLEST_ESS]
+            bad = {name: value for name, value in sizes.items() if not value > SMALLEST_ESS}
             if bad:
-                low = min(bad, key=lambda name: sizes[name])
-                said = f"{kind} ESS of {what} is {sizes[low]:.0f} for {low}"
-                text = f"{said}, below {SMALLEST_ESS:.0f} for {', '.join(bad)}"
-                found.append(Note(f"ess_{kind}", "error", text, more))
+                low = min(bad, key=lambda name: bad[name])
+                message = f"{kind} ESS of {what} is {bad[low]:.0f} for {low}, below"
+                message = f"{message} {SMALLEST_ESS:.0f} for {', '.join(bad)}"
+                notes.append(Note(f"ess_{kind}", "error", message, remedy))
         if self.divergences:
-            found.append(
-                Note(
-                    "divergences",
-                    "error",
-                    f"{self.divergences} divergent transitions: part of the posterior was not seen",
-                    "Give more runs or tighter priors, or fix a coefficient that is not identified",
-                )
-            )
+            message = f"{self.divergences} divergent transitions: draws miss part of the posterior"
+            fix = "Add runs, tighten priors, or fix a coefficient that is not identified"
+            notes.append(Note("divergences", "error", message, fix))
         if not self.bfmi > SMALLEST_BFMI:
-            found.append(
-                Note("bfmi", "error", f"E-BFMI is {self.bfmi:.2f}, below {SMALLEST_BFMI}", more)
-            )
-        return tuple(found)
+            message = f"E-BFMI is {self.bfmi:.2f}, below {SMALLEST_BFMI}"
+            notes.append(Note("bfmi", "error", message, remedy))
+        return tuple(notes)

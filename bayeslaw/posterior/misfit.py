@@ -3,59 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.model.discrepancy import conditional
-
-if TYPE_CHECKING:
-    from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.evaluation import evaluate
+from bayeslaw.posterior.fitted_model import FittedModel
 
 # Covariances that are factored for a prediction.
 _COVARIANCES = 400
 
 
-def _together(count: int) -> int:
-    """The next power of two."""
-    return 1 << (int(count) - 1).bit_length()
-
-
 def misfit(
-    posterior: Posterior, columns: Mapping[str, np.ndarray]
+    model: FittedModel, columns: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Misfit at configurations, as ``Posterior.misfit`` gives it."""
-    everything = np.arange(posterior.draws["noise_scale"].size)
-    size = len(next(iter(columns.values())))
-    if posterior.discrepancy is None:
-        nothing = np.zeros((len(everything), size))
-        return everything, nothing, nothing
-    process = posterior.discrepancy
+    """The draws kept, and mean and sd of the misfit of log loss, of shape (kept, configurations).
+
+    All draws are kept, or some hundreds where each has a covariance of its own. Without its group,
+    a configuration belongs to a new one. Without a discrepancy the misfit is zero.
+    """
+    kept = np.arange(model.size)
+    configurations = len(next(iter(columns.values())))
+    process = model.specification.discrepancy
+    if process is None:
+        zero = np.zeros((model.size, configurations))
+        return kept, zero, zero
     names = (*process.priors, "noise_scale")
-    given = np.stack([posterior.draws[name].ravel() for name in names], axis=1)
-    kept = everything
-    if len(np.unique(given, axis=0)) > _COVARIANCES:
-        step = -(-len(everything) // _COVARIANCES)
-        kept = everything[::step]
-    distinct, which = np.unique(given[kept], axis=0, return_inverse=True)
-    runs = posterior.columns(posterior.runs)
+    values = np.stack([model.draws[name].ravel() for name in names], axis=1)
+    if len(np.unique(values, axis=0)) > _COVARIANCES:
+        kept = kept[:: -(-model.size // _COVARIANCES)]
+    distinct, which = np.unique(values[kept], axis=0, return_inverse=True)
+    which = which.ravel()
+    runs = model.columns(model.runs)
     with np.errstate(invalid="ignore", divide="ignore"):
-        centre = np.log(posterior.evaluate(runs)[kept])
-    # A draw that predicts nothing for some run says nothing of what the law misses there.
-    left = np.where(
-        np.isfinite(centre), np.log(posterior.runs.column(posterior.law.predicts)) - centre, 0.0
-    )
+        centre = np.log(evaluate(model, runs)[kept])
+    # A draw that predicts no positive loss for some run implies no misfit there.
+    residuals = np.where(np.isfinite(centre), model.measured - centre, 0.0)
     seen, new = process.inputs(runs, runs), process.inputs(runs, columns)
-    errors = posterior.runs.errors(posterior.law.predicts)
-    mean, sd = np.empty((2, len(kept), size))
+    # One shape for all, a power of two, so that one compilation serves.
+    most = 1 << (int(np.bincount(which).max()) - 1).bit_length()
+    mean, sd = np.empty((2, len(kept), configurations))
     with compiled():
-        for i, values in enumerate(distinct):
-            at = dict(zip(names, values, strict=True))
-            mine = which.ravel() == i
-            # One shape for all, so that one compilation serves.
-            block = np.zeros((_together(int(np.bincount(which.ravel()).max())), left.shape[1]))
-            block[: mine.sum()] = left[mine]
-            found = conditional(process, at, block, seen, new, posterior.weights, errors)
-            mean[mine], sd[mine] = np.asarray(found[0])[: mine.sum()], np.asarray(found[1])
+        for i, numbers in enumerate(distinct):
+            members = which == i
+            count = np.count_nonzero(members)
+            block = np.zeros((most, residuals.shape[1]))
+            block[:count] = residuals[members]
+            at = dict(zip(names, numbers, strict=True))
+            moments = conditional(process, at, block, seen, new, model.weights, model.errors)
+            mean[members], sd[members] = np.asarray(moments[0])[:count], np.asarray(moments[1])
     return kept, mean, sd

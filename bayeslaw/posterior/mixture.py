@@ -1,4 +1,4 @@
-"""``mix``: several posteriors that answer like one, so that law uncertainty is in the interval."""
+"""``average_laws``: a mixture of posteriors, so that intervals hold law uncertainty."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
-from bayeslaw.posterior.posterior import Level, Posterior
+from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.prediction import Level, predictive
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import extrapolation_factor
 
@@ -43,16 +44,16 @@ class Mixture:
 
     def __repr__(self) -> str:
         """Laws and weights, briefly."""
-        said = ", ".join(
+        laws = ", ".join(
             f"{weight:.3g} {posterior.law.name}"
             for posterior, weight in zip(self.posteriors, self.weights, strict=True)
         )
-        return f"Mixture({said})"
+        return f"Mixture({laws})"
 
     @cached_property
     def notes(self) -> tuple[Note, ...]:
-        """What fitting each law had to say, and how they are weighted."""
-        return joined(self.posteriors, self.weights)
+        """Notes of every fit, and one on the weights."""
+        return mixture_notes(self.posteriors, self.weights)
 
     def predict(
         self,
@@ -68,17 +69,13 @@ class Mixture:
         ----------
         new : Runs, DataFrame or mapping
             Canonical variables of every law.
-        level : {"law", "run", "observation"}
-            As in ``Posterior.predict``.
-        ci_prob : float
-            Probability of the equal-tailed intervals.
-        seed : int
-            For the scatter of runs and observations.
+        level, ci_prob, seed
+            As for ``Posterior.predict``.
 
         Returns
         -------
         pandas.DataFrame
-            As ``Posterior.predict`` gives it.
+            As of ``Posterior.predict``.
 
         Raises
         ------
@@ -88,21 +85,23 @@ class Mixture:
         import pandas as pd
 
         tables = [posterior.configurations(new) for posterior in self.posteriors]
-        draws, far = [], []
+        draws, factors, variables = [], [], []
         for posterior, table in zip(self.posteriors, tables, strict=True):
-            blocks = list(posterior.predictive(posterior.columns(table), level=level, seed=seed))
+            model, at = posterior.model, table.columns(posterior.law.variables)
+            blocks = list(predictive(model, model.columns(table), level=level, seed=seed))
             draws.append(np.concatenate(blocks, axis=1) if blocks else np.empty((1, 0)))
-            far.append(extrapolation_factor(posterior.runs, table.columns(posterior.law.variables)))
-        ends = interval(blended(draws, self.weights), ci_prob)
-        furthest = np.argmax([times for times, _ in far], axis=0)
-        rows = np.arange(len(furthest))
+            factor, variable = extrapolation_factor(posterior.runs, at)
+            factors.append(factor)
+            variables.append(variable)
+        ends = interval(mixture_draws(draws, self.weights), ci_prob)
+        furthest = np.argmax(factors, axis=0)[None, :]
         return pd.DataFrame(
             {
                 "median": ends.median,
                 "low": ends.low,
                 "high": ends.high,
-                "beyond": np.array([times for times, _ in far])[furthest, rows],
-                "variable": np.array([names for _, names in far])[furthest, rows],
+                "extrapolation_factor": np.take_along_axis(np.array(factors), furthest, 0)[0],
+                "variable": np.take_along_axis(np.array(variables), furthest, 0)[0],
             },
             index=tables[0].table.index,
         )
@@ -114,7 +113,7 @@ def average_laws(
     *,
     on_missing: OnMissing = "error",
 ) -> Mixture:
-    """Let several posteriors answer like one.
+    """Combine several posteriors into one mixture.
 
     Parameters
     ----------
@@ -137,52 +136,39 @@ def average_laws(
         predict different quantities.
     """
     if isinstance(posteriors, Mapping):
-        names, found = list(posteriors), tuple(posteriors.values())
+        names, parts = list(posteriors), tuple(posteriors.values())
     else:
-        found = tuple(posteriors)
-        names = [posterior.law.name for posterior in found]
-    if len(found) < 2:
-        raise RequestError(
-            f"{len(found)} posterior to be mixed", place="average_laws", remedy="Give two or more"
-        )
+        parts = tuple(posteriors)
+        names = [posterior.law.name for posterior in parts]
+    problem = remedy = ""
+    if len(parts) < 2:
+        problem, remedy = f"{len(parts)} posterior to average", "Give two or more"
     if weights is None:
-        weights = [1.0] * len(found)
+        weights = [1.0] * len(parts)
     if isinstance(weights, Mapping):
-        odd = sorted(set(names) ^ set(weights))
-        if odd or len(set(names)) < len(names):
-            raise RequestError(
-                f"weights of {', '.join(sorted(weights))} for posteriors {', '.join(names)}",
-                place="average_laws",
-                remedy="Give one weight for each, in their order",
-            )
-        weights = [weights[name] for name in names]
+        if not problem and (set(names) != set(weights) or len(set(names)) < len(names)):
+            problem = f"weights of {', '.join(sorted(weights))} for posteriors {', '.join(names)}"
+            remedy = "Give one weight for each, in their order"
+        weights = [weights.get(name, np.nan) for name in names]
     values = np.array(list(weights), dtype=float)
-    if len(values) != len(found):
-        raise RequestError(
-            f"{len(values)} weights for {len(found)} posteriors",
-            place="average_laws",
-            remedy="Give one for each",
-        )
-    if not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
-        raise RequestError(
-            f"weights {', '.join(f'{value:g}' for value in values)}",
-            place="average_laws",
-            remedy="Give numbers that are not negative, and not all zero",
-        )
-    said = {(p.law.predicts, p.law.optimum.sense) for p in found}
-    if len(said) > 1:
-        raise RequestError(
-            "the laws predict " + " and ".join(sorted({predicts for predicts, _ in said})),
-            place="average_laws",
-            remedy="Mix laws of one quantity",
-        )
-    # What has no weight says nothing.
-    kept = values > 0
-    posteriors_kept = tuple(p for p, keep in zip(found, kept, strict=True) if keep)
-    return Mixture(posteriors_kept, values[kept] / values.sum(), on_missing)
+    predicted = {(part.law.predicts, part.law.optimum.sense) for part in parts}
+    if not problem:
+        if len(values) != len(parts):
+            problem = f"{len(values)} weights for {len(parts)} posteriors"
+            remedy = "Give one for each"
+        elif not (np.isfinite(values).all() and (values >= 0).all() and values.sum() > 0):
+            problem = f"weights {', '.join(f'{value:g}' for value in values)}"
+            remedy = "Give numbers that are not negative, and not all zero"
+        elif len(predicted) > 1:
+            problem = "the laws predict " + " and ".join(sorted({name for name, _ in predicted}))
+            remedy = "Average laws of one quantity"
+    if problem:
+        raise RequestError(problem, place="average_laws", remedy=remedy)
+    kept = np.flatnonzero(values)
+    return Mixture(tuple(parts[i] for i in kept), values[kept] / values.sum(), on_missing)
 
 
-def blended(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+def mixture_draws(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Draws of several posteriors as draws of their mixture."""
     total = sum(len(part) for part in parts)
     # Rounded so that they sum to the total.
@@ -195,14 +181,14 @@ def blended(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     return np.concatenate(chosen)
 
 
-def joined(
+def mixture_notes(
     posteriors: Sequence[Posterior], weights: np.ndarray, more: Sequence[Note] = ()
 ) -> tuple[Note, ...]:
-    """Notes of several posteriors, each once, and one on their weights."""
-    said = ", ".join(
+    """Notes of several posteriors, each once, after one on their weights."""
+    laws = ", ".join(
         f"{100 * weight:.3g}% {posterior.law.name}"
         for posterior, weight in zip(posteriors, weights, strict=True)
     )
-    own = Note("mixture", "info", f"a mixture of laws: {said}")
+    own = Note("mixture", "info", f"a mixture of laws: {laws}")
     every = [note for posterior in posteriors for note in posterior.notes]
     return tuple(dict.fromkeys([own, *every, *more]))

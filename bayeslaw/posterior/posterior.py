@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL, Interval, interval
 from bayeslaw.core.notes import Note, worst
 from bayeslaw.law import Law
@@ -19,40 +18,32 @@ from bayeslaw.model.identifiability import Informed, informed
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
 from bayeslaw.model.specification import Specification
-from bayeslaw.posterior import storage
+from bayeslaw.posterior import prediction, storage
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.posterior.fit_checks import end_errors
-from bayeslaw.posterior.groups import evaluated_by_group, of_group
+from bayeslaw.posterior.evaluation import evaluate, group_draws
+from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
-from bayeslaw.posterior.misfit import misfit
-from bayeslaw.posterior.variance import spreads
+from bayeslaw.posterior.prediction import Level
+from bayeslaw.posterior.statistics import end_errors
+from bayeslaw.posterior.variance import half_widths
 from bayeslaw.runs import Reference, Runs
 from bayeslaw.runs.geometry import extrapolation_factor
-from bayeslaw.runs.replicates import find_replicates
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-Level = Literal["law", "run", "observation"]
-LEVELS: tuple[Level, ...] = ("law", "run", "observation")
-
 _PRIOR_DRAWS = 4000
-_CELLS = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Draws from the posterior of a law, its table, reference, card and notes.
+    """Draws from the posterior of a law, with its table, its reference, notes and settings.
 
     Attributes
     ----------
-    law : Law
-        The law, with its card.
-    runs : Runs
-        The table.
-    reference : Reference
-        Where priors are stated.
+    law, runs, reference : Law, Runs, Reference
+        The law, the table it is fitted to, and where its priors are stated.
     noise : Noise
         Observation model.
     draws : dict of str to ndarray of shape (chains, draws)
@@ -61,11 +52,11 @@ class Posterior:
     stats : dict of str to ndarray of shape (chains, draws)
         The sampler's statistics, under ArviZ's names.
     notes : tuple of Note
-        What reading and fitting had to say.
+        Notes on the table and on the fit.
     info : FitInfo
         Settings, method and versions: what a repetition needs, and what the fit knows of itself.
     discrepancy : Discrepancy or None
-        What the law misses.
+        Misfit of the law that runs share.
     weights : ndarray of shape (runs,), optional
         Beside a discrepancy, by which the precision of each run's noise is multiplied: small for an
         outlier.
@@ -93,28 +84,9 @@ class Posterior:
             f"{chains} chains of {draws} draws, {len(self.notes)} notes)"
         )
 
-    @cached_property
-    def convergence(self) -> Convergence:
-        """Diagnostics of everything that was drawn."""
-        if self.info.method != "nuts":
-            return Convergence.of(self.draws)
-        found = Convergence.of(self.draws, self.stats)
-        # The sampler's own, from all iterations, where the draws are thinned.
-        return found if self.info.bfmi is None else replace(found, bfmi=self.info.bfmi)
-
-    @property
-    def grouped(self) -> bool:
-        """Whether coefficients vary by group, or are those of one group among several."""
-        return bool(self.pool) or self.info.group is not None
-
-    @property
-    def trusted(self) -> bool:
-        """Whether no note is an error."""
-        return worst(self.notes) != "error"
-
     @property
     def summary(self) -> str:
-        """Law, runs, method and whether the fit is trusted, in plain sentences."""
+        """Law, table, method and whether the fit is trusted, in plain sentences."""
         chains, draws = self.stats["diverging"].shape
         errors = ", ".join(note.code for note in self.notes if note.severity == "error")
         return (
@@ -123,6 +95,26 @@ class Posterior:
             + (f"Do not use its numbers: {errors}." if errors else "No note is an error.")
         )
 
+    @property
+    def trusted(self) -> bool:
+        """Whether no note is an error."""
+        return worst(self.notes) != "error"
+
+    @property
+    def grouped(self) -> bool:
+        """Whether coefficients vary by group, or are those of one group among several."""
+        return bool(self.pool) or self.info.group is not None
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """Diagnostics of everything that was drawn."""
+        if self.info.method != "nuts":
+            return Convergence.of(self.draws)
+        convergence = Convergence.of(self.draws, self.stats)
+        # The sampler's own, from all iterations, where the draws are thinned.
+        bfmi = self.info.bfmi
+        return convergence if bfmi is None else replace(convergence, bfmi=bfmi)
+
     @cached_property
     def informed(self) -> Informed:
         """Parameters that the table's configurations leave to the prior, wholly or in part."""
@@ -130,8 +122,20 @@ class Posterior:
 
     @cached_property
     def specification(self) -> Specification:
-        """The model that was fitted: law, reference, noise, discrepancy and groups."""
+        """Law, reference, noise, discrepancy and pooling: the model without runs."""
         return Specification(self.law, self.reference, self.noise, self.discrepancy, self.pool)
+
+    @cached_property
+    def model(self) -> FittedModel:
+        """The model with its draws, from which predictions are computed."""
+        seed = self.info.settings.seed
+        return FittedModel(self.specification, self.runs, self.draws, self.weights, seed)
+
+    @cached_property
+    def prior(self) -> dict[str, np.ndarray]:
+        """Draws from the prior, of the same quantities, each of shape (draws,)."""
+        draws = self.specification.sample_prior(self.info.settings.seed, _PRIOR_DRAWS)
+        return {name: draws[name] for name in self.draws}
 
     def coefficients(self) -> dict[str, np.ndarray]:
         """Raw coefficients of the law, chains run together.
@@ -141,13 +145,24 @@ class Posterior:
         dict of str to ndarray of shape (draws,)
             In the paper's letters and units.
         """
-        return {name: self.draws[name].ravel() for name in self.law.parameters}
+        return self.model.coefficients
 
-    @cached_property
-    def prior(self) -> dict[str, np.ndarray]:
-        """Draws from the prior, of the same quantities, each of shape (draws,)."""
-        draws = self.specification.sample_prior(self.info.settings.seed, _PRIOR_DRAWS)
-        return {name: draws[name] for name in self.draws}
+    def informed_by(self, name: str) -> str:
+        """What informs a parameter: ``runs``, ``prior only`` or ``combination``, as ``to_frame``.
+
+        Parameters
+        ----------
+        name : str
+            A parameter.
+
+        Returns
+        -------
+        str
+            One of the three.
+        """
+        if name in self.informed.prior_only:
+            return "prior only"
+        return "combination" if name in self.informed.confounded else "runs"
 
     def to_frame(self, *, ci_prob: float = INTERVAL) -> pd.DataFrame:
         """Coefficients in the paper's letters and units, and the noise.
@@ -162,92 +177,76 @@ class Posterior:
         pandas.DataFrame
             A row a parameter: median, low, high, the same of the prior, the first published set,
             R-hat, bulk and tail ESS, the Monte-Carlo errors ``mcse_low`` and ``mcse_high`` of the
-            interval's ends, and ``informed_by``: ``runs``; ``prior only`` where the
-            table's configurations say nothing; ``combination`` where they inform the parameter
+            interval's ends, and ``informed_by``: ``runs``; ``prior only`` where the table's
+            configurations have no effect on it; ``combination`` where they inform the parameter
             only together with others.
         """
         import pandas as pd
 
         published = self.law.published() if self.law.coefficients else {}
+        kernels = {} if self.discrepancy is None else self.discrepancy.priors
+        pooled = [pool.scale for pool in self.pool]
+        diagnostics = self.convergence
         rows = {}
-        apart = {} if self.discrepancy is None else self.discrepancy.priors
-        spreads = [one.scale for one in self.pool]
-        for name in [*self.law.parameters, *spreads, *self.noise.priors, *apart]:
-            ours = interval(self.draws[name].ravel(), ci_prob)
-            before = interval(self.prior[name], ci_prob)
+        for name in [*self.law.parameters, *pooled, *self.noise.priors, *kernels]:
+            draws, ess_tail = self.draws[name].ravel(), diagnostics.ess_tail[name]
+            ends, before = interval(draws, ci_prob), interval(self.prior[name], ci_prob)
+            mcse_low, mcse_high = end_errors(draws, ess_tail, ci_prob)
             rows[name] = {
-                "median": float(ours.median),
-                "low": float(ours.low),
-                "high": float(ours.high),
+                "median": float(ends.median),
+                "low": float(ends.low),
+                "high": float(ends.high),
                 "prior_low": float(before.low),
                 "prior_high": float(before.high),
                 "published": published.get(name, np.nan),
-                "rhat": self.convergence.rhat[name],
-                "ess_bulk": self.convergence.ess_bulk[name],
-                "ess_tail": self.convergence.ess_tail[name],
-                **self._end_errors(name, ci_prob),
+                "rhat": diagnostics.rhat[name],
+                "ess_bulk": diagnostics.ess_bulk[name],
+                "ess_tail": ess_tail,
+                "mcse_low": mcse_low,
+                "mcse_high": mcse_high,
                 "informed_by": self.informed_by(name),
             }
-        table = pd.DataFrame.from_dict(rows, orient="index")
-        table.index.name = "parameter"
-        return table
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
 
-    def _end_errors(self, name: str, probability: float) -> dict[str, float]:
-        """Monte-Carlo errors of the ends of a parameter's interval."""
-        ess = self.convergence.ess_tail[name]
-        low, high = end_errors(self.draws[name].ravel(), ess, probability)
-        return {"mcse_low": low, "mcse_high": high}
-
-    def informed_by(self, name: str) -> str:
-        """What informs a parameter.
+    def to_dict(self, *, ci_prob: float = INTERVAL) -> dict[str, Any]:
+        """The coefficients and the notes as plain data.
 
         Parameters
         ----------
-        name : str
-            A parameter.
+        ci_prob : float
+            As for ``to_frame``.
 
         Returns
         -------
-        str
-            ``runs``, ``prior only`` or ``combination``, as in ``to_frame``.
+        dict
+            Law, number of runs, ``coefficients`` (rows of ``to_frame`` by name), reference,
+            ``ci_prob`` and notes.
         """
-        if name in self.informed.prior_only:
-            return "prior only"
-        return "combination" if name in self.informed.confounded else "runs"
+        return {
+            "law": self.law.name,
+            "runs": len(self.runs),
+            "coefficients": self.to_frame(ci_prob=ci_prob).to_dict("index"),
+            "reference": self.reference.to_dict(),
+            "ci_prob": ci_prob,
+            "notes": [note.to_dict() for note in self.notes],
+        }
 
-    def evaluate(
-        self, columns: Mapping[str, np.ndarray], *, coefficients: Mapping[str, Any] | None = None
-    ) -> np.ndarray:
+    def evaluate(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """The law's value at configurations, for every draw.
 
         Parameters
         ----------
         columns : mapping of str to ndarray of shape (configurations,)
-            As of ``columns``. Where coefficients vary by group, each configuration has those of its
-            own, a group that no run is of has some like the others', and without the columns that
-            tell groups all have the common ones.
-        coefficients : mapping, optional
-            Draws of raw coefficients to use instead of the posterior's, such as the prior's.
+            Canonical variables. Coefficients that vary by group are the common ones, or the
+            configuration's group's where the columns name it; an unseen group draws from the
+            population.
 
         Returns
         -------
         ndarray of shape (draws, configurations)
             In the unit of the law.
         """
-        told = all(one.column in columns for one in self.pool)
-        if coefficients is None and self.pool and told:
-            return evaluated_by_group(self, columns)
-        raw = self.coefficients() if coefficients is None else coefficients
-        shaped = {name: np.asarray(raw[name])[:, None] for name in self.law.parameters}
-        wide = {
-            name: np.atleast_1d(values)[None, :]
-            for name, values in columns.items()
-            if name in self.law.variables
-        }
-        draws = len(next(iter(shaped.values())))
-        size = max(values.shape[1] for values in wide.values())
-        value = self.law.form.predict(wide, shaped)
-        return np.asarray(np.broadcast_to(value, (draws, size)))
+        return evaluate(self.model, columns)
 
     def of_group(self, **labels: str) -> Posterior:
         """The posterior of one group, where coefficients vary by group.
@@ -260,16 +259,18 @@ class Posterior:
         Returns
         -------
         Posterior
-            With the group's coefficients, for predictions and optima. Its table is still that of
-            all groups, which its coefficients were fitted to, and its prior that of the common
-            values.
+            With the group's coefficients, for predictions and optima. Its table is that of all
+            groups, to which its coefficients are fitted, and its prior that of the common values.
 
         Raises
         ------
         RequestError
             If nothing varies by group, or there is no such group.
         """
-        return of_group(self, labels)
+        draws = group_draws(self.model, labels)
+        settings = replace(self.info.settings, pool=())
+        info = replace(self.info, settings=settings, group=dict(labels))
+        return replace(self, draws=draws, pool=(), info=info)
 
     def predict(
         self,
@@ -287,10 +288,9 @@ class Posterior:
             Canonical variables of the law; other columns are ignored.
         level : {"law", "run", "observation"}
             ``law``: the law's value. ``run``: the next run's true value, misfit included; without a
-            discrepancy that tells misfit from noise, scatter beyond that of replicates counts as
-            misfit, and all of it where the table has none.
-            ``observation``: what would be measured, with the table's typical error where it states
-            errors.
+            discrepancy, scatter beyond that of replicates counts as misfit, and all of it where the
+            table has none. ``observation``: what would be measured, with the table's typical error
+            where it states errors.
         ci_prob : float
             Probability of the equal-tailed intervals.
         seed : int
@@ -299,8 +299,8 @@ class Posterior:
         Returns
         -------
         pandas.DataFrame
-            For each configuration median, low, high, and by which factor ``beyond`` the runs its
-            furthest ``variable`` lies (1 within their range).
+            For each configuration median, low, high, and ``extrapolation_factor``: how many times
+            beyond the runs its furthest ``variable`` lies (1 within their range).
 
         Raises
         ------
@@ -312,67 +312,12 @@ class Posterior:
         import pandas as pd
 
         table = self.configurations(new)
-        columns = self.columns(table)
-        times, furthest = extrapolation_factor(self.runs, table.columns(self.law.variables))
-        blocks = self.predictive(columns, level=level, seed=seed)
-        parts = [interval(value, ci_prob) for value in blocks]
-        if not parts:
-            parts.append(Interval(*np.empty((3, 0))))
+        columns = self.model.columns(table)
+        blocks = prediction.predictive(self.model, columns, level=level, seed=seed)
+        parts = [interval(block, ci_prob) for block in blocks] or [Interval(*np.empty((3, 0)))]
         low, median, high = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return pd.DataFrame(
-            {"median": median, "low": low, "high": high, "beyond": times, "variable": furthest},
-            index=table.table.index,
-        )
-
-    def predictive(
-        self, columns: Mapping[str, np.ndarray], *, level: Level = "law", seed: int = 0
-    ) -> Iterator[np.ndarray]:
-        """Draws of a prediction, some configurations at a time.
-
-        Parameters
-        ----------
-        columns : mapping of str to ndarray of shape (configurations,)
-            Canonical variables.
-        level : {"law", "run", "observation"}
-            As in ``predict``.
-        seed : int
-            For the scatter of runs and observations.
-
-        Yields
-        ------
-        ndarray of shape (draws, some configurations)
-            In the unit of the law.
-
-        Raises
-        ------
-        RequestError
-            If the level is unknown.
-        """
-        if level not in LEVELS:
-            raise RequestError(f"unknown level {level!r}", remedy=f"One of {', '.join(LEVELS)}")
-        rng = np.random.default_rng(whole(seed, "seed", place="predict"))
-        size = len(next(iter(columns.values())))
-        step = max(1, _CELLS // self.draws["noise_scale"].size)
-        for first in range(0, size, step):
-            block = {name: values[first : first + step] for name, values in columns.items()}
-            value = self.evaluate(block)
-            if level == "law":
-                yield value
-                continue
-            kept, mean, sd = self.misfit(block)
-            shift = mean + sd * rng.standard_normal(mean.shape)
-            if level == "observation" or self.discrepancy is None:
-                noise, errors = self.noise_draws(kept), None
-                if level == "run":
-                    # What replicates differ by; poor tuning is part of what a run truly reaches.
-                    same = self._of_replicates / noise["noise_scale"]
-                    noise["noise_scale"] = noise["noise_scale"] * np.sqrt(
-                        np.maximum(1.0 - same**2, 0.0)
-                    )
-                elif (typical := self.runs.typical_error(self.law.predicts)) > 0:
-                    errors = np.full(shift.shape[1], typical)
-                shift = shift + self.noise.draw(rng, noise, shift.shape, errors)
-            yield value[kept] * np.exp(shift)
+        bands = pd.DataFrame({"median": median, "low": low, "high": high}, index=table.table.index)
+        return bands.assign(**self._extrapolation(table))
 
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         """What makes predictions uncertain: coefficients, misfit and noise, each by its share.
@@ -384,7 +329,7 @@ class Posterior:
         Parameters
         ----------
         new : Runs, DataFrame or mapping
-            Canonical variables of the law; other columns are ignored.
+            As for ``predict``.
 
         Returns
         -------
@@ -392,10 +337,10 @@ class Posterior:
             For each configuration shares that sum to one. ``coefficients``: how what law and misfit
             together predict of a run varies with the coefficients; near runs that a discrepancy
             explains this is less than the variance of the law's own value. ``misfit``: what stays
-            open of the misfit where the coefficients are known; without a discrepancy there is no
-            such column, and ``noise`` holds both. ``noise``: what replicates differ by. Then
-            ``spread``, the root of the sum of the squared half widths, on log loss, and how far
-            ``beyond`` the runs which ``variable`` lies, as in ``predict``.
+            uncertain of the misfit at known coefficients; without a discrepancy there is no such
+            column, and ``noise`` holds both. ``noise``: what replicates differ by. Then ``spread``,
+            the root of the sum of the squared half widths, on log loss, and
+            ``extrapolation_factor`` and ``variable`` as of ``predict``.
 
         Raises
         ------
@@ -407,82 +352,18 @@ class Posterior:
         import pandas as pd
 
         table = self.configurations(new)
-        columns = self.columns(table)
-        times, furthest = extrapolation_factor(self.runs, table.columns(self.law.variables))
-        squared = pd.DataFrame(spreads(self, columns), index=table.table.index) ** 2
+        widths = half_widths(self.model, self.model.columns(table))
+        squared = pd.DataFrame(widths, index=table.table.index) ** 2
         total = squared.sum(axis=1, skipna=False)
-        return squared.div(total, axis=0).assign(
-            spread=np.sqrt(total), beyond=times, variable=furthest
-        )
+        shares = squared.div(total, axis=0)
+        return shares.assign(spread=np.sqrt(total), **self._extrapolation(table))
 
-    def noise_draws(self, kept: np.ndarray | slice = slice(None)) -> dict[str, np.ndarray]:
-        """Draws of the noise's parameters, chains run together.
-
-        Parameters
-        ----------
-        kept : ndarray of int or slice
-            Which draws.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (draws, 1)
-            As ``Noise`` takes them.
-        """
-        return {name: self.draws[name].reshape(-1, 1)[kept] for name in self.noise.priors}
-
-    def misfit(
-        self, columns: Mapping[str, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the law misses at configurations, given what it missed at the runs.
-
-        Parameters
-        ----------
-        columns : mapping of str to ndarray of shape (configurations,)
-            As of ``columns``. Without its group, a configuration belongs to a new one.
-
-        Returns
-        -------
-        kept : ndarray of shape (kept,)
-            The draws that this was computed for: all, or some hundreds where every draw has a
-            covariance of its own.
-        mean : ndarray of shape (kept, configurations)
-            Of the misfit, on log loss, for each draw; zero without a discrepancy.
-        sd : ndarray of shape (kept, configurations)
-            Its standard deviation, for each configuration by itself.
-        """
-        return misfit(self, columns)
-
-    def columns(self, table: Runs) -> dict[str, np.ndarray]:
-        """What the law and its discrepancy read of a table.
-
-        Parameters
-        ----------
-        table : Runs
-            With the law's variables.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (configurations,)
-            The law's variables, and where the table has them the columns that group runs.
-        """
-        found = table.columns(self.law.variables)
-        apart = () if self.discrepancy is None else self.discrepancy.columns
-        wanted = dict.fromkeys((*apart, *(one.column for one in self.pool)))
-        there = [name for name in wanted if name in table.table.columns]
-        return {**found, **table.arrays(there)}
-
-    @cached_property
-    def _of_replicates(self) -> float:
-        """Standard deviation of log loss between runs of one configuration; zero without any."""
-        found = find_replicates(self.runs, self.law.predicts)
-        return 0.0 if found is None else found.beyond_errors
-
-    @property
-    def _observed(self) -> np.ndarray:
-        return np.log(self.runs.column(self.law.predicts))
+    def _extrapolation(self, table: Runs) -> dict[str, np.ndarray]:
+        factor, variable = extrapolation_factor(self.runs, table.columns(self.law.variables))
+        return {"extrapolation_factor": factor, "variable": variable}
 
     def configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
-        """Configurations in any form as a table that the law can be evaluated on.
+        """Configurations in any form as a table with the law's variables.
 
         Parameters
         ----------
@@ -492,20 +373,14 @@ class Posterior:
         Returns
         -------
         Runs
-            With the law's variables, checked.
+            The table, checked.
 
         Raises
         ------
         BayesLawError
             If a variable is missing or outside its domain.
         """
-        from bayeslaw.runs import read_runs
-        from bayeslaw.runs.read import configurations
-
-        if not isinstance(new, Runs):
-            new = read_runs(configurations(new))
-        new.require(self.law.variables, purpose=f"a prediction of {self.law.name}")
-        return new
+        return prediction.read_configurations(new, self.law)
 
     def log_likelihood(self) -> np.ndarray:
         """Log density of each run's log loss, for every draw.
@@ -514,22 +389,14 @@ class Posterior:
         -------
         ndarray of shape (chains, draws, runs)
             The observation model's.
-        """
-        from bayeslaw.core.compilation import compiled
 
-        if self.discrepancy is not None:
-            raise RequestError(
-                "beside a Gaussian process, runs have no likelihoods of their own",
-                place="log_likelihood",
-                remedy="Compare laws that are fitted without a discrepancy",
-            )
-        value = self.evaluate(self.columns(self.runs))
-        with compiled():
-            errors = self.runs.errors(self.law.predicts)
-            scatter = self.noise.distribution(np.log(value), self.noise_draws(), errors)
-            density = scatter.log_prob(self._observed)
+        Raises
+        ------
+        RequestError
+            If there is a discrepancy, beside which single runs have no likelihood.
+        """
         shape = (*self.stats["diverging"].shape, len(self.runs))
-        return np.asarray(density).reshape(shape)
+        return prediction.log_likelihood(self.model).reshape(shape)
 
     def to_arviz(self) -> xr.DataTree:
         """The posterior for ArviZ.
@@ -540,7 +407,7 @@ class Posterior:
             Groups posterior, sample_stats, observed_data, constant_data, prior, and log_likelihood
             where it has no more than 1e7 numbers.
         """
-        return storage.to_tree(self)
+        return storage.to_tree(self.model, self.stats, self.prior, self.notes, self.info)
 
     def save(self, path: str | Path) -> None:
         """Write everything to one netCDF file, whole or not at all.
@@ -548,14 +415,14 @@ class Posterior:
         Parameters
         ----------
         path : str or Path
-            Where to; an existing file is replaced once the new one is complete.
+            The file; an existing one is replaced once the new one is complete.
 
         Raises
         ------
         PosteriorError
             If the file cannot be written.
         """
-        storage.save(self, Path(path))
+        storage.write(Path(path), self.to_arviz)
 
     def with_notes(self, *notes: Note) -> Posterior:
         """The same posterior with more notes.
@@ -591,4 +458,4 @@ def load(path: str | Path) -> Posterior:
     PosteriorError
         If the file is missing, truncated or foreign, or its table is not the one fitted to.
     """
-    return Posterior(**storage.load(Path(path)))
+    return Posterior(**storage.read(Path(path)))

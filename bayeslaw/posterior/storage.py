@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,93 +17,103 @@ from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
+from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
+from bayeslaw.posterior.prediction import log_likelihood
 from bayeslaw.runs import Reference, Runs
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayeslaw.posterior.posterior import Posterior
-
 FORMAT = 2
-#: Log likelihoods are stored up to this many numbers; beyond, they are computed when asked for.
+#: Log likelihoods are stored up to this many numbers; beyond, they are computed when needed.
 LARGEST_STORED = 10_000_000
 _ATTRIBUTE = "bayeslaw"
 #: Dimension of the runs.
 ROW = "training_run"
 # With a blank, which no variable has in its name.
 _WEIGHTS = "noise weights"
+_REMEDY = "Fit again, or copy the file again"
+_Arrays = Mapping[str, np.ndarray]
 
 
-def to_tree(posterior: Posterior) -> xr.DataTree:
-    """Arrange a posterior in ArviZ's groups."""
+def to_tree(
+    model: FittedModel, stats: _Arrays, prior: _Arrays, notes: tuple[Note, ...], info: FitInfo
+) -> xr.DataTree:
+    """Arrange a posterior in ArviZ's groups, with all that is not an array as JSON."""
     import xarray as xr
 
-    runs, predicts = posterior.runs, posterior.law.predicts
+    runs, predicts = model.runs, model.law.predicts
     sampled = ("chain", "draw")
-    chains, draws = posterior.stats["diverging"].shape
+    chains, draws = stats["diverging"].shape
     steps = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    rows = {ROW: runs.table.index.to_numpy()}
-    if rows[ROW].dtype == object:
-        rows = {ROW: rows[ROW].astype(str)}
+    rows = {ROW: _storable(runs.table.index.to_numpy())}
 
-    def dataset(values: dict[str, np.ndarray], dims: tuple[str, ...], coords: Any) -> xr.Dataset:
+    def dataset(values: _Arrays, dims: tuple[str, ...], coords: Any) -> xr.Dataset:
         return xr.Dataset({name: (dims, value) for name, value in values.items()}, coords=coords)
 
-    observed = {f"ln_{predicts}": np.log(runs.column(predicts))}
     constant = {name: runs.column(name) for name in runs.variables}
     # Groups may have any name, which a variable of netCDF may not; no variable has a blank in its.
-    constant |= {f"group {i}": runs.table[n].to_numpy() for i, n in enumerate(runs.groups)}
-    constant = {n: v.astype(str) if v.dtype == object else v for n, v in constant.items()}
-    if posterior.weights is not None:
-        constant[_WEIGHTS] = posterior.weights
-    prior = {name: values[None, :] for name, values in posterior.prior.items()}
-    before = {"chain": [0], "draw": np.arange(len(next(iter(posterior.prior.values()))))}
-    groups = {
-        "posterior": dataset(posterior.draws, sampled, steps),
-        "sample_stats": dataset(posterior.stats, sampled, steps),
-        "observed_data": dataset(observed, (ROW,), rows),
-        "constant_data": dataset(constant, (ROW,), rows),
-        "prior": dataset(prior, sampled, before),
+    constant |= {
+        f"group {i}": _storable(runs.table[name].to_numpy()) for i, name in enumerate(runs.groups)
     }
-    # Beside a discrepancy the runs have no likelihoods of their own.
-    if posterior.discrepancy is None and chains * draws * len(runs) <= LARGEST_STORED:
-        likelihood = {f"ln_{predicts}": posterior.log_likelihood()}
-        groups["log_likelihood"] = dataset(likelihood, (*sampled, ROW), {**steps, **rows})
+    if model.weights is not None:
+        constant[_WEIGHTS] = model.weights
+    before = {"chain": [0], "draw": np.arange(len(next(iter(prior.values()))))}
+    groups = {
+        "posterior": dataset(model.draws, sampled, steps),
+        "sample_stats": dataset(stats, sampled, steps),
+        "observed_data": dataset({f"ln_{predicts}": model.measured}, (ROW,), rows),
+        "constant_data": dataset(constant, (ROW,), rows),
+        "prior": dataset({name: v[None, :] for name, v in prior.items()}, sampled, before),
+    }
+    # Beside a discrepancy single runs have no likelihood.
+    if model.specification.discrepancy is None and model.size * len(runs) <= LARGEST_STORED:
+        likelihood = log_likelihood(model).reshape(chains, draws, len(runs))
+        dims = (*sampled, ROW)
+        groups["log_likelihood"] = dataset({f"ln_{predicts}": likelihood}, dims, {**steps, **rows})
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs[_ATTRIBUTE] = json.dumps(
-        {
-            "format": FORMAT,
-            "card": posterior.law.card,
-            "place": posterior.law.place,
-            "reference": posterior.reference.to_dict(),
-            "noise": posterior.noise.name,
-            "discrepancy": posterior.discrepancy and posterior.discrepancy.to_dict(),
-            "pool": [[one.parameter, one.column, one.groups] for one in posterior.pool],
-            "runs": {
-                "source": runs.source,
-                "variables": runs.variables,
-                "groups": runs.groups,
-                "index": runs.table.index.name,
-                "embeddings": runs.embeddings,
-                "loss_unit": runs.loss_unit,
-                "notes": [note.to_dict() for note in runs.notes],
-                "fingerprint": runs.fingerprint,
-            },
-            "notes": [note.to_dict() for note in posterior.notes],
-            "info": posterior.info.to_dict(),
-        }
-    )
+    tree.attrs[_ATTRIBUTE] = json.dumps(_to_json(model, notes, info))
     return tree
 
 
-def save(posterior: Posterior, path: Path) -> None:
-    """Write a posterior, whole or not at all."""
+def _storable(labels: np.ndarray) -> np.ndarray:
+    return labels.astype(str) if labels.dtype == object else labels
+
+
+def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict[str, Any]:
+    specification, runs = model.specification, model.runs
+    discrepancy = specification.discrepancy
+    return {
+        "format": FORMAT,
+        "card": model.law.card,
+        "place": model.law.place,
+        "reference": specification.reference.to_dict(),
+        "noise": model.noise.name,
+        "discrepancy": discrepancy and discrepancy.to_dict(),
+        "pool": [[pool.parameter, pool.column, pool.groups] for pool in specification.pool],
+        "runs": {
+            "source": runs.source,
+            "variables": runs.variables,
+            "groups": runs.groups,
+            "index": runs.table.index.name,
+            "embeddings": runs.embeddings,
+            "loss_unit": runs.loss_unit,
+            "notes": [note.to_dict() for note in runs.notes],
+            "fingerprint": runs.fingerprint,
+        },
+        "notes": [note.to_dict() for note in notes],
+        "info": info.to_dict(),
+    }
+
+
+def write(path: Path, to_tree: Callable[[], xr.DataTree]) -> None:
+    """Write a tree to a netCDF file, whole or not at all."""
     if not path.name:
         raise PosteriorError(f"{str(path)!r} is no file", place="save", remedy="Name a file")
     try:
         with whole_file(path) as partial:
-            to_tree(posterior).to_netcdf(partial, engine="h5netcdf")
+            to_tree().to_netcdf(partial, engine="h5netcdf")
     except OSError as error:
         raise PosteriorError(
             f"cannot be written ({error.strerror or error})",
@@ -111,31 +122,9 @@ def save(posterior: Posterior, path: Path) -> None:
         ) from None
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a posterior."""
-    import pandas as pd
-    import xarray as xr
-
-    again = "Fit again, or copy the file again"
-    if not path.is_file():
-        raise PosteriorError("there is no such file", place=path.name, remedy="Fit first")
-    try:
-        with warnings.catch_warnings():
-            # A foreign file is refused below, whatever else is odd about it.
-            warnings.simplefilter("ignore")
-            tree = xr.open_datatree(path, engine="h5netcdf").load()
-            tree.close()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise PosteriorError(
-            f"is no readable netCDF file ({reason})", place=path.name, remedy=again
-        ) from None
-    if _ATTRIBUTE not in tree.attrs:
-        raise PosteriorError(
-            "is a netCDF file, but not one that bayeslaw wrote",
-            place=path.name,
-            remedy="Give a file written by 'bayeslaw fit --out' or Posterior.save",
-        )
+def read(path: Path) -> dict[str, Any]:
+    """The fields of a saved posterior, checked."""
+    tree = _open(path)
     try:
         meta = json.loads(tree.attrs[_ATTRIBUTE])
         if meta["format"] not in (1, FORMAT):
@@ -144,64 +133,94 @@ def load(path: Path) -> dict[str, Any]:
                 place=path.name,
                 remedy="Open it with the version of bayeslaw that wrote it",
             )
-        constant = tree["constant_data"].dataset
-        about = meta["runs"]
-        named = {name: constant[name] for name in about["variables"]}
-        named |= {name: constant[f"group {i}"] for i, name in enumerate(about["groups"])}
-        table = pd.DataFrame(
-            {name: values.to_numpy() for name, values in named.items()},
-            index=pd.Index(constant[ROW].to_numpy(), name=about["index"]),
-        )
-        fields: dict[str, Any] = {
-            "law": Law(meta["card"], meta["place"]),
-            "runs": Runs(
-                table=table,
-                source=about["source"],
-                variables=tuple(about["variables"]),
-                groups=tuple(about["groups"]),
-                embeddings=about["embeddings"],
-                loss_unit=about["loss_unit"],
-                notes=tuple(Note(**note) for note in about["notes"]),
-            ),
-            "reference": Reference.from_dict(meta["reference"]),
-            "noise": Noise(meta["noise"], replicate=bool(meta.get("discrepancy"))),
-            "discrepancy": Discrepancy.from_dict(meta["discrepancy"])
-            if meta.get("discrepancy")
-            else None,
-            "pool": tuple(
-                Pool(parameter, column, tuple(groups))
-                for parameter, column, groups in meta.get("pool", ())
-            ),
-            "weights": constant[_WEIGHTS].to_numpy() if _WEIGHTS in constant else None,
-            "draws": _arrays(tree["posterior"].dataset),
-            "stats": _arrays(tree["sample_stats"].dataset),
-            "notes": tuple(Note(**note) for note in meta["notes"]),
-            # Format 1 kept one dict of settings and findings.
-            "info": FitInfo.from_dict(meta["info" if meta["format"] == FORMAT else "settings"]),
-        }
+        fields = _fields(tree, meta)
+        fingerprint = meta["runs"]["fingerprint"]
     except (KeyError, TypeError, ValueError) as error:
-        raise PosteriorError(
-            f"lacks part of what a posterior holds ({error})", place=path.name, remedy=again
-        ) from None
+        problem = f"lacks part of what a posterior holds ({error})"
+        raise PosteriorError(problem, place=path.name, remedy=_REMEDY) from None
     except PosteriorError:
         raise
     except BayesLawError as error:
-        raise PosteriorError(
-            f"holds something unusable: {error}", place=path.name, remedy=again
-        ) from None
-    wanted = {
+        problem = f"holds something unusable: {error}"
+        raise PosteriorError(problem, place=path.name, remedy=_REMEDY) from None
+    needed = {
         "draws": (*fields["law"].parameters, *fields["noise"].priors),
         "stats": ("diverging", "energy") if fields["info"].method == "nuts" else ("lp",),
     }
-    for kind, names in wanted.items():
-        for name in names:
-            if name not in fields[kind]:
-                raise PosteriorError(f"has no {kind} of {name!r}", place=path.name, remedy=again)
-    if fields["runs"].fingerprint != about["fingerprint"]:
+    missing = [f"{kind} of {n!r}" for kind in needed for n in needed[kind] if n not in fields[kind]]
+    if missing:
+        raise PosteriorError(f"has no {missing[0]}", place=path.name, remedy=_REMEDY)
+    if fields["runs"].fingerprint != fingerprint:
         raise PosteriorError(
-            "holds another table than the one it was fitted to", place=path.name, remedy=again
+            "holds another table than the one it was fitted to", place=path.name, remedy=_REMEDY
         )
     return fields
+
+
+def _open(path: Path) -> xr.DataTree:
+    import xarray as xr
+
+    if not path.is_file():
+        raise PosteriorError("there is no such file", place=path.name, remedy="Fit first")
+    try:
+        with warnings.catch_warnings():
+            # A foreign file is rejected below, whatever else is odd about it.
+            warnings.simplefilter("ignore")
+            tree = xr.open_datatree(path, engine="h5netcdf").load()
+            tree.close()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        problem = f"is no readable netCDF file ({reason})"
+        raise PosteriorError(problem, place=path.name, remedy=_REMEDY) from None
+    if _ATTRIBUTE not in tree.attrs:
+        raise PosteriorError(
+            "is a netCDF file, but not one that bayeslaw wrote",
+            place=path.name,
+            remedy="Give a file written by 'bayeslaw fit --out' or Posterior.save",
+        )
+    return tree
+
+
+def _fields(tree: xr.DataTree, meta: dict[str, Any]) -> dict[str, Any]:
+    """Everything that ``Posterior`` takes."""
+    constant = tree["constant_data"].dataset
+    kernels = meta.get("discrepancy")
+    return {
+        "law": Law(meta["card"], meta["place"]),
+        "runs": _runs(constant, meta["runs"]),
+        "reference": Reference.from_dict(meta["reference"]),
+        "noise": Noise(meta["noise"], replicate=bool(kernels)),
+        "discrepancy": Discrepancy.from_dict(kernels) if kernels else None,
+        "pool": tuple(
+            Pool(parameter, column, tuple(groups))
+            for parameter, column, groups in meta.get("pool", ())
+        ),
+        "weights": constant[_WEIGHTS].to_numpy() if _WEIGHTS in constant else None,
+        "draws": _arrays(tree["posterior"].dataset),
+        "stats": _arrays(tree["sample_stats"].dataset),
+        "notes": tuple(Note(**note) for note in meta["notes"]),
+        # Format 1 kept one dict of settings and findings.
+        "info": FitInfo.from_dict(meta["info" if meta["format"] == FORMAT else "settings"]),
+    }
+
+
+def _runs(constant: Any, meta: dict[str, Any]) -> Runs:
+    import pandas as pd
+
+    columns = {name: constant[name] for name in meta["variables"]}
+    columns |= {name: constant[f"group {i}"] for i, name in enumerate(meta["groups"])}
+    return Runs(
+        table=pd.DataFrame(
+            {name: values.to_numpy() for name, values in columns.items()},
+            index=pd.Index(constant[ROW].to_numpy(), name=meta["index"]),
+        ),
+        source=meta["source"],
+        variables=tuple(meta["variables"]),
+        groups=tuple(meta["groups"]),
+        embeddings=meta["embeddings"],
+        loss_unit=meta["loss_unit"],
+        notes=tuple(Note(**note) for note in meta["notes"]),
+    )
 
 
 def _arrays(dataset: Any) -> dict[str, np.ndarray]:

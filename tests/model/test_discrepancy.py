@@ -18,6 +18,8 @@ from bayeslaw.model.discrepancy import Discrepancy, conditional, log_density
 from bayeslaw.model.kernels import GROWTH, SCALE
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.specification import Specification
+from bayeslaw.posterior.misfit import misfit
+from bayeslaw.posterior.prediction import predictive
 
 KERNEL = bl.GaussianProcess(("N", "D"))
 PROCESS = Discrepancy((KERNEL,))
@@ -160,7 +162,7 @@ def test_runs_are_predicted_where_they_are_and_less_well_far_away(fitted: bl.Pos
     assert error.std() < 0.001
     assert (here["high"] / here["low"]).median() < 1.004
     far = {name: 100 * values.max(keepdims=True) for name, values in seen.items()}
-    kept, mean, sd = fitted.misfit(far)
+    kept, mean, sd = misfit(fitted.model, far)
     # Back at the process' own spread.
     assert np.allclose(sd[:, 0], fitted.draws[SCALE].ravel()[kept], rtol=0.02)
     assert np.quantile(np.abs(mean), 0.95) < 0.001
@@ -170,7 +172,7 @@ def test_observations_scatter_more_than_runs_more_than_the_law(waved: bl.Runs) -
     posterior = bl.fit(waved, "chinchilla", method="laplace", discrepancy="gp", noise="normal")
     new = {"N": np.array([1e9]), "D": np.array([3e10])}
     (law,), (run,), (seen,) = (
-        posterior.predictive(new, level=level) for level in ("law", "run", "observation")
+        predictive(posterior.model, new, level=level) for level in ("law", "run", "observation")
     )
     del law
     extra = np.log(seen).var() - np.log(run).var()
@@ -251,7 +253,7 @@ def test_constant_inputs_and_too_many_runs_are_refused(waved: bl.Runs) -> None:
 
 
 def test_what_needs_likelihoods_of_runs_says_so(fitted: bl.Posterior) -> None:
-    with pytest.raises(bl.BayesLawError, match="no likelihoods of their own"):
+    with pytest.raises(bl.BayesLawError, match="single runs have no likelihood"):
         fitted.log_likelihood()
     assert "log_likelihood" not in fitted.to_arviz().children
     with pytest.raises(bl.BayesLawError, match="has no chains"):
@@ -308,7 +310,8 @@ def test_offsets_of_groups_are_found_and_predicted() -> None:
     posterior = bl.fit(runs, "chinchilla", method="laplace", discrepancy="group", seed=1)
     assert posterior.trusted, posterior.notes
     at = {"N": [1e9] * 5, "D": [2e10] * 5, "family": [f"family {i}" for i in range(5)]}
-    _, mean, sd = posterior.misfit({name: np.array(values) for name, values in at.items()})
+    columns = {name: np.array(values) for name, values in at.items()}
+    _, mean, sd = misfit(posterior.model, columns)
     # Only their differences are told from the floor.
     told = mean[:, :4].mean(axis=0) - mean[:, :4].mean()
     # Four standard errors of the mean of 20 runs each, and of what shrinks towards zero.

@@ -151,7 +151,9 @@ def test_what_cannot_vary_is_refused(runs: bl.Runs, asked: object, words: str) -
 def test_groups_have_to_be_told(runs: bl.Runs, fitted: bl.Posterior) -> None:
     with pytest.raises(RequestError, match=r"E shall vary by group.* are none"):
         bl.fit(replace(runs, groups=()), "chinchilla", pool=["E"])
-    with pytest.raises(RequestError, match=r"groups are told by family.*of_group\(family=\.\.\.\)"):
+    with pytest.raises(
+        RequestError, match=r"coefficients vary by family.*of_group\(family=\.\.\.\)"
+    ):
         fitted.of_group()
     with pytest.raises(RequestError, match="no run has the family 'z'"):
         fitted.of_group(family="z")

@@ -272,7 +272,7 @@ def test_beyond_is_the_largest_factor_and_its_variable(posterior: bl.Posterior) 
         ]
     )
     bands = posterior.predict(places)
-    assert bands["beyond"].tolist() == pytest.approx([1, 2, 4, 5, 2, 1], rel=1e-12)
+    assert bands["extrapolation_factor"].tolist() == pytest.approx([1, 2, 4, 5, 2, 1], rel=1e-12)
     assert bands["variable"].tolist() == ["", "N", "D", "D", "G", ""]
 
 
@@ -293,7 +293,9 @@ def test_many_configurations_go_in_blocks(
 ) -> None:
     some = held_out.select(np.arange(2000) < 7)
     whole = posterior.predict(some)
-    monkeypatch.setattr(importlib.import_module("bayeslaw.posterior.posterior"), "_CELLS", 3 * 4000)
+    monkeypatch.setattr(
+        importlib.import_module("bayeslaw.posterior.prediction"), "_CELLS", 3 * 4000
+    )
     pd.testing.assert_frame_equal(posterior.predict(some), whole)
 
 

@@ -47,12 +47,12 @@ def coefficients(sizes: np.ndarray) -> np.ndarray:
 def test_shares_of_a_normal_case_are_its_variances(known: bl.Posterior) -> None:
     table = known.variance_shares({"N": SIZES})
     total = coefficients(SIZES) + NOISE**2
-    assert list(table) == ["coefficients", "noise", "spread", "beyond", "variable"]
+    assert list(table) == ["coefficients", "noise", "spread", "extrapolation_factor", "variable"]
     np.testing.assert_allclose(table["coefficients"], coefficients(SIZES) / total, rtol=0.003)
     np.testing.assert_allclose(table["noise"], NOISE**2 / total, rtol=0.05)
     np.testing.assert_allclose(table["spread"], np.sqrt(total), rtol=0.02)
     largest = known.runs.column("N").max()
-    assert table["beyond"].iloc[-1] == pytest.approx(1e12 / largest)
+    assert table["extrapolation_factor"].iloc[-1] == pytest.approx(1e12 / largest)
     # Together they are the spread of what is predicted of an observation.
     wide = known.predict({"N": SIZES}, level="observation", ci_prob=ONE_SD)
     half = np.log(wide["high"] / wide["low"]) / 2

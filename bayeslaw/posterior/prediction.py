@@ -1,0 +1,92 @@
+"""Draws of predictions: the law's value, the next run, and what would be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayeslaw.core.compilation import compiled
+from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.law import Law
+from bayeslaw.posterior.evaluation import evaluate
+from bayeslaw.posterior.fitted_model import FittedModel
+from bayeslaw.posterior.misfit import misfit
+from bayeslaw.runs import Runs, read_runs
+from bayeslaw.runs.read import configurations
+from bayeslaw.runs.replicates import find_replicates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Level = Literal["law", "run", "observation"]
+LEVELS: tuple[Level, ...] = ("law", "run", "observation")
+# Numbers that are held in memory at once.
+_CELLS = 2_000_000
+
+
+def read_configurations(new: Runs | pd.DataFrame | Mapping[str, Any], law: Law) -> Runs:
+    """Configurations in any form as a table with the law's variables, checked."""
+    if not isinstance(new, Runs):
+        new = read_runs(configurations(new))
+    new.require(law.variables, purpose=f"a prediction of {law.name}")
+    return new
+
+
+def blocks(columns: Mapping[str, np.ndarray], draws: int) -> Iterator[dict[str, np.ndarray]]:
+    """Some configurations at a time, so that all draws of them fit into memory."""
+    step = max(1, _CELLS // draws)
+    for first in range(0, len(next(iter(columns.values()))), step):
+        yield {name: values[first : first + step] for name, values in columns.items()}
+
+
+def predictive(
+    model: FittedModel, columns: Mapping[str, np.ndarray], *, level: Level = "law", seed: int = 0
+) -> Iterator[np.ndarray]:
+    """Draws of a prediction as ``Posterior.predict`` summarises it, some configurations at a time.
+
+    Each block has shape (draws, some configurations) and the unit of the law.
+    """
+    if level not in LEVELS:
+        raise RequestError(f"unknown level {level!r}", remedy=f"One of {', '.join(LEVELS)}")
+    rng = np.random.default_rng(whole(seed, "seed", place="predict"))
+    for block in blocks(columns, model.size):
+        value = evaluate(model, block)
+        if level == "law":
+            yield value
+            continue
+        kept, mean, sd = misfit(model, block)
+        shift = mean + sd * rng.standard_normal(mean.shape)
+        if level == "observation" or model.specification.discrepancy is None:
+            noise, errors = model.noise_draws(kept), None
+            if level == "run":
+                # What replicates differ by; poor tuning is part of what a run truly reaches.
+                share = _replicate_sd(model) / noise["noise_scale"]
+                noise["noise_scale"] = noise["noise_scale"] * np.sqrt(
+                    np.maximum(1.0 - share**2, 0.0)
+                )
+            elif (typical := model.runs.typical_error(model.law.predicts)) > 0:
+                errors = np.full(shift.shape[1], typical)
+            shift = shift + model.noise.draw(rng, noise, shift.shape, errors)
+        yield value[kept] * np.exp(shift)
+
+
+def log_likelihood(model: FittedModel) -> np.ndarray:
+    """Log density of each run's log loss, of shape (draws, runs)."""
+    if model.specification.discrepancy is not None:
+        raise RequestError(
+            "beside a discrepancy, single runs have no likelihood",
+            place="log_likelihood",
+            remedy="Compare laws that are fitted without a discrepancy",
+        )
+    value = evaluate(model, model.columns(model.runs))
+    with compiled():
+        scatter = model.noise.distribution(np.log(value), model.noise_draws(), model.errors)
+        return np.asarray(scatter.log_prob(model.measured))
+
+
+def _replicate_sd(model: FittedModel) -> float:
+    """Standard deviation of log loss between runs of one configuration; zero without any."""
+    noise = find_replicates(model.runs, model.law.predicts)
+    return 0.0 if noise is None else noise.beyond_errors
