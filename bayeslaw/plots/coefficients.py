@@ -77,7 +77,8 @@ def coefficients(
         for value in also:
             panel.axvline(value, label="published", **style.PUBLISHED_LINE)
         informed_by = posterior.informed_by(name)
-        panel.set_title(math(name) + ("" if informed_by == "runs" else f" ({informed_by})"))
+        only = "" if informed_by == "runs" else f" ({informed_by})"
+        panel.set_title(f"{math(name)}{only}", fontsize=10)
         if logarithmic:
             ticks = _round_numbers(10 ** grid[0], 10 ** grid[-1])
             panel.set_xticks(np.log10(ticks), [count(tick) for tick in ticks])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_POINTS, _FAMILY = 13.0, "cm"
+_POINTS, _FAMILY = 14.5, "cm"
 _ROW_GAP = 0.9 * _POINTS
 
 

@@ -1,4 +1,4 @@
-"""What a report says, before it is arranged."""
+"""What a report holds, before it is arranged."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bayeslaw.optimum.answer import Optimum
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.report.text import constraints, status_text, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,23 +34,23 @@ class Report:
     posterior : Posterior
         The fit.
     coefficients : pandas.DataFrame
-        Its summary.
+        Its ``to_frame()``.
     check : PosteriorPredictiveCheck
         The fit against its own runs.
     optimum : Optimum or None
         The best configuration, where there is one.
     decision : Decision or None
-        Legal configurations in order, where there are some.
+        The ranked configurations, where there are some.
     without : dict of str to str
         Why there is no ``optimum`` or no ``decision``.
     at : dict of str to float
         Variables that the question fixes.
     budget : Budget
-        What it has to keep.
-    probability : float
-        Of all intervals.
+        The constraints.
+    ci_prob : float
+        Probability of all intervals.
     source : str
-        The file of the posterior, as the command that makes the page again names it.
+        The file of the posterior in the command that makes the page again.
     """
 
     path: Path
@@ -62,22 +63,41 @@ class Report:
     without: dict[str, str]
     at: dict[str, float]
     budget: Budget
-    probability: float
+    ci_prob: float
     source: str
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """All notes, each once, the gravest first."""
-        found = [*self.posterior.notes]
+        notes = [*self.posterior.notes]
         for part in (self.optimum, self.decision):
-            found += part.notes if part is not None else ()
+            notes += part.notes if part is not None else ()
         order = ("error", "warning", "info")
-        return tuple(sorted(dict.fromkeys(found), key=lambda note: order.index(note.severity)))
+        return tuple(sorted(dict.fromkeys(notes), key=lambda note: order.index(note.severity)))
 
     @property
     def trusted(self) -> bool:
         """Whether no note is an error."""
         return worst(self.notes) != "error"
+
+    @property
+    def summary(self) -> str:
+        """The answer in a few sentences."""
+        parts = [] if self.trusted else ["Do not use these numbers as they stand."]
+        if self.optimum is not None:
+            where = constraints(self.optimum.at, self.optimum.budget)
+            best = [
+                f"{name} = {with_interval(q.median, q.low, q.high)}{status_text(q.status)}"
+                for name, q in self.optimum.quantities.items()
+            ]
+            parts.append(f"Best{where}: {'; '.join(best)}.")
+        if self.decision is not None:
+            parts.append(
+                f"Of {len(self.decision.table)} configurations {self.decision.best} has the "
+                f"least expected {self.decision.predicts}."
+            )
+        parts += [f"No {kind}: {why}." for kind, why in self.without.items()]
+        return " ".join(parts)
 
     @property
     def commands(self) -> tuple[str, str]:
@@ -88,34 +108,42 @@ class Report:
         # Runs that came from no file have to be written to one first.
         table = runs.source if Path(runs.source).suffix else "runs.csv"
         fitted = ["bayeslaw", "fit", table, "--law", self.posterior.law.name]
-        fitted += ["--noise", self.posterior.noise.name, *options(named)]
-        again = ["bayeslaw", "report", self.source]
-        again += [
-            part for name, value in self.at.items() for part in ("--at", f"{name}={exact(value)}")
-        ]
-        again += options(self.budget.given)
-        again += ["--ci-prob", f"{self.probability:g}", "--out", self.path.name]
-        return shlex.join([*fitted, "--out", self.source]), shlex.join(again)
+        fitted += ["--noise", self.posterior.noise.name, *_options(named), "--out", self.source]
+        again = ["bayeslaw", "report", self.source, *_pairs("at", self.at)]
+        again += _options(self.budget.given)
+        again += ["--ci-prob", f"{self.ci_prob:g}", "--out", self.path.name]
+        return shlex.join(fitted), shlex.join(again)
 
     @property
     def versions(self) -> dict[str, str]:
         """Versions that the fit was made with, and Python's that made the page."""
         return {**self.posterior.info.versions, "Python": platform.python_version()}
 
+    def to_frame(self) -> pd.DataFrame:
+        """The coefficients.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As of ``Posterior.to_frame``, with the intervals of the page.
+        """
+        return self.coefficients
+
     def to_dict(self) -> dict[str, Any]:
-        """The facts as plain data.
+        """The report as plain data.
 
         Returns
         -------
         dict
-            ``file``, ``question``, ``law``, ``runs``, ``table`` (its source and hash), ``trusted``,
-            ``coefficients``, ``check``, ``optimum`` and ``decision`` or null, ``without``,
-            ``interval``, ``commands``, ``versions`` and ``notes``.
+            ``file``, ``question``, ``summary``, ``law``, ``runs``, ``table`` (its source and hash),
+            ``trusted``, ``coefficients``, ``check``, ``optimum`` and ``decision`` or null,
+            ``without``, ``ci_prob``, ``commands``, ``versions`` and ``notes``.
         """
         runs = self.posterior.runs
         return {
             "file": str(self.path),
             "question": self.question,
+            "summary": self.summary,
             "law": self.posterior.law.name,
             "runs": len(runs),
             "table": {"source": runs.source, "sha256": runs.fingerprint},
@@ -125,25 +153,11 @@ class Report:
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
             "decision": None if self.decision is None else self.decision.to_dict(),
             "without": self.without,
-            "interval": self.probability,
+            "ci_prob": self.ci_prob,
             "commands": list(self.commands),
             "versions": self.versions,
             "notes": [note.to_dict() for note in self.notes],
         }
-
-
-def options(given: Mapping[str, Any]) -> list[str]:
-    """Options of the command line for the options of a call."""
-    found = []
-    for name, value in given.items():
-        if name == "caps":
-            found += [
-                part for text, cap in value.items() for part in ("--cap", f"{text}={exact(cap)}")
-            ]
-        else:
-            said = exact(value) if isinstance(value, float) else str(value)
-            found += [f"--{name.replace('_', '-')}", said]
-    return found
 
 
 def exact(value: float) -> str:
@@ -151,3 +165,21 @@ def exact(value: float) -> str:
     mantissa, _, exponent = f"{value:.16e}".partition("e")
     short = f"{float(mantissa):g}e{int(exponent)}"
     return short if float(short) == value and abs(int(exponent)) > 3 else repr(value)
+
+
+def _options(given: Mapping[str, Any]) -> list[str]:
+    """Options of the command line for the options of a call."""
+    options = []
+    for name, value in given.items():
+        if name == "caps":
+            options += _pairs("cap", value)
+        else:
+            text = exact(value) if isinstance(value, float) else str(value)
+            options += [f"--{name.replace('_', '-')}", text]
+    return options
+
+
+def _pairs(option: str, given: Mapping[str, float]) -> list[str]:
+    return [
+        part for name, value in given.items() for part in (f"--{option}", f"{name}={exact(value)}")
+    ]

@@ -1,308 +1,298 @@
-"""A report as one page: sections in the order in which a reader wants them."""
+"""A report as HTML: its contents as plain data, and the template that arranges them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayeslaw import plots
 from bayeslaw.core import vocabulary
-from bayeslaw.core.notes import Note
 from bayeslaw.core.version import __version__
 from bayeslaw.law.description import page as card_page
 from bayeslaw.plots.formula import formula
-from bayeslaw.report import text as words
+from bayeslaw.report import text
 from bayeslaw.report.contents import Report
-from bayeslaw.report.html import (
-    Markup,
-    image,
-    items,
-    joined,
-    number,
-    picture,
-    scrolling,
-    table,
-    tag,
-)
-from bayeslaw.report.style import STYLE
+from bayeslaw.report.text import number, range_of
 
-_CAVEAT = (
-    "Intervals say how uncertain the coefficients are if the law is right. They do not cover the "
-    "law's being wrong: in real tables laws miss by 10 to 50 times the noise between replicates."
-)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Contents = dict[str, Any]
+# Pictures wider than this, in pixels, have panels side by side.
+_PANELS = 560
 
 
-def page(facts: Report) -> str:
+def page(report: Report) -> str:
     """A report as HTML."""
-    notes = list(_notes(facts))
-    parts: list[Markup] = [tag("h1", facts.question), tag("p", _lead(facts), class_="lead")]
-    # Who must not use the numbers has to know before seeing them.
-    parts += [] if facts.trusted else notes
-    parts += [*_short(facts), *_data(facts), *_law(facts), *_coefficients(facts), *_checks(facts)]
-    parts += [*_optimum(facts), *_decision(facts), *_extrapolation(facts)]
-    parts += notes if facts.trusted else []
-    parts += _again(facts)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="generator", content=f"bayeslaw {__version__}"),
-        tag("title", facts.question),
-        tag("style", Markup(STYLE)),
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    body = tag("body", tag("main", Markup("\n".join(parts))))
-    return f"<!DOCTYPE html>\n{tag('html', head, Markup(chr(10)), body, lang='en')}\n"
+    environment.filters["number"] = number
+    template = resources.files("bayeslaw.report").joinpath("report.html.j2")
+    source = template.read_text(encoding="utf-8")
+    return environment.from_string(source).render(contents(report)) + "\n"
 
 
-def _percent(facts: Report) -> str:
-    return f"{100 * facts.probability:g}%"
+def contents(report: Report) -> Contents:
+    """All that the page shows, as plain data."""
+    posterior = report.posterior
+    law, runs = posterior.law, posterior.runs
+    return {
+        "version": __version__,
+        "question": report.question,
+        "lead": (
+            f"{law.name} ({law.title or 'a law of one’s own'}) fitted to {text.runs_of(runs)}; all "
+            f"intervals are equal-tailed credible intervals of {100 * report.ci_prob:g}%."
+        ),
+        "trusted": report.trusted,
+        "notes": [
+            {
+                "severity": note.severity,
+                "text": f"{note.message[:1].upper()}{note.message[1:]}."
+                + (f" {note.remedy}." if note.remedy else ""),
+            }
+            for note in report.notes
+        ],
+        "short": _short(report),
+        "data": _data(report),
+        "law": _law(report),
+        "coefficients": _coefficients(report),
+        "checks": _checks(report),
+        "optimum": _optimum(report),
+        "decision": _decision(report),
+        "without": report.without,
+        "extrapolation": _extrapolation(report),
+        "commands": report.commands,
+        "provenance": _table(
+            "Provenance",
+            ["what", "value"],
+            [
+                ["table", runs.source],
+                ["SHA-256 of its values", runs.fingerprint],
+                ["seed", str(posterior.info.settings.seed)],
+                ["versions", ", ".join(f"{name} {v}" for name, v in report.versions.items())],
+            ],
+        ),
+    }
 
 
-def _lead(facts: Report) -> str:
-    posterior = facts.posterior
-    return (
-        f"{posterior.law.name} ({posterior.law.title or 'a law of one’s own'}) fitted to "
-        f"{words.runs_of(posterior.runs)}; all intervals are equal-tailed "
-        f"credible intervals of {_percent(facts)}."
-    )
+def image(figure: Figure, alternative: str) -> Contents:
+    """A figure as an SVG in a data URL, with its text for readers who do not see it."""
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    svg = io.BytesIO()
+    # In an image of its own, since the names inside one SVG would clash with another's.
+    with mpl.rc_context({"svg.hashsalt": "bayeslaw", "svg.fonttype": "path"}):
+        figure.savefig(svg, format="svg", metadata={"Date": None}, facecolor="white")
+    plt.close(figure)
+    width, height = (round(96 * float(side)) for side in figure.get_size_inches())
+    src = f"data:image/svg+xml;base64,{base64.b64encode(svg.getvalue()).decode()}"
+    return {"src": src, "alt": alternative, "width": width, "height": height}
 
 
-def _notes(facts: Report) -> Iterator[Markup]:
-    title = "Notes" if facts.trusted else "Do not use these numbers as they stand"
-    yield tag("h2", title)
-    if not facts.notes:
-        yield tag("p", "There is nothing to warn of.")
-    yield from map(_note, facts.notes)
+def _picture(figure: Figure, caption: str, alternative: str) -> Contents:
+    shown = image(figure, alternative)
+    return {**shown, "caption": caption, "panels": shown["width"] > _PANELS}
 
 
-def _note(note: Note) -> Markup:
-    remedy = f" {note.remedy}." if note.remedy else ""
-    text = f" {note.message[:1].upper()}{note.message[1:]}.{remedy}"
-    return tag("p", tag("strong", f"{note.severity.capitalize()}:"), text, class_=note.severity)
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Contents:
+    """A table whose first column names the rows; numbers are written by the template."""
+    return {"caption": caption, "heads": heads, "rows": list(rows)}
 
 
-def _short(facts: Report) -> Iterator[Markup]:
-    yield tag("h2", "In short")
-    said: list[Any] = []
-    best, choice = facts.optimum, facts.decision
+def _short(report: Report) -> Contents:
+    best, choice = report.optimum, report.decision
     if best is None:
-        why, _, _ = facts.without["optimum"].partition(". ")
-        said.append(f"There is no optimum to report: {why}.")
+        why, _, _ = report.without["optimum"].partition(". ")
+        more = [f"There is no optimum to report: {why}."]
     else:
-        for name, one in best.quantities.items():
-            inside = words.between(one.median, one.low, one.high)
-            status = "" if one.status == "interior" else f", {one.status.replace('_', ' ')}"
-            said.append(joined(["Best ", tag("strong", name), f": {inside}{status}."]))
-        said.append(f"Predicted {best.predicts} there: {words.between(*best.predicted)}.")
+        more = [f"Predicted {best.predicts} there: {text.with_interval(*best.predicted)}."]
     if choice is not None:
-        near = len(choice.near_optimal)
-        said.append(
+        more.append(
             f"Of {len(choice.table)} configurations {choice.best} has the least expected "
-            f"{choice.predicts}; {near} are as good as the best for all that is known."
+            f"{choice.predicts}; {len(choice.near_optimal)} are near-optimal."
         )
-    if best is not None and (far := words.furthest(best)):
-        said.append(far)
-    said.append(_CAVEAT)
-    yield items(said)
+    if best is not None and (far := text.furthest(best)):
+        more.append(far)
+    quantities = {} if best is None else best.quantities
+    return {
+        "best": [
+            (name, text.with_interval(q.median, q.low, q.high) + text.status_text(q.status))
+            for name, q in quantities.items()
+        ],
+        "more": more,
+    }
 
 
-def _data(facts: Report) -> Iterator[Markup]:
-    posterior, runs = facts.posterior, facts.posterior.runs
-    yield tag("h2", "Data")
+def _data(report: Report) -> Contents:
+    posterior, runs = report.posterior, report.posterior.runs
     unit = f", {posterior.law.predicts} in {runs.loss_unit}" if runs.loss_unit else ""
     embeddings = f", embeddings {runs.embeddings}" if runs.embeddings else ""
-    yield tag("p", f"{words.runs_of(runs)}{unit}{embeddings}.")
     rows = []
     for name in (*posterior.law.variables, posterior.law.predicts):
-        values = runs.column(name)
-        ends = [float(end) for end in np.quantile(values, [0.0, 0.5, 1.0])]
-        held = posterior.reference.at.get(name)
-        rows.append([name, vocabulary.variable(name).means, *ends, held])
+        ends = [float(end) for end in np.quantile(runs.column(name), [0.0, 0.5, 1.0])]
+        reference = posterior.reference.at.get(name)
+        rows.append([name, vocabulary.variable(name).means, *ends, reference])
     heads = ["variable", "meaning", "lowest", "median", "highest", "reference run"]
-    yield table("What the runs cover", heads, rows)
+    return {
+        "text": f"{text.runs_of(runs)}{unit}{embeddings}",
+        "table": _table("What the runs cover", heads, rows),
+    }
 
 
-def _law(facts: Report) -> Iterator[Markup]:
-    law = card_page(facts.posterior.law)
-    yield tag("h2", "Law")
-    source = f"{law['source']}; coefficients {law['status']}." if law["source"] else "Own."
-    yield tag("p", f"{law['title'] or law['name']}. {source}")
-    yield scrolling(image(formula(law["latex"]), law["latex"]), "Formula", classes="scroll formula")
+def _law(report: Report) -> Contents:
+    card = card_page(report.posterior.law)
+    source = f"{card['source']}; coefficients {card['status']}." if card["source"] else "Own."
+    heads = ["letter", "is", "meaning", "embeddings"]
     rows = [
-        [one["letter"], one["is"], one["means"], one["embeddings"] or "–"] for one in law["letters"]
+        [letter["letter"], letter["is"], letter["means"], letter["embeddings"] or "–"]
+        for letter in card["letters"]
     ]
-    yield table("Letters of the formula", ["letter", "is", "meaning", "embeddings"], rows)
-    if law["notes"]:
-        yield tag("h3", "Caveats of the law")
-        yield items(law["notes"])
+    return {
+        "text": f"{card['title'] or card['name']}. {source}",
+        "formula": image(formula(card["latex"]), card["latex"]),
+        "table": _table("Letters of the formula", heads, rows),
+        "caveats": card["notes"],
+    }
 
 
-def _coefficients(facts: Report) -> Iterator[Markup]:
-    yield tag("h2", "Coefficients")
-    summary = facts.coefficients.to_dict("index")
+def _coefficients(report: Report) -> Contents:
+    summary = report.coefficients.to_dict("index")
+    heads = ["coefficient", "median", "low", "high", "prior’s interval", "published", "informed by"]
     rows = [
         [
-            name,
-            *(float(row[end]) for end in ("median", "low", "high")),
-            f"{number(row['prior_low'])} to {number(row['prior_high'])}",
-            float(row["published"]),
-            row["informed_by"],
+            *(name, row["median"], row["low"], row["high"]),
+            *(range_of(row["prior_low"], row["prior_high"]), row["published"], row["informed_by"]),
         ]
         for name, row in summary.items()
     ]
-    heads = ["coefficient", "median", "low", "high", "prior’s interval", "published", "informed by"]
-    yield table(f"Coefficients with {_percent(facts)} intervals", heads, rows)
-    yield picture(
-        plots.coefficients(facts.posterior),
-        "Each coefficient’s posterior before its prior, and the published value.",
-        words.coefficients(facts.posterior, summary),
-    )
+    return {
+        "table": _table(f"Coefficients with {100 * report.ci_prob:g}% intervals", heads, rows),
+        "picture": _picture(
+            plots.coefficients(report.posterior),
+            "Each coefficient’s posterior before its prior, and the published value.",
+            text.coefficients_text(report.posterior, summary),
+        ),
+    }
 
 
-def _checks(facts: Report) -> Iterator[Markup]:
-    posterior = facts.posterior
-    found, info = posterior.convergence, posterior.info
-    yield tag("h2", "Checks")
-    said = [f"Method: {info.method}, {found.chains} chains of {info.settings.draws} draws."]
+def _checks(report: Report) -> Contents:
+    posterior, check = report.posterior, report.check
+    convergence, info = posterior.convergence, posterior.info
+    texts = [f"Method: {info.method}, {convergence.chains} chains of {info.settings.draws} draws."]
     if info.method != "mode":
-        said.append(
-            f"Largest R-hat {max(found.rhat.values()):.4f} (trusted below 1.01); smallest "
-            f"effective sample size {min(found.ess_bulk.values()):.0f} in bulk and "
-            f"{min(found.ess_tail.values()):.0f} in the tails (trusted above 400)."
+        texts.append(
+            f"Largest R-hat {max(convergence.rhat.values()):.4f} (trusted below 1.01); smallest "
+            f"effective sample size {min(convergence.ess_bulk.values()):.0f} in bulk and "
+            f"{min(convergence.ess_tail.values()):.0f} in the tails (trusted above 400)."
         )
     if info.method == "nuts":
-        said.append(
-            f"{found.divergences} divergent transitions (trusted: none); E-BFMI {found.bfmi:.2f} "
-            "(trusted above .3)."
+        texts.append(
+            f"{convergence.divergences} divergent transitions (trusted: none); E-BFMI "
+            f"{convergence.bfmi:.2f} (trusted above .3)."
         )
-    yield items([*said, f"{facts.check.summary}."])
-    check = facts.check
     rows = [
-        [
-            f"{number(row['low'])} to {number(row['high'])}",
-            row["runs"],
-            row["outside"],
-            f"{row['few']} to {row['many']}",
-        ]
-        for row in check.frame.to_dict("records")
+        [range_of(r["low"], r["high"]), r["runs"], r["outside"], f"{r['few']} to {r['many']}"]
+        for r in check.frame.to_dict("records")
     ]
     heads = [check.over, "runs", "outside", "by chance"]
-    yield table("Runs outside their predictive intervals", heads, rows)
-    yield picture(
-        plots.predictive(check),
-        "Runs outside their predictive intervals. The fit has seen these runs: of new ones more "
-        "may lie outside.",
-        f"{check.summary}.",
-    )
-    yield picture(
-        plots.residuals(posterior),
-        "What the law leaves of each run; a trend or a bend is something that it misses.",
-        words.residuals_seen(posterior),
-    )
+    return {
+        "texts": [*texts, f"{check.summary}."],
+        "table": _table("Runs outside their predictive intervals", heads, rows),
+        "predictive": _picture(
+            plots.predictive(check),
+            "Runs outside their predictive intervals. The fit has seen these runs: of new ones "
+            "more may lie outside.",
+            f"{check.summary}.",
+        ),
+        "residuals": _picture(
+            plots.residuals(posterior),
+            "What the law leaves of each run; a trend or a bend is something that it misses.",
+            text.residuals_text(posterior),
+        ),
+    }
 
 
-def _optimum(facts: Report) -> Iterator[Markup]:
-    best = facts.optimum
-    yield tag("h2", "Optimum")
+def _optimum(report: Report) -> Contents | None:
+    best = report.optimum
     if best is None:
-        yield tag(
-            "p", f"Nothing was asked, and by itself there is none. {facts.without['optimum']}."
-        )
-        return
-    named = {f"N_a/N, {name}": one for name, one in best.rules.items()}
+        return None
     rows: list[list[Any]] = []
-    for name, one in {**best.quantities, **named}.items():
-        shares = [
-            f"{100 * share:.3g}% {kind.replace('_', ' ')}"
-            for kind, share in one.shares.items()
-            if share
-        ]
-        prior = f"{number(one.prior_low)} to {number(one.prior_high)}"
-        rows.append([name, one.median, one.low, one.high, prior, one.published, ", ".join(shares)])
+    named = {f"N_a/N, {name}": quantity for name, quantity in best.rules.items()}
+    for name, q in {**best.quantities, **named}.items():
+        shares = [f"{100 * s:.3g}% {kind.replace('_', ' ')}" for kind, s in q.shares.items() if s]
+        prior = range_of(q.prior_low, q.prior_high)
+        rows.append([name, q.median, q.low, q.high, prior, q.published, ", ".join(shares)])
     rows.append([f"{best.predicts} there", *best.predicted, "–", None, "–"])
     heads = ["best", "median", "low", "high", "prior’s interval", "published", "draws"]
-    where = words.constraints(best.at, best.budget) or " without constraint"
-    yield table(f"The best configuration{where}", heads, rows)
-    yield picture(
-        plots.optimum(best), "Densities of the best configuration.", words.optimum_seen(best)
-    )
-    if best.near:
-        yield tag("h3", "How flat it is")
-        lines = best.near_lines(number)
-        yield items(lines)
-        unit = facts.posterior.runs.loss_unit if best.predicts == "loss" else best.predicts
-        yield picture(
+    where = text.constraints(best.at, best.budget) or " without constraint"
+    flat = best.near_lines(number)
+    unit = report.posterior.runs.loss_unit if best.predicts == "loss" else best.predicts
+    return {
+        "table": _table(f"The best configuration{where}", heads, rows),
+        "picture": _picture(
+            plots.optimum(best), "Densities of the best configuration.", text.optimum_text(best)
+        ),
+        "flat": flat,
+        "regret": _picture(
             plots.regret(best),
             f"What leaving the optimum costs in {unit}, one variable at a time.",
-            f"Expected regret over {len(lines)} variables. {' '.join(lines)}",
+            f"Expected regret over {len(flat)} variables. {' '.join(flat)}",
         )
-    bound = [f"{name} in {100 * share:.3g}%" for name, share in best.binding.items() if share]
-    if bound:
-        yield tag("p", f"Caps that are reached: {', '.join(bound)} of draws.")
+        if flat
+        else None,
+        "caps": [f"{name} in {100 * share:.3g}%" for name, share in best.binding.items() if share],
+    }
 
 
-def _decision(facts: Report) -> Iterator[Markup]:
-    choice = facts.decision
-    yield tag("h2", "Decision")
+def _decision(report: Report) -> Contents | None:
+    choice = report.decision
     if choice is None:
-        yield tag("p", f"There is no ranking: {facts.without['decision']}.")
-        return
+        return None
     top = choice.table.head(12)
-    given = [name for name in ("K", "shared", "G", "S", "N", "N_a", "D") if name in top.columns]
+    shown = [name for name in ("K", "shared", "G", "S", "N", "N_a", "D") if name in top.columns]
+    numbers = [*shown, "median", "low", "high", "regret", "p_best"]
     rows = [
-        [
-            str(label),
-            *(float(row[name]) for name in given),
-            *(float(row[name]) for name in ("median", "low", "high", "regret", "p_best")),
-            "yes" if row["near_optimal"] else "no",
-        ]
-        for label, row in zip(top.index, top.to_dict("records"), strict=True)
+        [str(label), *map(float, row), "yes" if near else "no"]
+        for label, row, near in zip(
+            top.index, top[numbers].to_numpy(), top["near_optimal"], strict=True
+        )
     ]
-    heads = ["configuration", *given, choice.predicts, "low", "high", "expected regret"]
+    heads = ["configuration", *shown, choice.predicts, "low", "high", "expected regret"]
     heads += ["P(best)", f"P(regret < {choice.within:g}) ≥ {choice.probability:g}"]
-    said = ", ".join(f"{name} = {number(value)}" for name, value in choice.at.items())
-    where = f" at {said}" if said else ""
-    count = f"The first {len(top)} of {len(choice.table)} configurations"
-    yield table(f"{count} by expected {choice.predicts}{where}", heads, rows)
-    yield picture(
-        plots.decision(choice),
-        "Expected regret against the best, and the probability of being best.",
-        words.decision_seen(choice),
+    where = ", ".join(f"{name} = {number(value)}" for name, value in choice.at.items())
+    caption = (
+        f"The first {len(top)} of {len(choice.table)} configurations by expected {choice.predicts}"
     )
+    return {
+        "table": _table(f"{caption} at {where}" if where else caption, heads, rows),
+        "picture": _picture(
+            plots.decision(choice),
+            "Expected regret against the best, and the probability of being best.",
+            text.decision_text(choice),
+        ),
+    }
 
 
-def _extrapolation(facts: Report) -> Iterator[Markup]:
-    best, runs = facts.optimum, facts.posterior.runs
-    yield tag("h2", "How far it extrapolates")
+def _extrapolation(report: Report) -> Contents:
+    best, runs = report.optimum, report.posterior.runs
     if best is None:
-        yield tag("p", "The page predicts nothing beyond the runs.")
-        return
+        return {"text": "The page predicts nothing beyond the runs.", "table": None}
     within = "The answer lies within the range of the runs in every variable."
-    yield tag("p", words.furthest(best) or within)
     rows = []
-    for name, times in best.beyond.items():
-        values = runs.column(name)
-        ends = [float(values.min()), float(values.max())]
-        rows.append([name, *ends, times if times > words.EDGE else "within"])
+    for name, factor in best.beyond.items():
+        ends = [float(runs.column(name).min()), float(runs.column(name).max())]
+        rows.append([name, *ends, factor if factor > text.EDGE else "within"])
     heads = ["variable", "lowest run", "highest run", "times beyond"]
-    yield table("The answer against the runs", heads, rows)
-
-
-def _again(facts: Report) -> Iterator[Markup]:
-    posterior = facts.posterior
-    yield tag("h2", "How to reproduce it")
-    yield tag(
-        "p",
-        "With the columns, units and filters that the table was read with, these commands make the "
-        "fit and this page again:",
-    )
-    yield tag("pre", tag("code", "\n".join(facts.commands)))
-    rows = [
-        ["table", posterior.runs.source],
-        ["SHA-256 of its values", tag("code", posterior.runs.fingerprint)],
-        ["seed", str(posterior.info.settings.seed)],
-        ["versions", ", ".join(f"{name} {said}" for name, said in facts.versions.items())],
-    ]
-    yield table("Provenance", ["what", "value"], rows)
+    return {
+        "text": text.furthest(best) or within,
+        "table": _table("The answer against the runs", heads, rows),
+    }

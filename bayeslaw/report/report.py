@@ -1,4 +1,4 @@
-"""``report``: call everything, arrange it on a page, write the page."""
+"""``report``: checks, optimum and decision of a fit on one HTML page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayeslaw.optimum.request import budget_of, numbers_of
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.contents import Report
 from bayeslaw.report.page import page
-from bayeslaw.report.text import asked
+from bayeslaw.report.text import default_question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def report(
     ci_prob: float = INTERVAL,
     source: str = "fit.nc",
 ) -> Report:
-    """Write what a fit says to one self-contained HTML page.
+    """Write checks, optimum and decision of a fit to one self-contained HTML page.
 
     Parameters
     ----------
@@ -48,119 +48,120 @@ def report(
     path : str or Path
         The page to write; one that is there is replaced only by a complete one.
     at : mapping, optional
-        Variables that the question fixes, as in ``optimum``.
+        Fixed variables, as for ``optimum``.
     budget : Budget, optional
-        What the best configuration has to keep, as in ``optimum``.
+        The constraints, as for ``optimum``.
     candidates : Runs, DataFrame or mapping, optional
-        Configurations to rank. Unless given, pairs of routed and shared experts where the law knows
-        G and S and the question leaves both open; everything else then stands at the optimum.
+        Configurations to rank. By default pairs of routed and shared experts where the law has G
+        and S and neither is fixed; the other variables are then fixed at the optimum.
     question : str, optional
-        What the page answers, as its heading; put together from the rest unless given.
+        The heading of the page; by default put together from the constraints.
     ci_prob : float
         Probability of all intervals.
     source : str
-        How the page calls the file of the posterior.
+        The file of the posterior in the commands that the page lists.
 
     Returns
     -------
     Report
-        The facts on the page. Where nothing was asked and the law has no optimum by itself, there
-        is none, and the page says why.
+        The contents of the page. Where no constraint is given and the law has no optimum without
+        one, there is none, and the page states why.
 
     Raises
     ------
     RequestError
-        If what was asked cannot be answered, or the page cannot be written.
+        If the constraints leave no optimum, or the page cannot be written.
     """
     if not isinstance(posterior, Posterior):
         raise RequestError(
-            f"a {type(posterior).__name__} where a posterior belongs",
+            f"a {type(posterior).__name__} instead of a posterior",
             place="report",
             remedy="Report the posteriors of a mixture one by one",
         )
     path = Path(path)
     if not path.parent.is_dir():
-        # Before minutes are spent.
         raise RequestError(
             f"there is no folder {str(path.parent)!r}", place="report", remedy="Create it first"
         )
     fixed, kept = numbers_of(at, place="report, at"), budget_of(budget, place="report")
-    without: dict[str, str] = {}
-    best: Optimum | None = None
-    try:
-        best = optimum(posterior, at=fixed, budget=kept, ci_prob=ci_prob)
-    except RequestError as error:
-        # A question that cannot be answered is the caller's to mend; none was asked here.
-        if fixed or kept.given:
-            raise
-        without["optimum"] = f"{error.problem}. {error.remedy}"
-    choice = _choice(posterior, best, fixed, kept, candidates, ci_prob, without)
-    found = Report(
+    best = _best(posterior, fixed, kept, ci_prob)
+    if candidates is None:
+        choice = _choice(posterior, best, fixed, ci_prob)
+    else:
+        choice = decide(posterior, candidates, at=fixed, budget=kept, ci_prob=ci_prob)
+    parts = {"optimum": best, "decision": choice}
+    written = Report(
         path=path,
-        question=question or asked(posterior, best, fixed, kept),
+        question=question or default_question(posterior, best, fixed, kept),
         posterior=posterior,
         coefficients=posterior.to_frame(ci_prob=ci_prob),
         check=posterior_predictive_check(posterior, ci_prob=ci_prob),
-        optimum=best,
-        decision=choice,
-        without=without,
+        optimum=None if isinstance(best, str) else best,
+        decision=None if isinstance(choice, str) else choice,
+        without={name: why for name, why in parts.items() if isinstance(why, str)},
         at=fixed,
         budget=kept,
-        probability=ci_prob,
+        ci_prob=ci_prob,
         source=source,
     )
-    text = page(found)
+    html = page(written)
     try:
         with whole_file(path) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_text(html, encoding="utf-8")
     except OSError as error:
         raise RequestError(
             f"the page cannot be written ({error.strerror or error})",
             place=str(path),
             remedy="Name a file in a folder that exists and can be written to",
         ) from None
-    return found
+    return written
+
+
+def _best(
+    posterior: Posterior, fixed: dict[str, float], kept: Budget, ci_prob: float
+) -> Optimum | str:
+    """The optimum, or why there is none without a constraint."""
+    try:
+        return optimum(posterior, at=fixed, budget=kept, ci_prob=ci_prob)
+    except RequestError as error:
+        # A constraint that cannot be met is the caller's to mend; none was given here.
+        if fixed or kept.given:
+            raise
+        return f"{error.problem}. {error.remedy}"
 
 
 def _choice(
-    posterior: Posterior,
-    best: Optimum | None,
-    fixed: dict[str, float],
-    kept: Budget,
-    candidates: Runs | pd.DataFrame | Mapping[str, Any] | None,
-    probability: float,
-    without: dict[str, str],
-) -> Decision | None:
-    if candidates is not None:
-        return decide(posterior, candidates, at=fixed, budget=kept, ci_prob=probability)
-    pairs, variables = expert_grid(), posterior.law.variables
-    lacking = [name for name in ("G", "S") if name not in variables]
-    if lacking:
-        said = f"{posterior.law.name} knows no {' and no '.join(lacking)}"
-        without["decision"] = f"{said}, so it cannot rank pairs of routed and shared experts"
-        return None
-    if best is None or {"G", "S"} & set(fixed):
-        without["decision"] = "the question leaves no choice of routed and shared experts"
-        return None
-    others = [name for name in variables if name not in pairs.columns]
+    posterior: Posterior, best: Optimum | str, fixed: dict[str, float], ci_prob: float
+) -> Decision | str:
+    """Pairs of routed and shared experts ranked at the optimum, or why there is no choice."""
+    variables = posterior.law.variables
+    missing = [name for name in ("G", "S") if name not in variables]
+    if missing:
+        return (
+            f"{posterior.law.name} has no {' and no '.join(missing)}, so it cannot rank pairs of "
+            "routed and shared experts"
+        )
+    if isinstance(best, str) or {"G", "S"} & set(fixed):
+        return "the question leaves no choice of routed and shared experts"
+    others = [name for name in variables if name not in ("G", "S")]
     where = {**fixed, **_medians(best, others)}
-    lost = [name for name in others if name not in where]
-    if lost:
-        without["decision"] = f"the optimum has no median of {', '.join(lost)}"
-        return None
-    return decide(posterior, pairs, at={n: where[n] for n in others}, ci_prob=probability)
+    unknown = [name for name in others if name not in where]
+    if unknown:
+        return f"the optimum has no median of {', '.join(unknown)}"
+    at = {name: where[name] for name in others}
+    return decide(posterior, expert_grid(), at=at, ci_prob=ci_prob)
 
 
 def _medians(best: Optimum, names: list[str]) -> dict[str, float]:
-    """Where the optimum has its other variables: held, or the median of its draws."""
-    found = {name: best.at[name] for name in names if name in best.at}
-    found |= {
+    """Where the optimum has variables: fixed, or at the median of its draws."""
+    medians = {name: best.at[name] for name in names if name in best.at}
+    medians |= {
         name: best.quantities[name].median
         for name in names
         if name in best.quantities and np.isfinite(best.quantities[name].median)
     }
-    for text, one in best.quantities.items():
+    for text, quantity in best.quantities.items():
         above, slash, below = text.partition("/")
-        if slash and above in names and above not in found and below in found:
-            found[above] = one.median * found[below]
-    return found
+        if slash and above in names and above not in medians and below in medians:
+            medians[above] = quantity.median * medians[below]
+    return medians

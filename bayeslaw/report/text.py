@@ -1,8 +1,10 @@
-"""What figures and answers show, in words made from their numbers."""
+"""Numbers, sentences and alternative texts of a report."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +12,8 @@ from bayeslaw.checks.residuals import residuals
 from bayeslaw.optimum.answer import Optimum
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
-from bayeslaw.plots import labels
+from bayeslaw.plots.labels import count
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.report.html import number
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import extrapolation_text
 
@@ -20,82 +21,92 @@ from bayeslaw.runs.geometry import extrapolation_text
 EDGE = 1.0 + 1e-9
 
 
+def number(value: float | None) -> str:
+    """A number in a few digits, counts as 30B."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if abs(value) >= 1e5 or 0 < abs(value) < 1e-3:
+        text = count(value)
+    else:
+        text = f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def range_of(low: float, high: float) -> str:
+    """Both ends of an interval."""
+    return f"{number(low)} to {number(high)}"
+
+
+def with_interval(median: float, low: float, high: float) -> str:
+    """A median with its interval."""
+    return f"{number(median)} ({range_of(low, high)})"
+
+
 def runs_of(runs: Runs) -> str:
-    """How many runs of which table."""
-    source = {"simulated": "", "DataFrame": " of a DataFrame"}
-    kind = "simulated runs" if runs.source == "simulated" else "runs"
-    return f"{len(runs)} {kind}{source.get(runs.source, f' of {runs.source}')}"
+    """The number of runs and their table."""
+    if runs.source == "simulated":
+        return f"{len(runs)} simulated runs"
+    return f"{len(runs)} runs of {'a DataFrame' if runs.source == 'DataFrame' else runs.source}"
 
 
 def furthest(best: Optimum) -> str:
-    """How far an answer lies beyond the runs."""
-    far = {name: times for name, times in best.beyond.items() if times > EDGE}
+    """How far an optimum lies beyond the runs; empty where it does not."""
+    far = {name: factor for name, factor in best.beyond.items() if factor > EDGE}
     if not far:
         return ""
-    name = max(far, key=lambda one: far[one])
+    name = max(far, key=lambda each: far[each])
     return (
         f"The answer {extrapolation_text(name, far[name])}: the further, the more it rests on the "
         "law and the less on the runs."
     )
 
 
-def asked(
-    posterior: Posterior, best: Optimum | None, at: Mapping[str, float], budget: Budget
+def default_question(
+    posterior: Posterior, best: Optimum | str, at: Mapping[str, float], budget: Budget
 ) -> str:
-    """The question that a page answers."""
-    if best is None:
+    """The question that a page answers, put together from its constraints."""
+    if isinstance(best, str):
         return f"What do {runs_of(posterior.runs)} say about the law {posterior.law.name}?"
-    where = constraints(at, budget)
-    names = _and(best.quantities)
-    return f"Which {names} {'is' if len(best.quantities) == 1 else 'are'} best{where}?"
+    verb = "is" if len(best.quantities) == 1 else "are"
+    return f"Which {listed(best.quantities)} {verb} best{constraints(at, budget)}?"
 
 
 def constraints(at: Mapping[str, float], budget: Budget) -> str:
-    """What bounds a question, starting with a blank; empty for nothing."""
-    said = [f"{name} = {labels.count(value)}" for name, value in at.items()]
+    """What bounds an optimum, starting with a blank; empty for nothing."""
+    parts = [f"{name} = {count(value)}" for name, value in at.items()]
     if budget.flops is not None:
-        said.append(f"{labels.count(budget.flops)} FLOPs")
-    said += [f"{cap.expression.text} ≤ {labels.count(cap.limit)}" for cap in budget.limits]
-    return f" at {', '.join(said)}" if said else ""
+        parts.append(f"{count(budget.flops)} FLOPs")
+    parts += [f"{cap.expression.text} ≤ {count(cap.limit)}" for cap in budget.limits]
+    return f" at {', '.join(parts)}" if parts else ""
 
 
-def between(median: float, low: float, high: float) -> str:
-    """A median with its interval."""
-    return f"{number(median)} ({number(low)} to {number(high)})"
-
-
-def coefficients(posterior: Posterior, table: Mapping[str, Mapping[str, float]]) -> str:
+def coefficients_text(posterior: Posterior, summary: Mapping[str, Mapping[str, Any]]) -> str:
     """What the picture of coefficients shows."""
-    names = list(posterior.law.parameters)
+    rows = {name: summary[name] for name in posterior.law.parameters}
     each = [
-        f"{name} {between(*(table[name][end] for end in ('median', 'low', 'high')))}"
-        for name in names
+        f"{n} {with_interval(row['median'], row['low'], row['high'])}" for n, row in rows.items()
     ]
-    said = [f"Posterior densities of {len(names)} coefficients before their priors: {_and(each)}."]
-    known = [name for name in names if np.isfinite(table[name]["published"])]
-    out = [
-        name
-        for name in known
-        if not table[name]["low"] <= table[name]["published"] <= table[name]["high"]
-    ]
+    text = f"Posterior densities of {len(rows)} coefficients before their priors: {listed(each)}."
+    known = [name for name, row in rows.items() if np.isfinite(row["published"])]
+    out = [n for n in known if not rows[n]["low"] <= rows[n]["published"] <= rows[n]["high"]]
     if known:
-        said.append(
-            f"The published value lies within the interval for {len(known) - len(out)} of "
-            f"{len(known)}" + (f", not for {_and(out)}." if out else ".")
+        text += (
+            f" The published value lies within the interval for {len(known) - len(out)} of "
+            f"{len(known)}" + (f", not for {listed(out)}." if out else ".")
         )
-    return " ".join(said)
+    return text
 
 
-def residuals_seen(posterior: Posterior) -> str:
+def residuals_text(posterior: Posterior) -> str:
     """What the picture of residuals shows."""
     found = residuals(posterior)
     median = found.median
     inside = int(((found.band[0] <= median) & (median <= found.band[1])).sum())
     far = int(np.argmax(np.abs(median)))
-    where = ", ".join(
-        f"{name} = {labels.count(posterior.runs.column(name)[far])}"
-        for name in posterior.law.variables
-    )
+    variables = posterior.law.variables
+    where = ", ".join(f"{n} = {count(posterior.runs.column(n)[far])}" for n in variables)
     return (
         f"Residuals of {len(median)} runs over each variable and the fitted value, in units of the "
         f"noise scale {found.scale:.2g}: {inside} lie within the grey band that holds "
@@ -104,34 +115,35 @@ def residuals_seen(posterior: Posterior) -> str:
     )
 
 
-def optimum_seen(best: Optimum) -> str:
+def optimum_text(best: Optimum) -> str:
     """What the picture of an optimum shows."""
-    said = []
+    texts = []
     for name, one in best.quantities.items():
-        text = f"Best {name}: {between(one.median, one.low, one.high)}"
+        text = f"Best {name}: {with_interval(one.median, one.low, one.high)}"
         if one.published is not None:
             text += f", published {number(one.published)}"
-        if one.status != "interior":
-            text += f", {one.status.replace('_', ' ')}"
-        said.append(f"{text}.")
-    return " ".join(said)
+        texts.append(f"{text}{status_text(one.status)}.")
+    return " ".join(texts)
 
 
-def decision_seen(choice: Decision) -> str:
+def status_text(status: str) -> str:
+    """A status that is worth saying, after a comma."""
+    return "" if status == "interior" else f", {status.replace('_', ' ')}"
+
+
+def decision_text(choice: Decision) -> str:
     """What the picture of a decision shows."""
     table = choice.table
     near = [str(label) for label in choice.near_optimal.index]
-    shown = ", ".join(
-        f"{label} costs {number(float(regret))}"
-        for label, regret in table["regret"].head(4).items()
-    )
+    costs = ", ".join(f"{label} costs {number(r)}" for label, r in table["regret"].head(4).items())
     return (
         f"Expected regret of the first {min(15, len(table))} of {len(table)} configurations, the "
-        f"best on top: {shown}. {len(near)} are near-optimal"
+        f"best on top: {costs}. {len(near)} are near-optimal"
         + (f": {', '.join(near[:8])}." if near else ".")
     )
 
 
-def _and(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """Names with commas, and "and" before the last."""
     *most, last = list(names) or [""]
     return f"{', '.join(most)} and {last}" if most else last

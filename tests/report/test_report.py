@@ -22,7 +22,8 @@ from bayeslaw.checks.residuals import residuals
 from bayeslaw.core.errors import RequestError
 from bayeslaw.formula.latex import latex
 from bayeslaw.report.contents import exact
-from bayeslaw.report.html import Markup, number, picture, table, tag
+from bayeslaw.report.page import page as page_of
+from bayeslaw.report.text import number
 
 mpl.use("Agg")
 
@@ -139,10 +140,6 @@ def test_nothing_but_the_page_itself(page: Page) -> None:
 def test_text_is_escaped(page: Page) -> None:
     assert "<script" not in page.raw
     assert NASTY in page.text
-    assert tag("p", "<b>", Markup("<i>x</i>"), title='"<') == (
-        '<p title="&quot;&lt;">&lt;b&gt;<i>x</i></p>'
-    )
-    assert "&lt;th&gt;" in table("<caption>", ["<th>"], [["<td>"]])
 
 
 def test_for_readers_who_do_not_see_it(page: Page) -> None:
@@ -211,9 +208,20 @@ def test_how_to_make_it_again(page: Page, written: bl.Report, fitted: bl.Posteri
     ]
 
 
+def test_the_answer_in_a_few_sentences(written: bl.Report) -> None:
+    assert written.optimum is not None
+    assert written.decision is not None
+    best = written.optimum.quantities["G"]
+    G = f"{number(best.median)} ({number(best.low)} to {number(best.high)})"
+    assert written.summary.startswith(f"Best at D = 23.1B, N = 30B: G = {G}; ")
+    assert f"80 configurations {written.decision.best} has the least" in written.summary
+    assert written.to_frame() is written.coefficients
+    assert written.to_dict()["summary"] == written.summary
+    assert written.to_dict()["ci_prob"] == written.ci_prob == 0.89
+
+
 def test_the_same_bytes_again(written: bl.Report) -> None:
-    first, again = (picture(bl.plots.predictive(written.check), "", "") for _ in range(2))
-    assert first == again
+    assert page_of(written) == written.path.read_text(encoding="utf-8")
 
 
 def test_without_an_optimum(dense: bl.Posterior, tmp_path: Path) -> None:
@@ -222,15 +230,16 @@ def test_without_an_optimum(dense: bl.Posterior, tmp_path: Path) -> None:
     page = Page(found.path.read_text(encoding="utf-8"))
     assert page.inside("h1") == ["What do 40 simulated runs say about the law chinchilla?"]
     assert "chinchilla has no best N and D" in page.text
-    assert "knows no G and no S" in page.text
+    assert "has no G and no S" in page.text
     assert len(page.named("figcaption")) == 3
     # With a question there is an answer, whose caps the command says again.
     asked = bl.Budget(train_flops=1e22, caps={"D/N": 40})
-    found = bl.report(dense, tmp_path / "page.html", budget=asked, question="How large, then?")
+    found = bl.report(dense, tmp_path / "page.html", budget=asked, question=NASTY)
     assert found.optimum is not None
     assert "--train-flops 1e22 --cap D/N=40.0" in found.commands[1]
     page = Page(found.path.read_text(encoding="utf-8"))
-    assert page.inside("h1") == ["How large, then?"]
+    assert page.inside("h1") == page.inside("title") == [NASTY]
+    assert "<script" not in page.raw
     assert number(found.optimum.quantities["N"].median) in page.inside("td")
 
 
@@ -238,6 +247,7 @@ def test_errors_come_first(dense: bl.Posterior, tmp_path: Path) -> None:
     bad = dense.with_notes(bl.Note("rhat", "error", "the chains disagree", "Draw more"))
     found = bl.report(bad, tmp_path / "page.html")
     assert not found.trusted
+    assert found.summary.startswith("Do not use these numbers as they stand. No optimum: ")
     page = Page(found.path.read_text(encoding="utf-8"))
     assert sections(page)[0] == "Do not use these numbers as they stand"
     assert page.text.index("The chains disagree") < page.text.index("In short")
@@ -285,4 +295,4 @@ def test_the_command(dense: bl.Posterior, tmp_path: Path) -> None:
     assert facts["optimum"]["budget"] == {"train_flops": 1e22}
     assert facts["without"] == {}
     assert [row["N"] for row in facts["decision"]["configurations"]] == [9e9, 70e9]
-    refused(bayeslaw("report", tmp_path / "fit.nc", "--out", tmp_path / "fit.nc"), "is the input")
+    refused(bayeslaw("report", tmp_path / "fit.nc", "--out", tmp_path / "fit.nc"), "is an input")
