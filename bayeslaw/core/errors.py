@@ -94,4 +94,6 @@ def check_names(
     known = list(known)
     for name in names:
         if name not in known:
-            raise error(problem.format(name), place=place, remedy=nearest(str(name), known))
+            raise error(
+                problem.replace("{!r}", repr(name)), place=place, remedy=nearest(str(name), known)
+            )

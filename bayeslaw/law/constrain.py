@@ -21,7 +21,8 @@ _REMEDY = 'Write "k = 0", "alpha = beta" or "beta = 2*alpha"'
 def constrained_card(law: LawData, constraints: Sequence[str]) -> dict[str, Any]:
     """The card of a law under constraints."""
     place = f"{law.name}.constrain"
-    values = _read(law, constraints, place)
+    single = [constraint for text in constraints for constraint in split_chain(str(text))]
+    values = _read(law, single, place)
     trees = {name: expression.tree for name, expression in values.items()}
     formula, known = substitute_lines(law.formula, trees)
     live = formula.reads(formula.lines[-1][1])
@@ -37,7 +38,6 @@ def constrained_card(law: LawData, constraints: Sequence[str]) -> dict[str, Any]
     stated = ", ".join(f"{name} = {expression.text}" for name, expression in values.items())
     card["name"] = f"{law.name} ({stated})"
     # By this a comparison knows which law this one is nested in; nothing else reads it.
-    single = [constraint for text in constraints for constraint in split_chain(text)]
     card["constraints"] = [*card.get("constraints", ()), *single]
     card["parameters"] = {
         name: {**entry, "on": _restated(law, name, known, place)}
@@ -63,19 +63,16 @@ def split_chain(constraint: str) -> list[str]:
     return [f"{name} = {right}" for name in names] if chain else [constraint.strip()]
 
 
-def _read(law: LawData, constraints: Sequence[str], place: str) -> dict[str, Expression]:
+def _read(law: LawData, constraints: list[str], place: str) -> dict[str, Expression]:
     """What each constrained parameter is, over the parameters that stay."""
     values: dict[str, Expression] = {}
-    for text in constraints:
-        if not isinstance(text, str):
-            raise RequestError("not a constraint", place=f"{place}({text!r})", remedy=_REMEDY)
-        for constraint in split_chain(text):
-            name, value = _read_one(law, constraint, f"{place}({constraint!r})")
-            if name in values:
-                raise RequestError(
-                    f"{name!r} is constrained twice", place=place, remedy="Leave one out"
-                )
-            values[name] = value
+    for constraint in constraints:
+        name, value = _read_one(law, constraint, f"{place}({constraint!r})")
+        if name in values:
+            raise RequestError(
+                f"{name!r} is constrained twice", place=place, remedy="Leave one out"
+            )
+        values[name] = value
     if not values:
         raise RequestError("no constraint is given", place=place, remedy=_REMEDY)
     # A constraint may read a parameter that another one fixes: each is written out in full.

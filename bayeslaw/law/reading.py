@@ -101,7 +101,13 @@ def read_card(card: dict[str, Any], place: str) -> LawData:
     _check_priors(form, parameters, place)
     lines = [*formula.targets, *parameters]
     _known(stated["terms"], lines, "{!r} is no line of the formula", f"{place}, terms")
-    coefficients = _read_coefficients(stated["coefficients"], parameters, place)
+    numbers = {name: Key(keys.number, required=f"{name} = ...") for name in parameters}
+    coefficients = {
+        title: read_entry(
+            entry, numbers, f"{place}, [coefficients.{title}]", "Write [coefficients.published]"
+        )
+        for title, entry in stated["coefficients"].items()
+    }
     known = sorted({*lines, *letters, *form.canonical})
     pays = stated["predicts"] == "loss" and "C" not in form.canonical
     cost = stated["cost"] or ("training" if pays else None)
@@ -253,17 +259,6 @@ def _check_priors(form: Form, parameters: Mapping[str, Parameter], place: str) -
                 place=f"{place}, [parameters] {name}, prior",
                 remedy="Make it lognormal, or state it on something affine",
             )
-
-
-def _read_coefficients(
-    entries: Mapping[str, Any], parameters: Mapping[str, Parameter], place: str
-) -> dict[str, dict[str, float]]:
-    numbers = {name: Key(keys.number, required=f"{name} = ...") for name in parameters}
-    write = "Write [coefficients.published]"
-    return {
-        title: read_entry(entry, numbers, f"{place}, [coefficients.{title}]", write)
-        for title, entry in entries.items()
-    }
 
 
 def _read_optimum(entry: Any, canonical: tuple[str, ...], place: str) -> Optimum:

@@ -134,3 +134,9 @@ def test_a_rising_prediction_without_end_is_said_to_rise() -> None:
         CardError, match=r"\[optimum\], sense: unknown sense 'most'\. There are: min, max"
     ):
         Law({**card, "optimum": {"free": ["x"], "sense": "most"}})
+
+
+def test_a_name_with_braces_is_printed_as_it_is() -> None:
+    law = Law.from_formula("E + A*N**-alpha", variables=["N"], name="{mine}")
+    with pytest.raises(RequestError, match=r"\{mine\} has no parameter 'beta'"):
+        law.with_priors(beta=LOGNORMAL)
