@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from bayeslaw.core.errors import FormulaError
 from bayeslaw.formula.hoist import Hoister
-from bayeslaw.formula.language import Expression, check, parse
+from bayeslaw.formula.language import Array, Expression, check, parse
 from bayeslaw.formula.trees import replaced
 
 
@@ -72,7 +71,7 @@ class Formula:
             trees[target] = replaced(expression.tree, trees)
         return trees[self.result]
 
-    def scope(self, values: Mapping[str, Any], xp: ModuleType = np) -> Scope:
+    def scope(self, values: Mapping[str, Array], xp: ModuleType = np) -> Scope:
         """Values and helper lines together; a line is computed when it is first read."""
         return Scope(dict(self.lines), values, xp)
 
@@ -88,15 +87,15 @@ class Formula:
         return Formula(tuple(zip(self.targets, lines, strict=True))), hoister.columns
 
 
-class Scope(Mapping[str, Any]):
+class Scope(Mapping[str, Array]):
     """Values and lazily computed helper lines of a formula."""
 
     def __init__(
-        self, lines: Mapping[str, Expression], values: Mapping[str, Any], xp: ModuleType
+        self, lines: Mapping[str, Expression], values: Mapping[str, Array], xp: ModuleType
     ) -> None:
         self._lines, self._values, self._xp = lines, dict(values), xp
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Array:
         """Look up a value, or compute a line."""
         if name not in self._values and name in self._lines:
             self._values[name] = self._lines[name](self, self._xp)

@@ -21,18 +21,21 @@ import numpy as np
 from bayeslaw.core.errors import FormulaError, nearest
 from bayeslaw.formula.trees import names_in, whole_exponent
 
+#: A number or an array, of NumPy or of JAX: the module ``xp`` that a caller passes decides.
+type Array = Any
+
 #: Functions of the language and their names in NumPy.
 FUNCTIONS = {
     **{"ln": "log", "log2": "log2", "log10": "log10", "exp": "exp", "sqrt": "sqrt", "abs": "abs"},
     **{"min": "minimum", "max": "maximum"},
 }
-_BINARY: dict[type, Callable[[Any, Any], Any]] = {
+_BINARY: dict[type, Callable[[Array, Array], Array]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+_COMPARE: dict[type, Callable[[Array, Array], Array]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -72,7 +75,7 @@ class Expression:
         """The names that the expression reads."""
         return frozenset(names_in(self.tree))
 
-    def __call__(self, values: Mapping[str, Any], xp: ModuleType = np) -> Any:
+    def __call__(self, values: Mapping[str, Array], xp: ModuleType = np) -> Array:
         """Evaluate on arrays that broadcast against each other."""
         try:
             return _value(self.tree, values, xp, self.text)
@@ -165,8 +168,8 @@ def _problem(node: ast.AST, comparisons: bool) -> tuple[str, str] | None:
     return None if allowed else (f"the construct {kind.__name__}", _REMEDY)
 
 
-def _value(node: ast.expr, values: Mapping[str, Any], xp: ModuleType, text: str) -> Any:
-    def of(child: ast.expr) -> Any:
+def _value(node: ast.expr, values: Mapping[str, Array], xp: ModuleType, text: str) -> Array:
+    def of(child: ast.expr) -> Array:
         return _value(child, values, xp, text)
 
     match node:

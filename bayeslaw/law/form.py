@@ -10,13 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import CardError
-from bayeslaw.formula import Expression, Formula, Scope
+from bayeslaw.formula import Array, Expression, Formula, Scope
 
 #: Name that an ``on`` uses for the reference value of the predicted quantity.
 SCALE = "loss"
@@ -75,19 +74,19 @@ class Form:
         read = self.formula.reads(expression)
         return frozenset(n for letter, is_ in self.letters if letter in read for n in is_.names)
 
-    def in_letters(self, columns: Mapping[str, Any], xp: ModuleType = np) -> dict[str, Any]:
+    def in_letters(self, columns: Mapping[str, Array], xp: ModuleType = np) -> dict[str, Array]:
         """Translate canonical variables to the paper's letters."""
         return {
             letter: is_(columns, xp) for letter, is_ in self.letters if is_.names <= set(columns)
         }
 
-    def scope(self, values: Mapping[str, Any], scale: Any, xp: ModuleType = np) -> Scope:
+    def scope(self, values: Mapping[str, Array], scale: Array, xp: ModuleType = np) -> Scope:
         """Letters, parameters, helper lines and the reference scale together."""
         return self.formula.scope({**values, SCALE: scale}, xp)
 
     def predict(
-        self, columns: Mapping[str, Any], raw: Mapping[str, Any], xp: ModuleType = np
-    ) -> Any:
+        self, columns: Mapping[str, Array], raw: Mapping[str, Array], xp: ModuleType = np
+    ) -> Array:
         """The law's value."""
         scope = self.formula.scope({**self.in_letters(columns, xp), **raw}, xp)
         return scope[self.formula.result]
@@ -107,10 +106,10 @@ class Form:
         }
 
     def to_raw(
-        self, on: Mapping[str, Any], at: Mapping[str, Any], scale: Any, xp: ModuleType = np
-    ) -> dict[str, Any]:
+        self, on: Mapping[str, Array], at: Mapping[str, Array], scale: Array, xp: ModuleType = np
+    ) -> dict[str, Array]:
         """From prior coordinates to the paper's coefficients."""
-        raw: dict[str, Any] = {}
+        raw: dict[str, Array] = {}
         letters = self.in_letters(at, xp)
         for name in self.order:
             if name in on:
@@ -118,15 +117,15 @@ class Form:
         return {name: raw[name] for name in self.parameters if name in raw}
 
     def to_on(
-        self, raw: Mapping[str, Any], at: Mapping[str, Any], scale: Any, xp: ModuleType = np
-    ) -> dict[str, Any]:
+        self, raw: Mapping[str, Array], at: Mapping[str, Array], scale: Array, xp: ModuleType = np
+    ) -> dict[str, Array]:
         """From the paper's coefficients to prior coordinates: the inverse of ``to_raw``."""
         scope = self.scope({**self.in_letters(at, xp), **raw}, scale, xp)
         return {name: expression(scope, xp) for name, expression in self.on}
 
     def line(
-        self, name: str, known: Mapping[str, Any], scale: Any, xp: ModuleType
-    ) -> tuple[Any, Any]:
+        self, name: str, known: Mapping[str, Array], scale: Array, xp: ModuleType
+    ) -> tuple[Array, Array]:
         """Offset and slope of a parameter's ``on`` in the parameter itself."""
         at_zero, at_one = self._on_at(name, (0.0, 1.0), known, scale, xp)
         return at_zero, at_one - at_zero
@@ -203,18 +202,18 @@ class Form:
     def _on_at(
         self,
         name: str,
-        values: Iterable[Any],
-        known: Mapping[str, Any],
-        scale: Any,
+        values: Iterable[Array],
+        known: Mapping[str, Array],
+        scale: Array,
         xp: ModuleType,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Array, ...]:
         """What a parameter's prior is stated on, at some values of the parameter."""
         on = dict(self.on)[name]
         return tuple(on(self.scope({**known, name: value}, scale, xp), xp) for value in values)
 
     def _solve(
-        self, name: str, wanted: Any, known: Mapping[str, Any], scale: Any, xp: ModuleType
-    ) -> Any:
+        self, name: str, wanted: Array, known: Mapping[str, Array], scale: Array, xp: ModuleType
+    ) -> Array:
         """The parameter at which its ``on`` takes a value."""
         if dict(self.on)[name].text == name:
             return wanted

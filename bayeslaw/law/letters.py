@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from bayeslaw.core.errors import CardError
-from bayeslaw.formula import Expression
+from bayeslaw.formula import Array, Expression
 from bayeslaw.formula.trees import names_in
 from bayeslaw.law.card import Letter
 
 
 def to_canonical(
-    letters: Mapping[str, Letter], values: Mapping[str, Any], place: str
-) -> dict[str, Any]:
+    letters: Mapping[str, Letter], values: Mapping[str, Array], place: str
+) -> dict[str, Array]:
     """Canonical variables at which the letters have these values.
 
     A letter that reads one unknown variable determines it; where a letter reads several
     (``E / K``), all but the first are taken to be 1.
     """
-    known: dict[str, Any] = {}
+    known: dict[str, Array] = {}
     waiting = dict(letters)
     while waiting:
         name = min(waiting, key=lambda letter: len(waiting[letter].is_.names - set(known)))
@@ -36,8 +35,8 @@ def to_canonical(
 
 
 def _solved(
-    expression: Expression, name: str, known: Mapping[str, Any], value: Any, place: str
-) -> Any:
+    expression: Expression, name: str, known: Mapping[str, Array], value: Array, place: str
+) -> Array:
     """The value of a variable, in which an expression or its reciprocal is affine."""
     if expression.text == name:
         return value
