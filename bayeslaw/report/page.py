@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from bayeslaw.core import vocabulary
 from bayeslaw.core.version import __version__
 from bayeslaw.law.description import page as card_page
 from bayeslaw.plots.formula import formula
+from bayeslaw.plots.labels import percent
 from bayeslaw.report import text
 from bayeslaw.report.contents import Report
 from bayeslaw.report.text import number, range_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Contents = dict[str, Any]
-# Pictures wider than this, in pixels, have panels side by side.
-_PANELS = 560
 
 
 def page(report: Report) -> str:
@@ -49,8 +47,9 @@ def contents(report: Report) -> Contents:
         "question": report.question,
         "lead": (
             f"{law.name} ({law.title or 'a law of one’s own'}) fitted to {text.runs_of(runs)}; all "
-            f"intervals are equal-tailed credible intervals of {100 * report.ci_prob:g}%."
+            f"intervals are equal-tailed credible intervals of {percent(report.ci_prob)}."
         ),
+        "percent": percent(report.ci_prob),
         "trusted": report.trusted,
         "notes": [
             {
@@ -70,16 +69,12 @@ def contents(report: Report) -> Contents:
         "without": report.without,
         "extrapolation": _extrapolation(report),
         "commands": report.commands,
-        "provenance": _table(
-            "Provenance",
-            ["what", "value"],
-            [
-                ["table", runs.source],
-                ["SHA-256 of its values", runs.fingerprint],
-                ["seed", str(posterior.info.settings.seed)],
-                ["versions", ", ".join(f"{name} {v}" for name, v in report.versions.items())],
-            ],
-        ),
+        "provenance": [
+            ["table", runs.source],
+            ["SHA-256 of its values", runs.fingerprint],
+            ["seed", str(posterior.info.settings.seed)],
+            ["versions", ", ".join(f"{name} {v}" for name, v in report.versions.items())],
+        ],
     }
 
 
@@ -96,16 +91,6 @@ def image(figure: Figure, alternative: str) -> Contents:
     width, height = (round(96 * float(side)) for side in figure.get_size_inches())
     src = f"data:image/svg+xml;base64,{base64.b64encode(svg.getvalue()).decode()}"
     return {"src": src, "alt": alternative, "width": width, "height": height}
-
-
-def _picture(figure: Figure, caption: str, alternative: str) -> Contents:
-    shown = image(figure, alternative)
-    return {**shown, "caption": caption, "panels": shown["width"] > _PANELS}
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> Contents:
-    """A table whose first column names the rows; numbers are written by the template."""
-    return {"caption": caption, "heads": heads, "rows": list(rows)}
 
 
 def _short(report: Report) -> Contents:
@@ -141,32 +126,26 @@ def _data(report: Report) -> Contents:
         ends = [float(end) for end in np.quantile(runs.column(name), [0.0, 0.5, 1.0])]
         reference = posterior.reference.at.get(name)
         rows.append([name, vocabulary.variable(name).means, *ends, reference])
-    heads = ["variable", "meaning", "lowest", "median", "highest", "reference run"]
-    return {
-        "text": f"{text.runs_of(runs)}{unit}{embeddings}",
-        "table": _table("What the runs cover", heads, rows),
-    }
+    return {"text": f"{text.runs_of(runs)}{unit}{embeddings}", "rows": rows}
 
 
 def _law(report: Report) -> Contents:
     card = card_page(report.posterior.law)
     source = f"{card['source']}; coefficients {card['status']}." if card["source"] else "Own."
-    heads = ["letter", "is", "meaning", "embeddings"]
-    rows = [
+    letters = [
         [letter["letter"], letter["is"], letter["means"], letter["embeddings"] or "–"]
         for letter in card["letters"]
     ]
     return {
         "text": f"{card['title'] or card['name']}. {source}",
         "formula": image(formula(card["latex"]), card["latex"]),
-        "table": _table("Letters of the formula", heads, rows),
+        "letters": letters,
         "caveats": card["notes"],
     }
 
 
 def _coefficients(report: Report) -> Contents:
     summary = report.coefficients.to_dict("index")
-    heads = ["coefficient", "median", "low", "high", "prior’s interval", "published", "informed by"]
     rows = [
         [
             *(name, row["median"], row["low"], row["high"]),
@@ -174,14 +153,8 @@ def _coefficients(report: Report) -> Contents:
         ]
         for name, row in summary.items()
     ]
-    return {
-        "table": _table(f"Coefficients with {100 * report.ci_prob:g}% intervals", heads, rows),
-        "picture": _picture(
-            plots.coefficients(report.posterior),
-            "Each coefficient’s posterior before its prior, and the published value.",
-            text.coefficients_text(report.posterior, summary),
-        ),
-    }
+    alternative = text.coefficients_text(report.posterior, summary)
+    return {"rows": rows, "picture": image(plots.coefficients(report.posterior), alternative)}
 
 
 def _checks(report: Report) -> Contents:
@@ -203,21 +176,12 @@ def _checks(report: Report) -> Contents:
         [range_of(r["low"], r["high"]), r["runs"], r["outside"], f"{r['few']} to {r['many']}"]
         for r in check.frame.to_dict("records")
     ]
-    heads = [check.over, "runs", "outside", "by chance"]
     return {
         "texts": [*texts, f"{check.summary}."],
-        "table": _table("Runs outside their predictive intervals", heads, rows),
-        "predictive": _picture(
-            plots.predictive(check),
-            "Runs outside their predictive intervals. The fit has seen these runs: of new ones "
-            "more may lie outside.",
-            f"{check.summary}.",
-        ),
-        "residuals": _picture(
-            plots.residuals(posterior),
-            "What the law leaves of each run; a trend or a bend is something that it misses.",
-            text.residuals_text(posterior),
-        ),
+        "over": check.over,
+        "rows": rows,
+        "predictive": image(plots.predictive(check), f"{check.summary}."),
+        "residuals": image(plots.residuals(posterior), text.residuals_text(posterior)),
     }
 
 
@@ -232,23 +196,15 @@ def _optimum(report: Report) -> Contents | None:
         prior = range_of(q.prior_low, q.prior_high)
         rows.append([name, q.median, q.low, q.high, prior, q.published, ", ".join(shares)])
     rows.append([f"{best.predicts} there", *best.predicted, "–", None, "–"])
-    heads = ["best", "median", "low", "high", "prior’s interval", "published", "draws"]
-    where = text.constraints(best.at, best.budget) or " without constraint"
     flat = best.near_lines(number)
-    unit = report.posterior.runs.loss_unit if best.predicts == "loss" else best.predicts
+    alternative = f"Expected regret over {len(flat)} variables. {' '.join(flat)}"
     return {
-        "table": _table(f"The best configuration{where}", heads, rows),
-        "picture": _picture(
-            plots.optimum(best), "Densities of the best configuration.", text.optimum_text(best)
-        ),
+        "where": text.constraints(best.at, best.budget) or " without constraint",
+        "rows": rows,
+        "picture": image(plots.optimum(best), text.optimum_text(best)),
         "flat": flat,
-        "regret": _picture(
-            plots.regret(best),
-            f"What leaving the optimum costs in {unit}, one variable at a time.",
-            f"Expected regret over {len(flat)} variables. {' '.join(flat)}",
-        )
-        if flat
-        else None,
+        "unit": report.posterior.runs.loss_unit if best.predicts == "loss" else best.predicts,
+        "regret": image(plots.regret(best), alternative) if flat else None,
         "caps": [f"{name} in {100 * share:.3g}%" for name, share in best.binding.items() if share],
     }
 
@@ -266,33 +222,34 @@ def _decision(report: Report) -> Contents | None:
             top.index, top[numbers].to_numpy(), top["near_optimal"], strict=True
         )
     ]
-    heads = ["configuration", *shown, choice.predicts, "low", "high", "expected regret"]
-    heads += ["P(best)", f"P(regret < {choice.within:g}) ≥ {choice.probability:g}"]
     where = ", ".join(f"{name} = {number(value)}" for name, value in choice.at.items())
-    caption = (
-        f"The first {len(top)} of {len(choice.table)} configurations by expected {choice.predicts}"
-    )
+    count = f"The first {len(top)} of {len(choice.table)} configurations"
     return {
-        "table": _table(f"{caption} at {where}" if where else caption, heads, rows),
-        "picture": _picture(
-            plots.decision(choice),
-            "Expected regret against the best, and the probability of being best.",
-            text.decision_text(choice),
-        ),
+        "caption": f"{count} by expected {choice.predicts}{f' at {where}' if where else ''}",
+        "heads": [
+            *(
+                "configuration",
+                *shown,
+                choice.predicts,
+                "low",
+                "high",
+                "expected regret",
+                "P(best)",
+            ),
+            f"P(regret < {choice.within:g}) ≥ {choice.probability:g}",
+        ],
+        "rows": rows,
+        "picture": image(plots.decision(choice), text.decision_text(choice)),
     }
 
 
 def _extrapolation(report: Report) -> Contents:
     best, runs = report.optimum, report.posterior.runs
     if best is None:
-        return {"text": "The page predicts nothing beyond the runs.", "table": None}
-    within = "The answer lies within the range of the runs in every variable."
+        return {"text": "The page predicts nothing beyond the runs."}
     rows = []
     for name, factor in best.beyond.items():
         ends = [float(runs.column(name).min()), float(runs.column(name).max())]
         rows.append([name, *ends, factor if factor > text.EDGE else "within"])
-    heads = ["variable", "lowest run", "highest run", "times beyond"]
-    return {
-        "text": text.furthest(best) or within,
-        "table": _table("The answer against the runs", heads, rows),
-    }
+    within = "The answer lies within the range of the runs in every variable."
+    return {"text": text.furthest(best) or within, "rows": rows}
