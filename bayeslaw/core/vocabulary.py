@@ -19,18 +19,12 @@ class Variable:
 
     Attributes
     ----------
-    name : str
-        Canonical name.
-    means : str
-        Its meaning in one line.
-    unit : str
-        Unit as written on an axis, empty for plain numbers.
-    low, high : float
-        Bounds of the domain.
-    low_included, high_included : bool
-        Whether the bounds themselves are legal values.
+    name, means, unit : str
+        Canonical name, meaning in one line, and unit as written on an axis.
+    low, high, low_included, high_included : float, bool
+        Bounds of the domain, and whether the bounds themselves are legal values.
     smallest_plausible : float
-        Values below this are taken for an undeclared unit (a table in billions).
+        Values below it indicate an undeclared unit, such as a table in billions.
     """
 
     name: str
@@ -92,17 +86,16 @@ def check_values(
 ) -> None:
     """Refuse a configuration that no run can have."""
     for name, value in values.items():
-        what = variable(name)
-        if not what.contains(value):
+        entry = variable(name)
+        if not entry.contains(value):
             raise RequestError(
-                f"{name} = {value:g} is outside {what.domain}",
+                f"{name} = {value:g} is outside {entry.domain}",
                 place=place,
-                remedy=f"{name} is {what.means}",
+                remedy=f"{name} is {entry.means}",
             )
-        usual = (typical or {}).get(name, 0.0)
-        if value < min(what.smallest_plausible, 1e-3 * usual):
+        if value < min(entry.smallest_plausible, 1e-3 * (typical or {}).get(name, 0.0)):
             raise RequestError(
-                f"{name} = {value:g} {what.unit}",
+                f"{name} = {value:g} {entry.unit}",
                 place=place,
                 remedy=f"Give the raw count, such as {value:g}e9",
             )
@@ -116,5 +109,5 @@ def check_values(
 
 
 def variable(name: str) -> Variable:
-    """Look up a canonical variable; a name of a card's own is any positive number."""
+    """Look up a canonical variable; any other name is a positive number."""
     return VOCABULARY.get(name, Variable(name, name))

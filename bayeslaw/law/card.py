@@ -17,12 +17,10 @@ class Letter:
 
     Attributes
     ----------
-    name : str
-        The letter.
+    name, means : str
+        The letter, and the paper's definition.
     is_ : Expression
         Its value as an expression over canonical variables.
-    means : str
-        The paper's definition.
     embeddings : str
         Whether embedding parameters are counted: included, excluded or unknown.
     range : tuple of float or None
@@ -48,8 +46,8 @@ class Parameter:
 
     Attributes
     ----------
-    name : str
-        The paper's letter.
+    name, means : str
+        The paper's letter, and its meaning.
     on : Expression
         What the prior is stated on, at the reference run; affine in the parameter or a power of it.
     prior : Prior
@@ -58,8 +56,6 @@ class Parameter:
         ``"floor"`` for the additive irreducible part, else empty.
     weak : str
         Why runs hardly inform it, where the card states it.
-    means : str
-        Its meaning, in words.
     """
 
     name: str

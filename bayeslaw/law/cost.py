@@ -21,16 +21,12 @@ class Cost:
 
     Attributes
     ----------
-    name : str
-        Short name.
-    formula : str
-        Expression over canonical variables.
-    source : str
-        Where the convention is stated.
-    lacks : str
-        What the source leaves open.
+    name, formula : str
+        Short name, and expression over canonical variables.
+    source, lacks : str
+        Where the convention is stated, and what the source leaves open.
     unit : str
-        The unit of what it counts.
+        What it counts.
     """
 
     name: str

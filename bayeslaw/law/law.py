@@ -17,6 +17,7 @@ from bayeslaw.formula.latex import latex
 from bayeslaw.law.card import LawData
 from bayeslaw.law.constrain import constrained_card
 from bayeslaw.law.files import line_of, read_toml, write_toml
+from bayeslaw.law.inputs import check_inputs
 from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.reading import read_card, read_letters
 from bayeslaw.law.roles import default_parameters
@@ -139,37 +140,8 @@ class Law(LawData):
             If a variable or coefficient is missing, a variable is foreign to the law, or shapes do
             not match.
         """
-        place = f"{self.name}.predict"
-        missing = [f"{name} is missing" for name in self.variables if name not in variables]
-        foreign = [f"{name} is not in the law" for name in variables if name not in self.variables]
-        if missing or foreign:
-            takes = f"{self.name} takes {', '.join(self.variables)}"
-            raise RequestError(f"{takes}: {'; '.join([*missing, *foreign])}", place=place)
         raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
-        missing = [f"{name} is missing" for name in self.parameters if name not in raw]
-        # Sets of a law with more parameters are accepted as they are.
-        lines = [f"{name} is a line of the formula" for name in raw if name in self.formula.targets]
-        if missing or lines:
-            takes = f"{self.name} has the coefficients {', '.join(self.parameters)}"
-            raise RequestError(f"{takes}: {'; '.join([*missing, *lines])}", place=place)
-        try:
-            columns = {name: np.asarray(value, dtype=float) for name, value in variables.items()}
-            np.broadcast_shapes(*(np.shape(value) for value in (*columns.values(), *raw.values())))
-        except (TypeError, ValueError) as error:
-            raise RequestError(
-                f"the variables are no numbers of matching shapes ({error})",
-                place=place,
-                remedy="Give numbers, or arrays of one length",
-            ) from None
-        for name, values in columns.items():
-            domain = vocabulary.variable(name)
-            bad = ~((values >= domain.low) & (values <= domain.high) & np.isfinite(values))
-            if bad.any():
-                raise RequestError(
-                    f"{name} = {values[bad].flat[0]:g} is outside {domain.domain}",
-                    place=place,
-                    remedy=f"{name} is {domain.means}",
-                )
+        columns = check_inputs(self, variables, raw, f"{self.name}.predict")
         return np.asarray(self.form.predict(columns, raw))
 
     def with_priors(self, **priors: Mapping[str, Any]) -> Law:
