@@ -1,4 +1,4 @@
-"""Notes on what a table of runs can and cannot tell a law."""
+"""Notes on the coefficients that a table of runs cannot inform, from its design alone."""
 
 from __future__ import annotations
 
@@ -10,54 +10,41 @@ from bayeslaw.runs.geometry import collinear
 
 
 def design_notes(runs: Runs, law: Law, reference: Reference) -> tuple[Note, ...]:
-    """What a table cannot say about a law, from its design alone."""
-    found = []
-    constant = runs.constant(law.variables)
+    """Notes on constant and collinear variables, few runs and another convention of counts."""
+    fixed = [name for name in law.variables if name in runs.constant(law.variables)]
     known = informed(law, runs, reference)
-    only = ", ".join(name for name in law.parameters if name in known.prior_only)
-    together = ", ".join(name for name in law.parameters if name in known.confounded)
-    if constant or only or together:
-        names = ", ".join(name for name in law.variables if name in constant)
-        about = (
-            f"{names} never varied in {runs.source}: the runs say nothing about its effect, and "
-            "optima over it are the prior's"
-            if names
-            else f"the configurations of {runs.source} leave part of {law.name} to the prior"
-        )
-        said = [about]
-        if only:
-            said.append(f"the prior alone informs {only}")
-        if together:
-            said.append(f"the runs inform only a combination of {together}")
-        found.append(
-            Note(
-                "prior_only",
-                "warning",
-                "; ".join(said),
-                "Add runs that vary it, or state in with_priors(...) what is known otherwise",
-            )
-        )
-    found += collinear(runs, [name for name in law.variables if name not in constant])
+    prior_only = ", ".join(name for name in law.parameters if name in known.prior_only)
+    confounded = ", ".join(name for name in law.parameters if name in known.confounded)
+    notes = []
+
+    def warn(code: str, message: str, remedy: str) -> None:
+        notes.append(Note(code, "warning", message, remedy))
+
+    if fixed or prior_only or confounded:
+        parts = [
+            f"{', '.join(fixed)} never varied in {runs.source}: the runs do not inform its effect, "
+            "and optima over it are the prior's"
+            if fixed
+            else f"the configurations of {runs.source} leave part of {law.name} to the prior",
+            prior_only and f"the prior alone informs {prior_only}",
+            confounded and f"the runs inform only a combination of {confounded}",
+        ]
+        remedy = "Add runs that vary it, or state in with_priors(...) what is known otherwise"
+        warn("prior_only", "; ".join(filter(None, parts)), remedy)
+    notes += collinear(runs, [name for name in law.variables if name not in fixed])
     if len(runs) < len(law.parameters):
-        found.append(
-            Note(
-                "few_runs",
-                "warning",
-                f"{len(runs)} runs for {len(law.parameters)} parameters of {law.name}: the prior "
-                "decides part of the answer",
-                "Compare prior and posterior intervals in the summary",
-            )
+        warn(
+            "few_runs",
+            f"{len(runs)} runs for {len(law.parameters)} parameters of {law.name}: the prior "
+            "decides part of the answer",
+            "Compare prior and posterior intervals in the summary",
         )
     for letter in law.letters.values():
-        ours, theirs = runs.embeddings, letter.embeddings
-        if {ours, theirs} == {"included", "excluded"}:
-            found.append(
-                Note(
-                    "embeddings",
-                    "warning",
-                    f"{letter.name} counts parameters with embeddings {theirs} in {law.name}, "
-                    f"and {ours} in {runs.source}",
-                    "Convert the counts, or read the coefficients in the table's convention",
-                )
+        if {runs.embeddings, letter.embeddings} == {"included", "excluded"}:
+            warn(
+                "embeddings",
+                f"{letter.name} counts parameters with embeddings {letter.embeddings} in "
+                f"{law.name}, and {runs.embeddings} in {runs.source}",
+                "Convert the counts, or read the coefficients in the table's convention",
             )
-    return tuple(found)
+    return tuple(notes)

@@ -21,7 +21,21 @@ _FAR = 20.0
 _BELOW, _ABOVE, _NODES = 9.0, 4.0, 80
 
 
-class ExponentiallyModified(Distribution):  # type: ignore[misc]
+class _Located(Distribution):  # type: ignore[misc]
+    """A distribution on the real line, whose parameters are those of ``arg_constraints``."""
+
+    support = constraints.real
+
+    def __init__(self, *parameters: Any, validate_args: bool | None = None):
+        """Keep the parameters in one shape."""
+        values = promote_shapes(*parameters)
+        for name, value in zip(self.arg_constraints, values, strict=True):
+            setattr(self, name, value)
+        shape = jax.lax.broadcast_shapes(*map(jnp.shape, parameters))
+        super().__init__(batch_shape=shape, validate_args=validate_args)
+
+
+class ExponentiallyModified(_Located):
     """A normal plus an independent exponential.
 
     Parameters
@@ -32,28 +46,24 @@ class ExponentiallyModified(Distribution):  # type: ignore[misc]
         Mean of the exponential.
     """
 
+    loc: jax.Array
+    scale: jax.Array
+    excess: jax.Array
     arg_constraints: ClassVar[dict[str, Any]] = {
         "loc": constraints.real,
         "scale": constraints.positive,
         "excess": constraints.positive,
     }
-    support = constraints.real
-    reparametrized_params: ClassVar[list[str]] = ["loc", "scale", "excess"]
+    reparametrized_params: ClassVar[list[str]] = [*arg_constraints]
 
-    def __init__(self, loc: Any, scale: Any, excess: Any, *, validate_args: bool | None = None):
-        """Keep the parameters in one shape."""
-        self.loc, self.scale, self.excess = promote_shapes(loc, scale, excess)
-        shape = jax.lax.broadcast_shapes(*(jnp.shape(one) for one in (loc, scale, excess)))
-        super().__init__(batch_shape=shape, validate_args=validate_args)
-
-    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
+    def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         """Draw."""
-        one, two = jax.random.split(key)
+        first, second = jax.random.split(key)
         shape = (*sample_shape, *self.batch_shape)
-        noise = jax.random.normal(one, shape) * self.scale
-        return self.loc + noise + jax.random.exponential(two, shape) * self.excess
+        noise = jax.random.normal(first, shape) * self.scale
+        return self.loc + noise + jax.random.exponential(second, shape) * self.excess
 
-    def log_prob(self, value: Any) -> Any:
+    def log_prob(self, value: jax.Array) -> jax.Array:
         """Log density."""
         above = value - self.loc
         ratio = self.scale / self.excess
@@ -68,7 +78,7 @@ class ExponentiallyModified(Distribution):  # type: ignore[misc]
         return tail - 0.5 * (above / self.scale) ** 2 - jnp.log(self.excess)
 
 
-class MeasuredT(Distribution):  # type: ignore[misc]
+class MeasuredT(_Located):
     """A Student-t plus an independent normal: heavy tails, and an error that is known.
 
     The t is a normal whose precision is drawn from a gamma distribution; the density is the
@@ -82,44 +92,37 @@ class MeasuredT(Distribution):  # type: ignore[misc]
         Standard deviation of the normal.
     """
 
+    df: jax.Array
+    loc: jax.Array
+    scale: jax.Array
+    error: jax.Array
     arg_constraints: ClassVar[dict[str, Any]] = {
         "df": constraints.positive,
         "loc": constraints.real,
         "scale": constraints.positive,
         "error": constraints.nonnegative,
     }
-    support = constraints.real
-    reparametrized_params: ClassVar[list[str]] = ["df", "loc", "scale", "error"]
+    reparametrized_params: ClassVar[list[str]] = [*arg_constraints]
 
-    def __init__(
-        self, df: Any, loc: Any, scale: Any, error: Any, *, validate_args: bool | None = None
-    ):
-        """Keep the parameters in one shape."""
-        self.df, self.loc, self.scale, self.error = promote_shapes(df, loc, scale, error)
-        shapes = (jnp.shape(one) for one in (df, loc, scale, error))
-        super().__init__(batch_shape=jax.lax.broadcast_shapes(*shapes), validate_args=validate_args)
-
-    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> Any:
+    def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         """Draw."""
-        one, two = jax.random.split(key)
+        first, second = jax.random.split(key)
         shape = (*sample_shape, *self.batch_shape)
-        noise = jax.random.t(one, jnp.broadcast_to(self.df, shape), shape) * self.scale
-        return self.loc + noise + jax.random.normal(two, shape) * self.error
+        noise = jax.random.t(first, jnp.broadcast_to(self.df, shape), shape) * self.scale
+        return self.loc + noise + jax.random.normal(second, shape) * self.error
 
-    def log_prob(self, value: Any) -> Any:
+    def log_prob(self, value: jax.Array) -> jax.Array:
         """Log density."""
         half = 0.5 * self.df
         squared = ((value - self.loc) / self.scale) ** 2
         # Where the precision is before the run was seen, and after it if it had no error.
         before, wide = digamma(half) - jnp.log(half), jnp.sqrt(polygamma(1, half))
-        later, narrow = (
-            digamma(half + 0.5) - jnp.log(half + 0.5 * squared),
-            polygamma(1, half + 0.5),
-        )
-        low = jnp.minimum(before - _BELOW * wide, later - _BELOW * jnp.sqrt(narrow))
+        later = digamma(half + 0.5) - jnp.log(half + 0.5 * squared)
+        narrow = jnp.sqrt(polygamma(1, half + 0.5))
+        low = jnp.minimum(before - _BELOW * wide, later - _BELOW * narrow)
         step = (before + _ABOVE * wide - low) / _NODES
 
-        def more(total: Any, node: Any) -> tuple[Any, None]:
+        def more(total: jax.Array, node: jax.Array) -> tuple[jax.Array, None]:
             u = low + node * step
             variance = self.scale**2 * jnp.exp(-u) + self.error**2
             away = (value - self.loc) ** 2 / variance

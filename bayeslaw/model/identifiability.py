@@ -1,8 +1,8 @@
-"""Which coefficients a table can inform at all, decided from its configurations alone.
+"""The coefficients that a table can inform at all, decided from its configurations alone.
 
-The law's values are differentiated by what its priors are stated on, at a few typical points. A
-coefficient without any effect on the runs keeps its prior; coefficients whose effects are linearly
-dependent are known only in combination, and otherwise keep their prior too.
+The law is differentiated by the quantities that its priors are stated on, at a few typical points.
+A coefficient without any effect on the runs keeps its prior; coefficients with linearly dependent
+effects are known only in combination, and otherwise keep their prior too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bayeslaw.runs import Reference, Runs
 _NO_EFFECT = 1e-9
 # Singular values of columns of length one; differences are computed to about 1e-10 of them.
 _DEPENDENT = 1e-7
-# What part of a dependence a coefficient must carry to be named in it.
+# Smallest share of a dependence for which a coefficient is named in it.
 _SHARE = 1e-3
 _POINTS, _SPREAD, _STEP = 3, 0.5, 1e-2
 _ROWS = 200
@@ -27,7 +27,7 @@ _ROWS = 200
 
 @dataclass(frozen=True)
 class Informed:
-    """What a table's configurations leave to the prior.
+    """The parameters that a table's configurations leave to the prior.
 
     Attributes
     ----------
@@ -45,28 +45,26 @@ def informed(law: Law, runs: Runs, reference: Reference) -> Informed:
     """Decide which coefficients the runs can inform."""
     letters = _letters(law, runs)
     rng = np.random.default_rng(0)
+    names = list(law.parameters)
     silent: list[set[str]] = []
     dependent: list[set[str]] = []
     for _ in range(_POINTS):
-        at = _SPREAD * rng.standard_normal(len(law.parameters))
-        slopes = effects(law, letters, reference, at)
+        slopes = effects(law, letters, reference, _SPREAD * rng.standard_normal(len(names)))
         if slopes is None:
             continue
         lengths = np.sqrt((slopes**2).mean(axis=0))
-        mute = lengths < _NO_EFFECT
-        names = np.array(list(law.parameters))
-        silent.append(set(names[mute]))
-        columns = slopes[:, ~mute] / np.where(mute, 1.0, lengths)[~mute] / np.sqrt(len(slopes))
+        heard = np.flatnonzero(lengths >= _NO_EFFECT)
+        columns = slopes[:, heard] / lengths[heard] / np.sqrt(len(slopes))
         _, values, rows = np.linalg.svd(columns, full_matrices=False)
         shares = (rows[values < _DEPENDENT] ** 2).sum(axis=0)
-        dependent.append(set(names[~mute][shares > _SHARE]))
-    if not silent:
-        return Informed(frozenset(), frozenset())
+        silent.append(set(names) - {names[i] for i in heard})
+        dependent.append({names[i] for i in heard[shares > _SHARE]})
     # A point may hide an effect (an exponent that is zero there), none can invent one.
-    return Informed(
-        frozenset(map(str, set.intersection(*silent))),
-        frozenset(map(str, set.intersection(*dependent))),
-    )
+    return Informed(_common(silent), _common(dependent))
+
+
+def _common(sets: list[set[str]]) -> frozenset[str]:
+    return frozenset(set.intersection(*sets)) if sets else frozenset()
 
 
 def _letters(law: Law, runs: Runs) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets, OverVariables
@@ -33,56 +33,45 @@ def read_discrepancy(
         return None
     if isinstance(option, Discrepancy):
         option = option.parts
-    parts = [
-        part
-        for item in (option if isinstance(option, list | tuple) else [option])
-        for part in _kernels(item, law, runs, place)
-    ]
-    if not parts:
-        raise RequestError("an empty discrepancy", place=place, remedy=f"Give None to {_WITHOUT}")
+    items = option if isinstance(option, list | tuple) else [option]
+    parts = [part for item in items for part in _kernels(item, law, runs, place)]
     names = [name for part in parts for name in part.priors]
     twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise RequestError(f"two parts of the discrepancy have a {twice}", place=place)
-    if len(runs) > LARGEST_TABLE:
-        raise RequestError(
+    _refuse(
+        place,
+        (not parts, "an empty discrepancy", f"Give None to {_WITHOUT}"),
+        (twice, f"two parts of the discrepancy have a {twice}", ""),
+        (
+            len(runs) > LARGEST_TABLE,
             f"{len(runs)} runs, and an exact Gaussian process takes up to {LARGEST_TABLE}",
-            place=place,
-            remedy=f"Fit a part of them (a filter, the last checkpoint of each run), or {_WITHOUT}",
-        )
+            f"Fit a part of them (a filter, the last checkpoint of each run), or {_WITHOUT}",
+        ),
+    )
     return Discrepancy(tuple(parts))
 
 
 def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
     varying = tuple(name for name in law.variables if np.ptp(runs.column(name)) > 0)
     kernels: list[Kernel]
-    match item:
-        case "group":
-            if not runs.groups:
-                raise RequestError(
-                    "no column groups the runs",
-                    place=place,
-                    remedy='Name it: read_runs(..., group="sweep")',
-                )
-            kernels = [Offsets(name) for name in runs.groups]
-        case "gp":
-            kernels = [GaussianProcess(varying)]
-        case "growth":
-            kernels = [Growth(varying)]
-        case OverVariables() | Offsets():
-            kernels = [item]
-        case str():
-            remedy = nearest(item, NAMES)
-            raise RequestError(f"unknown discrepancy {item!r}", place=place, remedy=remedy)
-        case _:
-            raise RequestError(
-                f"a {type(item).__name__} where a discrepancy belongs",
-                place=place,
-                remedy='Give "gp", "group", "growth", a bl.GaussianProcess or None',
-            )
+    if isinstance(item, str):
+        check_names([item], NAMES, "unknown discrepancy {!r}", place=place)
+        remedy = 'Name it: read_runs(..., group="sweep")'
+        ungrouped = item == "group" and not runs.groups
+        _refuse(place, (ungrouped, "no column groups the runs", remedy))
+        kernels = [Offsets(name) for name in runs.groups]
+        if item != "group":
+            kernels = [GaussianProcess(varying) if item == "gp" else Growth(varying)]
+    elif isinstance(item, OverVariables | Offsets):
+        kernels = [item]
+    else:
+        raise RequestError(
+            f"a {type(item).__name__} where a discrepancy belongs",
+            place=place,
+            remedy='Give "gp", "group", "growth", a bl.GaussianProcess or None',
+        )
     for kernel in kernels:
         if isinstance(kernel, OverVariables):
-            _check_inputs(kernel, law, runs, varying, place)
+            _check_inputs(kernel.variables, law, runs, varying, place)
         else:
             for column in kernel.columns:
                 _groups(column, runs, place)
@@ -90,24 +79,23 @@ def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
 
 
 def _check_inputs(
-    kernel: OverVariables, law: Law, runs: Runs, varying: tuple[str, ...], place: str
+    names: tuple[str, ...], law: Law, runs: Runs, varying: tuple[str, ...], place: str
 ) -> None:
-    for name in kernel.variables:
-        if name not in law.variables:
-            remedy = f"Its variables are {', '.join(law.variables)}"
-            raise RequestError(f"{name!r} is no variable of {law.name}", place=place, remedy=remedy)
-        if name not in varying:
-            raise RequestError(
-                f"{name} is the same in all {len(runs)} runs: they show no misfit over it",
-                place=place,
-                remedy=f"Leave it out of the process, or {_WITHOUT}",
-            )
-    if not kernel.variables:
-        raise RequestError(
+    check_names(names, law.variables, f"{{!r}} is no variable of {law.name}", place=place)
+    fixed = ", ".join(name for name in names if name not in varying)
+    _refuse(
+        place,
+        (
+            fixed,
+            f"{fixed} is the same in all {len(runs)} runs: they show no misfit over it",
+            f"Leave it out of the process, or {_WITHOUT}",
+        ),
+        (
+            not names,
             "a Gaussian process without inputs",
-            place=place,
-            remedy=f"Name variables that vary in the table, or {_WITHOUT}",
-        )
+            f"Name variables that vary in the table, or {_WITHOUT}",
+        ),
+    )
 
 
 def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[Pool, ...]:
@@ -123,44 +111,38 @@ def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[
                 remedy='Name one in read_runs(group=...), or give the column: pool={"E": "family"}',
             )
         option = {name: runs.groups[0] for name in names}
-    for name in option:
-        if name not in law.parameters:
-            raise RequestError(
-                f"{law.name} has no parameter {name!r}",
-                place=place,
-                remedy=nearest(name, law.parameters),
-            )
-    return tuple(
-        Pool(name, column, _groups(column, runs, place)) for name, column in option.items()
-    )
+    check_names(option, law.parameters, f"{law.name} has no parameter {{!r}}", place=place)
+    return tuple(Pool(name, by, _groups(by, runs, place)) for name, by in option.items())
 
 
 def _groups(column: str, runs: Runs, place: str) -> tuple[str, ...]:
     """The groups of a column, in the order of their first runs."""
-    if column not in runs.table.columns:
-        raise RequestError(
-            f"the table has no column {column!r}",
-            place=place,
-            remedy=nearest(column, [str(name) for name in runs.table.columns]),
-        )
-    if column not in runs.groups:
-        raise RequestError(
-            f"{column!r} is no column that groups runs",
-            place=place,
-            remedy=f'Name it when reading: read_runs(..., group="{column}")',
-        )
+    check_names([column], runs.table.columns, "the table has no column {!r}", place=place)
     groups = tuple(dict.fromkeys(str(label) for label in runs.labels(column)))
-    if len(groups) == 1:
-        raise RequestError(
+    _refuse(
+        place,
+        (
+            column not in runs.groups,
+            f"{column!r} is no column that groups runs",
+            f'Name it when reading: read_runs(..., group="{column}")',
+        ),
+        (
+            len(groups) == 1,
             f"all {len(runs)} runs have the same {column}: one group has nothing to differ from",
-            place=place,
-            remedy="Leave it out",
-        )
-    if len(groups) == len(runs):
-        raise RequestError(
+            "Leave it out",
+        ),
+        (
+            len(groups) == len(runs),
             f"each of the {len(runs)} runs has a {column} of its own: a group's effect cannot be "
             "separated from noise",
-            place=place,
-            remedy="Name a column with several runs a group, or leave it out",
-        )
+            "Name a column with several runs a group, or leave it out",
+        ),
+    )
     return groups
+
+
+def _refuse(place: str, *cases: tuple[object, str, str]) -> None:
+    """Raise the first problem whose condition holds, with its remedy."""
+    for wrong, problem, remedy in cases:
+        if wrong:
+            raise RequestError(problem, place=place, remedy=remedy)

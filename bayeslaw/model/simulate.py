@@ -1,4 +1,4 @@
-"""Designs of training runs, and losses from a law: for tests, tours and calibration."""
+"""Designs of training runs, and losses simulated from a law."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.errors import RequestError, nearest, whole
+from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.card import Letter
@@ -33,9 +33,9 @@ def draw_design(law: str | Law, kind: str, rows: int, *, seed: int = 0) -> dict[
     Parameters
     ----------
     law : str or Law
-        The law.
+        The law, its name, or the path of a card.
     kind : {"independent", "one_at_a_time"}
-        Which design.
+        The design.
     rows : int
         Number of runs.
     seed : int
@@ -53,51 +53,43 @@ def draw_design(law: str | Law, kind: str, rows: int, *, seed: int = 0) -> dict[
     CardError
         If a letter's range says nothing definite of a variable.
     """
-    one, rng = load_law(law), np.random.default_rng(whole(seed, "seed", place="design"))
-    if kind not in DESIGNS:
-        raise RequestError(f"unknown design {kind!r}", remedy=nearest(kind, DESIGNS))
-    whole(rows, "rows", place="design", least=1)
-    for name, letter in one.letters.items():
+    place = "draw_design"
+    law, rng = load_law(law), np.random.default_rng(whole(seed, "seed", place=place))
+    check_names([kind], DESIGNS, "unknown design {!r}")
+    whole(rows, "rows", place=place, least=1)
+    for name, letter in law.letters.items():
         if letter.range is None:
             raise RequestError(
-                f"the card of {one.name} states no range of {name}",
+                f"the card of {law.name} states no range of {name}",
                 remedy="Give a table of configurations instead of a design",
             )
-    chosen = _independent(one, rows, rng) if kind == "independent" else _singly(one, rows, rng)
-    canonical = to_canonical(one.letters, chosen, one.place)
-    return {name: canonical[name] for name in one.variables}
+    draw = _independent if kind == "independent" else _one_at_a_time
+    canonical = to_canonical(law.letters, draw(law, rows, rng), law.place)
+    return {name: canonical[name] for name in law.variables}
 
 
 def _independent(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    chosen = {name: np.empty(rows) for name in law.letters}
+    letters = {name: np.empty(rows) for name in law.letters}
     again = np.ones(rows, dtype=bool)
     for _ in range(1000):
         for name, letter in law.letters.items():
-            chosen[name][again] = _draw(letter, int(again.sum()), rng)
+            letters[name][again] = _draw(letter, int(again.sum()), rng)
         again = np.zeros(rows, dtype=bool)
         for bound in law.ratios:
-            ratio = chosen[bound.letter] / chosen[bound.over]
+            ratio = letters[bound.letter] / letters[bound.over]
             again |= (ratio < bound.low) | (ratio > bound.high)
-        named = to_canonical(law.letters, chosen, law.place)
+        canonical = to_canonical(law.letters, letters, law.place)
         for small, large in vocabulary.ORDERED:
-            if {small, large} <= set(named):
-                again |= named[small] > named[large]
+            if {small, large} <= set(canonical):
+                again |= canonical[small] > canonical[large]
         if not again.any():
-            return chosen
-    raise RequestError(f"the ranges and ratios of {law.name} hardly overlap", place="design")
+            return letters
+    raise RequestError(f"the ranges and ratios of {law.name} hardly overlap", place="draw_design")
 
 
-def _draw(letter: Letter, size: int, rng: np.random.Generator) -> np.ndarray:
-    if letter.values:
-        return rng.choice(np.array(letter.values), size)
-    low, high = letter.range or (1.0, 1.0)
-    if vocabulary.variable(letter.is_.text).includes_zero:
-        return rng.uniform(low, high, size)
-    return np.exp(rng.uniform(np.log(low), np.log(high), size))
-
-
-def _singly(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _one_at_a_time(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     anchor, *others = law.letters
+    bounds = {bound.letter: bound for bound in law.ratios}
     cells: list[dict[str, float]] = []
     for level in _levels(law.letters[anchor], _ANCHORS):
         base = {anchor: float(level)}
@@ -109,7 +101,6 @@ def _singly(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarr
                     remedy="Use the independent design",
                 )
             base[name] = float(expression(base))
-        bounds = {bound.letter: bound for bound in law.ratios}
         for name in others:
             levels = _levels(law.letters[name], _LEVELS)
             if name in bounds:
@@ -118,26 +109,38 @@ def _singly(law: Law, rows: int, rng: np.random.Generator) -> dict[str, np.ndarr
             cells += [{**base, name: float(value)} for value in levels]
         if not others:
             cells.append(base)
-    cells = [cell for cell in cells if _allowed(law, cell)]
+    cells = [cell for cell in cells if _keeps_ratios(law, cell)]
     picked = rng.integers(len(cells), size=rows)
     return {name: np.array([cells[cell][name] for cell in picked]) for name in law.letters}
 
 
-def _allowed(law: Law, cell: Mapping[str, float]) -> bool:
-    """Whether a configuration keeps the card's ratios."""
+def _keeps_ratios(law: Law, cell: Mapping[str, float]) -> bool:
     ratios = [(bound, cell[bound.letter] / cell[bound.over]) for bound in law.ratios]
     return all(
         bound.low * (1 - 1e-9) <= ratio <= bound.high * (1 + 1e-9) for bound, ratio in ratios
     )
 
 
+def _draw(letter: Letter, size: int, rng: np.random.Generator) -> np.ndarray:
+    if letter.values:
+        return rng.choice(np.array(letter.values), size)
+    low, high, linear = _scale(letter)
+    if linear:
+        return rng.uniform(low, high, size)
+    return np.exp(rng.uniform(np.log(low), np.log(high), size))
+
+
 def _levels(letter: Letter, count: int) -> np.ndarray:
     if letter.values:
         return np.array(letter.values)
+    low, high, linear = _scale(letter)
+    return (np.linspace if linear else np.geomspace)(low, high, count)
+
+
+def _scale(letter: Letter) -> tuple[float, float, bool]:
+    """Ends of a letter's range, and whether it is linear since the letter can be zero."""
     low, high = letter.range or (1.0, 1.0)
-    if vocabulary.variable(letter.is_.text).includes_zero:
-        return np.linspace(low, high, count)
-    return np.geomspace(low, high, count)
+    return low, high, vocabulary.variable(letter.is_.text).includes_zero
 
 
 def simulate(
@@ -149,14 +152,14 @@ def simulate(
     coefficients: str | Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> Runs:
-    """Runs whose losses are a law's, scattered by normal noise on the logarithm.
+    """Runs whose losses are a law's, with normal noise on the logarithm.
 
     Parameters
     ----------
     law : str or Law
-        The law.
+        The law, its name, or the path of a card.
     design : {"independent", "one_at_a_time"} or mapping
-        A design of ``rows`` runs, or canonical variables of one's own.
+        A design of ``rows`` runs, or your own canonical variables.
     rows : int
         Number of runs of a named design.
     noise_sd : float
@@ -169,7 +172,7 @@ def simulate(
     Returns
     -------
     Runs
-        With a note that says that they are simulated.
+        With a note that they are simulated.
 
     Raises
     ------
@@ -178,35 +181,33 @@ def simulate(
     """
     import pandas as pd
 
-    one = load_law(law)
+    law = load_law(law)
     whole(seed, "seed", place="simulate")
     if not 0 <= noise_sd < 1:
         raise RequestError(f"noise_sd = {noise_sd}", place="simulate", remedy="Between 0 and 1")
-    chosen: dict[str, Any] = (
-        {**draw_design(one, design, rows, seed=seed)} if isinstance(design, str) else {**design}
+    kind = design if isinstance(design, str) else "given"
+    columns: Mapping[str, Any] = (
+        draw_design(law, design, rows, seed=seed) if isinstance(design, str) else design
     )
-    for name, values in chosen.items():
-        legal = vocabulary.variable(name).contains
-        bad = [number for number in np.atleast_1d(values) if not legal(float(number))]
-        if bad:
-            raise RequestError(
-                f"{name} = {bad[0]:g} is outside {vocabulary.variable(name).domain}",
-                place="simulate, design",
-            )
-    value = one.predict(coefficients=coefficients, **chosen)
+    for name, values in columns.items():
+        variable = vocabulary.variable(name)
+        for value in np.atleast_1d(values):
+            if not variable.contains(float(value)):
+                problem = f"{name} = {value:g} is outside {variable.domain}"
+                raise RequestError(problem, place="simulate, design")
+    predicted = law.predict(coefficients=coefficients, **columns)
     # A stream of its own: the same seed and another design keep the same noise.
     rng = np.random.default_rng([seed, 1])
-    wide = np.broadcast_arrays(*(np.atleast_1d(values) for values in chosen.values()))
-    table = pd.DataFrame(dict(zip(chosen, wide, strict=True)), dtype=float)
-    table[one.predicts] = value * np.exp(noise_sd * rng.standard_normal(len(table)))
-    kind = design if isinstance(design, str) else "given"
+    wide = np.broadcast_arrays(*(np.atleast_1d(values) for values in columns.values()))
+    table = pd.DataFrame(dict(zip(columns, wide, strict=True)), dtype=float)
+    table[law.predicts] = predicted * np.exp(noise_sd * rng.standard_normal(len(table)))
     message = (
-        f"configurations ({kind} design) and losses are simulated from {one.name}, "
-        f"noise {noise_sd:g} on log {one.predicts}, seed {seed}"
+        f"configurations ({kind} design) and losses are simulated from "
+        f"{law.name}, noise {noise_sd:g} on log {law.predicts}, seed {seed}"
     )
     return Runs(
         table=table,
         source="simulated",
-        variables=(*chosen, one.predicts),
+        variables=(*columns, law.predicts),
         notes=(Note("simulated", "info", message),),
     )

@@ -1,4 +1,4 @@
-"""What a cell says: numbers, gaps and text, read the same way from every kind of file."""
+"""Cells: numbers, gaps and text, read the same way from every kind of file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def number(text: str) -> float | None:
 
 
 def hint(value: object) -> str:
-    """How a value that is not a number should be written."""
+    """The remedy for a value that is not a number."""
     text = str(value).strip()
     plain, point = re.sub(r"[,_' ]", "", text), text.replace(",", ".")
     thousands, decimal = _THOUSANDS.fullmatch(text), _DECIMAL_COMMA.fullmatch(text)
@@ -60,40 +60,29 @@ def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
         values.append(value)
     else:
         return np.array(values, dtype=np.float64)
-    stripped = [cell.strip() for cell in cells]
-    given = {cell for cell in stripped if cell not in MISSING}
-    if given <= _FLAGS.keys():
-        if MISSING.isdisjoint(stripped):
-            return np.array([_FLAGS[cell] for cell in stripped])
-        return np.array([float(_FLAGS.get(cell, math.nan)) for cell in stripped])
-    return pd.Series(
-        [None if cell in MISSING else whole for cell, whole in zip(stripped, cells, strict=True)],
-        dtype="str",
-    )
+    gaps = [cell.strip() in MISSING for cell in cells]
+    flags = [_FLAGS.get(cell.strip()) for cell in cells]
+    if all(gap or flag is not None for gap, flag in zip(gaps, flags, strict=True)):
+        return _from_objects(flags)
+    texts = [None if gap else cell for gap, cell in zip(gaps, cells, strict=True)]
+    return pd.Series(texts, dtype="str")
 
 
 def from_series(series: pd.Series) -> np.ndarray | pd.Series:
     """Give a typed column the same types that a column of text gets."""
-    dtype = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _from_objects(series.to_list())
-    if pd.api.types.is_bool_dtype(dtype):
-        return (
-            series.to_numpy(dtype=np.float64, na_value=np.nan)
-            if series.hasnans
-            else series.to_numpy(dtype=bool)
-        )
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    dtype, kinds = series.dtype, pd.api.types
     if isinstance(dtype, pd.StringDtype):
         return pd.Series(series.to_list(), dtype="str")
-    if pd.api.types.is_object_dtype(dtype):
+    categories = isinstance(dtype, pd.CategoricalDtype)
+    if categories or kinds.is_object_dtype(dtype) or kinds.is_bool_dtype(dtype):
         return _from_objects(series.to_list())
+    if kinds.is_numeric_dtype(dtype) and not kinds.is_complex_dtype(dtype):
+        return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
     return series.reset_index(drop=True)
 
 
 def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Read a column as numbers, and say where that fails."""
+    """Read a column as numbers, with a mask of the cells that are none."""
     if column.dtype == np.float64:
         return column.to_numpy(), np.zeros(len(column), dtype=bool)
     values = np.full(len(column), np.nan)
@@ -107,19 +96,17 @@ def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return values, bad
 
 
-def _from_objects(cells: list[Any]) -> np.ndarray | pd.Series:
+def _from_objects(cells: Sequence[Any]) -> np.ndarray | pd.Series:
     # Types instead of cells: a file of JSON has a million cells, but few types.
     if all(map(_number_type, set(map(type, cells)) - _GAPS)):
         return np.array([math.nan if type(cell) in _GAPS else _as_float(cell) for cell in cells])
     gaps = [_missing(cell) for cell in cells]
     types = {type(cell) for cell, gap in zip(cells, gaps, strict=True) if not gap}
     if types <= _FLAG_TYPES:
-        if any(gaps):
-            values = [math.nan if gap else float(c) for c, gap in zip(cells, gaps, strict=True)]
-            return np.array(values)
-        return np.array(cells, dtype=bool)
+        values = [math.nan if gap else cell for cell, gap in zip(cells, gaps, strict=True)]
+        return np.array(values, dtype=float if any(gaps) else bool)
     if all(issubclass(kind, str) or kind in _FLAG_TYPES or _number_type(kind) for kind in types):
-        texts = [None if gap else str(c) for c, gap in zip(cells, gaps, strict=True)]
+        texts = [None if gap else str(cell) for cell, gap in zip(cells, gaps, strict=True)]
         return pd.Series(texts, dtype="str")
     return pd.Series(cells, dtype=object)
 

@@ -104,10 +104,8 @@ def _snapped(draft: Draft) -> Draft:
     moved = {}
     for name, mapped in draft.variables.items():
         entry, values = variable(name), mapped.values
-        for bound, included, side in (
-            (entry.low, entry.low_included, -1.0),
-            (entry.high, entry.high_included, 1.0),
-        ):
+        ends = ((entry.low, entry.low_included, -1.0), (entry.high, entry.high_included, 1.0))
+        for bound, included, side in ends:
             if included and np.isfinite(bound):
                 near = np.abs(values - bound) <= _ROUNDING * max(1.0, abs(bound))
                 outside = side * (values - bound) > 0
@@ -172,19 +170,16 @@ def _not_numbers(mapped: Mapped, cells: pd.Series) -> Flaw:
 
 
 def _unordered(small: Mapped, large: Mapped) -> Flaw:
-    above = small.values > large.values * (1 + _EQUAL)
+    (a, x), (b, y) = ((mapped.name, mapped.values) for mapped in (small, large))
+    rows = np.flatnonzero((x > y * (1 + _EQUAL)) & np.isfinite(x))
     remedy = (
-        f"{small.name} ({variable(small.name).means}) never exceeds {large.name} "
-        f"({variable(large.name).means}): check for exchanged columns and units, or correct it, "
-        f"or {_OMIT}"
+        f"{a} ({variable(a).means}) never exceeds {b} ({variable(b).means}): check for exchanged "
+        f"columns and units, or correct it, or {_OMIT}"
     )
     return Flaw(
         f"{small.described} and {large.described}",
-        np.flatnonzero(above & np.isfinite(small.values)),
-        lambda row: (
-            f"{small.name} = {small.values[row]:.12g} is above {large.name} = "
-            f"{large.values[row]:.12g}"
-        ),
+        rows,
+        lambda row: f"{a} = {x[row]:.12g} is above {b} = {y[row]:.12g}",
         _always(remedy),
     )
 

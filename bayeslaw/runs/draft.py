@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.errors import TableError, nearest
+from bayeslaw.core.errors import TableError, check_names
 from bayeslaw.core.notes import Note
 from bayeslaw.runs.source import Source
 
@@ -89,29 +89,21 @@ class Draft:
         table = self.source.table
         if name in self.variables:
             return pd.Series(self.variables[name].values, index=table.index)
-        if name not in table.columns:
-            known = dict.fromkeys([*self.variables, *map(str, table.columns)])
-            raise TableError(
-                f"there is no column {name!r}",
-                place=f"{self.source.name}, {option}",
-                remedy=nearest(name, known),
-            )
+        known = dict.fromkeys([*self.variables, *map(str, table.columns)])
+        place = f"{self.source.name}, {option}"
+        check_names([name], known, "there is no column {!r}", place=place, error=TableError)
         column = table[name]
         if column.dtype == object:
-            raise TableError(
-                f"{column.iloc[0]!r} is neither a number nor text",
-                place=self.place(0, name, option),
-                remedy="Choose a column of plain values",
-            )
-        if column.dtype == np.float64 and (column.abs() >= _EXACT).any():
-            row = int(np.flatnonzero(column.abs() >= _EXACT)[0])
-            raise TableError(
-                f"{column.iloc[row]:.17g} is too large to be distinguished from its neighbours",
-                place=self.place(row, name, option),
-                remedy="Store such identifiers as text, with a letter in front",
-            )
+            problem = f"{column.iloc[0]!r} is neither a number nor text"
+            raise self.error(0, name, option, problem, "Choose a column of plain values")
+        if column.dtype == np.float64 and (large := column.abs().to_numpy() >= _EXACT).any():
+            row = int(large.argmax())
+            problem = f"{column.iloc[row]:.17g} is too large to distinguish from its neighbours"
+            remedy = "Store such identifiers as text, with a letter in front"
+            raise self.error(row, name, option, problem, remedy)
         return column
 
-    def place(self, row: int, name: str, option: str) -> str:
-        """A cell of a column that an option names, for messages."""
-        return self.source.place(row, f"column {name!r} ({option})")
+    def error(self, row: int, name: str, option: str, problem: str, remedy: str) -> TableError:
+        """An error in a cell of a column that an option names."""
+        place = self.source.place(row, f"column {name!r} ({option})")
+        return TableError(problem, place=place, remedy=remedy)

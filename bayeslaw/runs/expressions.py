@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.core.errors import FormulaError, TableError, nearest
+from bayeslaw.core.errors import FormulaError, TableError, check_names, nearest
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.source import Source
@@ -37,8 +37,8 @@ def parse(text: str, names: Iterable[str], place: str, *, comparisons: bool = Fa
                 f"there is no column {text!r}", place=place, remedy=nearest(text, names)
             ) from None
         raise
-    for name in sorted(expression.names - set(names)):
-        raise TableError(f"there is no column {name!r}", place=place, remedy=nearest(name, names))
+    used = sorted(expression.names)
+    check_names(used, names, "there is no column {!r}", place=place, error=TableError)
     return expression
 
 

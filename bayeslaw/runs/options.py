@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bayeslaw.core.errors import RequestError, TableError, nearest
+from bayeslaw.core.errors import RequestError, TableError, check_names
 from bayeslaw.formula import FUNCTIONS
 
 EMBEDDINGS = ("included", "excluded")
@@ -125,11 +125,8 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
             place=path.name,
             remedy='Write [columns] and below it N = "n_total", one variable a line, each once',
         ) from None
-    for key in content:
-        if key not in _KEYS:
-            raise TableError(
-                f"unknown key {key!r} in the mapping", place=path.name, remedy=nearest(key, _KEYS)
-            )
+    unknown = "unknown key {!r} in the mapping"
+    check_names(content, _KEYS, unknown, place=path.name, error=TableError)
     for table in ("columns", "units"):
         entries = content.get(table)
         stray = [key for key in _KEYS if isinstance(entries, dict) and key in entries]

@@ -67,49 +67,49 @@ def _last_checkpoints(draft: Draft, run: str, step: str | None) -> Draft:
     runs = draft.column(run, "run")
     _refuse_gaps(draft, runs, run, "run")
     codes, names = pd.factorize(runs)
-    if step is None:
-        repeated = np.flatnonzero(pd.Series(codes).duplicated())
-        if len(repeated):
-            row = int(repeated[0])
-            raise RequestError(
-                f"the run {_plain(runs.iloc[row])} has several rows, and step is not given",
-                place=draft.place(row, run, "run"),
-                remedy="Name the column that orders checkpoints, step='step', or drop run",
-            )
-        return draft
-    written = draft.column(step, "step")
-    steps, bad = numeric(written)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"{str(written.iloc[row])!r} is not a number",
-            place=draft.place(row, step, "step"),
-            remedy=hint(written.iloc[row]),
-        )
-    _refuse_gaps(draft, pd.Series(steps), step, "step")
+    steps = np.zeros(len(draft))
+    if step is not None:
+        written = draft.column(step, "step")
+        steps, bad = numeric(written)
+        if bad.any():
+            cell = written.iloc[bad.argmax()]
+            problem = f"{str(cell)!r} is not a number"
+            raise draft.error(int(bad.argmax()), step, "step", problem, hint(cell))
+        _refuse_gaps(draft, pd.Series(steps), step, "step")
     final = np.full(len(names), -np.inf)
     np.maximum.at(final, codes, steps)
     last = np.flatnonzero(steps == final[codes])
     repeated = np.flatnonzero(pd.Series(codes[last]).duplicated())
     if len(repeated):
         row = int(last[repeated[0]])
-        raise TableError(
-            f"the run {_plain(runs.iloc[row])} has its last step, {steps[row]:.12g}, twice",
-            place=draft.place(row, step, "step"),
-            remedy="Keep one of the two rows, by where=... or in the table",
-        )
+        value = runs.iloc[row]
+        label = f"{value:.15g}" if isinstance(value, float) else repr(value)
+        if step is None:
+            raise RequestError(
+                f"the run {label} has several rows, and step is not given",
+                place=draft.source.place(row, f"column {run!r} (run)"),
+                remedy="Name the column that orders checkpoints, step='step', or drop run",
+            )
+        problem = f"the run {label} has its last step, {steps[row]:.12g}, twice"
+        remedy = "Keep one of the two rows, by where=... or in the table"
+        raise draft.error(row, step, "step", problem, remedy)
     left = len(draft) - len(last)
     if not left:
         return draft
     several = int((np.bincount(codes) > 1).sum())
-    note = Note(
-        "checkpoints_left_out",
-        "info",
+    text = (
         f"{left} of {len(draft)} rows are earlier checkpoints of {several} "
-        f"run{'s' * (several > 1)} and were left out",
-        "Nothing to do: a mid-schedule loss is not a shorter run's loss",
+        f"run{'s' * (several > 1)} and were left out"
     )
-    return draft.take(last, note)
+    remedy = "Nothing to do: a mid-schedule loss is not a shorter run's loss"
+    return draft.take(last, Note("checkpoints_left_out", "info", text, remedy))
+
+
+def _refuse_gaps(draft: Draft, column: pd.Series, name: str, option: str) -> None:
+    gaps = np.flatnonzero(column.isna())
+    if len(gaps):
+        remedy = "Give it, or leave such rows out by where=..."
+        raise draft.error(int(gaps[0]), name, option, f"the {option} is missing (nan)", remedy)
 
 
 def keep_best(draft: Draft, options: Options) -> Draft:
@@ -139,15 +139,13 @@ def keep_best(draft: Draft, options: Options) -> Draft:
     left = int((~best).sum())
     if not left:
         return draft
-    note = Note(
-        "best_of",
-        "warning",
+    text = (
         f"{left} of {len(draft)} rows were left out: {len(np.unique(cells[~best]))} of "
         f"{len(winners)} cells have several settings of {', '.join(options.best_of)}, and only the "
-        "one with the lowest loss is kept. The winner's loss is biased low by selection",
-        "Compare cells with like numbers of trials, or run the winners again with new seeds",
+        "one with the lowest loss is kept. The winner's loss is biased low by selection"
     )
-    return draft.take(np.flatnonzero(best), note)
+    remedy = "Compare cells with like numbers of trials, or run the winners again with new seeds"
+    return draft.take(np.flatnonzero(best), Note("best_of", "warning", text, remedy))
 
 
 def _codes(columns: list[np.ndarray | pd.Series], rows: int) -> np.ndarray:
@@ -157,17 +155,3 @@ def _codes(columns: list[np.ndarray | pd.Series], rows: int) -> np.ndarray:
         values, _ = pd.factorize(np.asarray(column, dtype=object), use_na_sentinel=False)
         codes, _ = pd.factorize(codes * (values.max(initial=0) + 1) + values)
     return codes
-
-
-def _refuse_gaps(draft: Draft, column: pd.Series, name: str, option: str) -> None:
-    gaps = np.flatnonzero(column.isna())
-    if len(gaps):
-        raise TableError(
-            f"the {option} is missing (nan)",
-            place=draft.place(int(gaps[0]), name, option),
-            remedy="Give it, or leave such rows out by where=...",
-        )
-
-
-def _plain(value: object) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else repr(value)

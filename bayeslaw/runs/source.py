@@ -58,19 +58,15 @@ def read_source(source: str | Path | pd.DataFrame) -> Source:
     if isinstance(source, pd.DataFrame):
         return _frame("DataFrame", source, source.index)
     if not isinstance(source, str | Path):
-        raise RequestError(
-            f"a table of runs cannot be read from a {type(source).__name__}",
-            place="read_runs",
-            remedy="Give the path of a file or a pandas DataFrame",
-        )
+        problem = f"a table of runs cannot be read from a {type(source).__name__}"
+        remedy = "Give the path of a file or a pandas DataFrame"
+        raise RequestError(problem, place="read_runs", remedy=remedy)
     path = Path(source)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise TableError(
-            f"the suffix {path.suffix!r} is not one of a table",
-            place=path.name,
-            remedy=f"Save the table as one of {', '.join(SUFFIXES)}, or pass a pandas DataFrame",
-        )
+        problem = f"the suffix {path.suffix!r} is not one of a table"
+        remedy = f"Save the table as one of {', '.join(SUFFIXES)}, or pass a pandas DataFrame"
+        raise TableError(problem, place=path.name, remedy=remedy)
     content = _bytes(path)
     if not content.strip():
         raise TableError("the file is empty", place=path.name, remedy="Write a header and runs")
@@ -88,30 +84,24 @@ def _bytes(path: Path) -> bytes:
     except FileNotFoundError:
         beside = [item.name for item in path.parent.glob("*")] if path.parent.is_dir() else []
         close = difflib.get_close_matches(path.name, beside, n=1)
-        raise TableError(
-            "there is no such file",
-            place=str(path),
-            remedy=f"Did you mean {close[0]!r}?" if close else "Check the folder and the name",
-        ) from None
+        problem = "there is no such file"
+        remedy = f"Did you mean {close[0]!r}?" if close else "Check the folder and the name"
     except OSError as error:
-        raise TableError(
-            f"the file cannot be read ({error.strerror})",
-            place=str(path),
-            remedy="Give the name of a file that you may read",
-        ) from error
+        problem = f"the file cannot be read ({error.strerror})"
+        remedy = "Give the name of a file that you may read"
+    raise TableError(problem, place=str(path), remedy=remedy)
 
 
 def _text(name: str, content: bytes) -> str:
+    place, problem = name, "the file holds zero bytes: it is binary, not text"
     try:
         text = content.decode("utf-8-sig")
+        if "\0" not in text:
+            return text
     except UnicodeDecodeError as error:
         problem = f"the byte 0x{content[error.start]:02x} is not text in UTF-8"
         place = f"{name}, line {content.count(b'\n', 0, error.start) + 1}"
-    else:
-        if "\0" not in text:
-            return text
-        problem, place = "the file holds zero bytes: it is binary, not text", name
-    raise TableError(problem, place=place, remedy="Save the table as text in UTF-8") from None
+    raise TableError(problem, place=place, remedy="Save the table as text in UTF-8")
 
 
 def _separated(name: str, text: str, delimiter: str) -> Source:
@@ -119,44 +109,37 @@ def _separated(name: str, text: str, delimiter: str) -> Source:
     # rows are too long, pads those too short, and forgets the line of a row.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
-    rows: list[list[str]] = []
-    lines: list[int] = []
+    rows: dict[int, list[str]] = {}
     line = 1
     try:
         for fields in reader:
             begins, line = line, reader.line_num + 1
             if len(fields) < 2 and not "".join(fields).strip():
                 continue
+            place = f"{name}, line {begins}"
             if not header:
-                header = _header(fields, f"{name}, line {begins}", delimiter)
+                header = _header(fields, place, delimiter)
             elif len(fields) == len(header):
-                rows.append(fields)
-                lines.append(begins)
+                rows[begins] = fields
             else:
-                raise TableError(
-                    f"{len(fields)} fields, but the header has {len(header)}",
-                    place=f"{name}, line {begins}",
-                    remedy="Give every row one field a column; quote text that holds a separator",
-                )
+                problem = f"{len(fields)} fields, but the header has {len(header)}"
+                remedy = "Give every row one field a column; quote text that holds a separator"
+                raise TableError(problem, place=place, remedy=remedy)
     except csv.Error as error:
-        raise TableError(
-            f"the row cannot be read ({error})",
-            place=f"{name}, line {line}",
-            remedy="Close every quotation mark, and double those inside quoted text",
-        ) from None
-    columns = [from_text(cells) for cells in zip(*rows, strict=True)]
-    return _assembled(name, header, columns, lines, "line")
+        problem, place = f"the row cannot be read ({error})", f"{name}, line {line}"
+        remedy = "Close every quotation mark, and double those inside quoted text"
+        raise TableError(problem, place=place, remedy=remedy) from None
+    columns = [from_text(cells) for cells in zip(*rows.values(), strict=True)]
+    return _assembled(name, header, columns, rows, "line")
 
 
 def _header(fields: list[str], place: str, delimiter: str) -> list[str]:
     if len(fields) == 1:
         for other, plural in ((";", "semicolons"), ("\t", "tabs"), (",", "commas")):
             if other != delimiter and other in fields[0]:
-                raise TableError(
-                    f"the fields are separated by {plural}",
-                    place=place,
-                    remedy="Separate fields by commas in .csv and by tabs in .tsv",
-                )
+                remedy = "Separate fields by commas in .csv and by tabs in .tsv"
+                problem = f"the fields are separated by {plural}"
+                raise TableError(problem, place=place, remedy=remedy)
     # A name without text is that of an index which pandas wrote.
     names = [field.strip() or f"column_{number}" for number, field in enumerate(fields, 1)]
     return _unique(names, place)
@@ -166,11 +149,9 @@ def _unique(names: list[str], place: str) -> list[str]:
     fields: dict[str, int] = {}
     for number, name in enumerate(names, 1):
         if name in fields:
-            raise TableError(
-                f"the header has the column {name!r} twice, as fields {fields[name]} and {number}",
-                place=place,
-                remedy="Rename or remove one of them",
-            )
+            first = fields[name]
+            problem = f"the header has the column {name!r} twice, as fields {first} and {number}"
+            raise TableError(problem, place=place, remedy="Rename or remove one of them")
         fields[name] = number
     return names
 
@@ -217,11 +198,9 @@ def _parquet(name: str, content: bytes) -> Source:
         # Without its metadata, an index that pandas wrote is a column like any other.
         frame = arrow.to_pandas(ignore_metadata=True)
     except (pyarrow.ArrowException, OSError) as error:
-        raise TableError(
-            f"not a Parquet file ({str(error).splitlines()[0]})",
-            place=name,
-            remedy="Write it again; an incomplete copy cannot be read",
-        ) from error
+        problem = f"not a Parquet file ({str(error).splitlines()[0]})"
+        remedy = "Write it again; an incomplete copy cannot be read"
+        raise TableError(problem, place=name, remedy=remedy) from error
     frame = frame.loc[:, frame.columns != "__index_level_0__"]
     return _frame(name, frame, range(1, len(frame) + 1))
 
@@ -240,11 +219,8 @@ def _assembled(
     counted: str,
 ) -> Source:
     if not columns or not len(columns[0]):
-        raise TableError(
-            f"the table has no rows (columns: {', '.join(names) or 'none'})",
-            place=name,
-            remedy="Give one row for each training run",
-        )
+        problem = f"the table has no rows (columns: {', '.join(names) or 'none'})"
+        raise TableError(problem, place=name, remedy="Give one row for each training run")
     if not isinstance(index, pd.Index):
         index = pd.Index(list(index), name=counted)
     # Arrays without an index of their own, which pandas would align.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.errors import RequestError, TableError, nearest
+from bayeslaw.core.errors import RequestError, TableError, check_names
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.runs.suggestions import missing_remedy
@@ -28,14 +28,12 @@ class Runs:
     Attributes
     ----------
     table : pandas.DataFrame
-        Variables as float64, then every other column of the source under its own name. The index
-        is the row's place in the source: the line of a file (its header is line 1), or the
-        caller's label.
+        Variables as float64, then every other column of the source. The index is the row's place
+        in the source: the line of a file (its header is line 1), or the caller's label.
     source : str
         Name of the file without its folder, "DataFrame" or "simulated".
     variables : tuple of str
-        Names of the checked numeric columns that laws may read: canonical names, and whatever else
-        the caller mapped or derived.
+        Checked numeric columns that laws may read: canonical, mapped or derived.
     groups : tuple of str
         Columns that group runs.
     embeddings : str or None
@@ -81,12 +79,9 @@ class Runs:
         TableError
             If there is no such column.
         """
-        if name not in self.table.columns:
-            raise TableError(
-                f"there is no column {name!r}",
-                place=self.source,
-                remedy=nearest(name, map(str, self.table.columns)),
-            )
+        columns = map(str, self.table.columns)
+        problem = "there is no column {!r}"
+        check_names([name], columns, problem, place=self.source, error=TableError)
         return self.table[name]
 
     def column(self, name: str) -> np.ndarray:
@@ -146,11 +141,6 @@ class Runs:
         -------
         dict of str to ndarray of shape (runs,)
             By name.
-
-        Raises
-        ------
-        TableError
-            If there is no such column.
         """
         return {
             name: self.column(name) if name in self.variables else self.labels(name).to_numpy()
@@ -175,18 +165,7 @@ class Runs:
         return np.asarray(self.column("loss_se") / self.column("loss"))
 
     def typical_error(self, measured: str) -> float:
-        """Median of `errors`; zero where the table states none.
-
-        Parameters
-        ----------
-        measured : str
-            The quantity.
-
-        Returns
-        -------
-        float
-            A standard error of its logarithm.
-        """
+        """Median of ``errors(measured)``; zero where the table states none."""
         errors = self.errors(measured)
         return 0.0 if errors is None else float(np.median(errors))
 
