@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import jax
+import numpy as np
 
 from bayeslaw.law import Form
 from bayeslaw.model.discrepancy import Discrepancy, log_density
@@ -17,6 +18,10 @@ from bayeslaw.model.pooling import Pool
 #: Below this share of the reference loss a prediction's logarithm goes on as a straight line, so
 #: that absurd coefficients are unlikely instead of undefined.
 SMALLEST_SHARE = 1e-3
+
+
+#: NumPy's until put on a device.
+type Array = np.ndarray | jax.Array
 
 
 @jax.tree_util.register_dataclass
@@ -53,19 +58,19 @@ class Data:
         The group of each run, for each coefficient that varies by group.
     """
 
-    table: Any
-    point: Any
-    scale: Any
-    numbers: Any
-    observed: Any
-    counted: Any
+    table: Array
+    point: Array
+    scale: float | jax.Array
+    numbers: Array
+    observed: Array
+    counted: Array
     names: tuple[str, ...] = field(metadata={"static": True})
     variables: tuple[str, ...] = field(metadata={"static": True})
     sampled: tuple[str, ...] = field(metadata={"static": True})
     inputs: Any = None
     weights: Any = None
-    errors: Any = None
-    places: Any = None
+    errors: Array | None = None
+    places: Array | None = None
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -64,11 +64,9 @@ def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
     elif isinstance(item, OverVariables | Offsets):
         kernels = [item]
     else:
-        raise RequestError(
-            f"a {type(item).__name__} where a discrepancy belongs",
-            place=place,
-            remedy='Give "gp", "group", "growth", a bl.GaussianProcess or None',
-        )
+        problem = f"a {type(item).__name__} where a discrepancy belongs"
+        remedy = 'Give "gp", "group", "growth", a bl.GaussianProcess or None'
+        raise RequestError(problem, place=place, remedy=remedy)
     for kernel in kernels:
         if isinstance(kernel, OverVariables):
             _check_inputs(kernel.variables, law, runs, varying, place)

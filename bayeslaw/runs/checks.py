@@ -55,11 +55,9 @@ def check_values(draft: Draft, options: Options, *, drop_invalid: bool) -> Draft
         row = int(bad[0])
         first = next(flaw for flaw in flaws if row in flaw.rows)
         more = _and_more(len(first.rows) - 1, len(bad) - len(first.rows))
-        raise TableError(
-            first.problem(row) + more,
-            place=draft.source.place(row, first.column),
-            remedy=first.remedy(row),
-        )
+        problem = first.problem(row) + more
+        remedy = first.remedy(row)
+        raise TableError(problem, place=draft.source.place(row, first.column), remedy=remedy)
     reasons = []
     for row in bad[:_LISTED].tolist():
         problems = [f"{flaw.column}: {flaw.problem(row)}" for flaw in flaws if row in flaw.rows]

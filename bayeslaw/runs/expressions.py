@@ -49,11 +49,8 @@ def evaluate(expression: Expression, scope: Mapping[str, np.ndarray], place: str
         with np.errstate(all="ignore"):
             return expression(scope)
     except (FormulaError, ValueError) as error:
-        raise TableError(
-            str(error),
-            place=place,
-            remedy="Compare text with text and numbers with numbers, and compute with numbers only",
-        ) from error
+        remedy = "Compare text with text and numbers with numbers, and compute with numbers only"
+        raise TableError(str(error), place=place, remedy=remedy) from error
 
 
 def check_comparisons(

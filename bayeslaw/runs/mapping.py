@@ -26,11 +26,9 @@ def map_columns(source: Source, options: Options) -> Draft:
             remedy = f"Units belong to variables, not to source columns. {nearest(name, order)}"
             if name in VOCABULARY:
                 remedy += f". {column_remedy(name, columns)}"
-            raise TableError(
-                f"units has a factor for {name!r}, which is no variable of this table",
-                place=source.name,
-                remedy=remedy,
-            )
+            problem = f"units has a factor for {name!r}, which is no variable of this table"
+            remedy = remedy
+            raise TableError(problem, place=source.name, remedy=remedy)
     variables = {
         name: _mapped(source, name, texts[name], options.units.get(name)) for name in order
     }

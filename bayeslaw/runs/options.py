@@ -77,11 +77,9 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
         value = merged.get(key, ())
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) for i in items):
-            raise RequestError(
-                f"{key} = {value!r} is not a list of column names",
-                place=places[key],
-                remedy=f'Write {key} = ["sweep"]',
-            )
+            problem = f"{key} = {value!r} is not a list of column names"
+            remedy = f'Write {key} = ["sweep"]'
+            raise RequestError(problem, place=places[key], remedy=remedy)
         return tuple(dict.fromkeys(items))
 
     options = Options(
@@ -96,17 +94,13 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
         loss_unit=text("loss_unit") or "nats",
     )
     if options.embeddings not in (None, *EMBEDDINGS):
-        raise RequestError(
-            f"embeddings = {options.embeddings!r}",
-            place=places["embeddings"],
-            remedy="Give 'included' or 'excluded', or leave it out where it is not known",
-        )
+        problem = f"embeddings = {options.embeddings!r}"
+        remedy = "Give 'included' or 'excluded', or leave it out where it is not known"
+        raise RequestError(problem, place=places["embeddings"], remedy=remedy)
     if options.step is not None and options.run is None:
-        raise RequestError(
-            f"step = {options.step!r} without run",
-            place=places["step"],
-            remedy="Give the column that names the run as well: run='run_id'",
-        )
+        problem = f"step = {options.step!r} without run"
+        remedy = "Give the column that names the run as well: run='run_id'"
+        raise RequestError(problem, place=places["step"], remedy=remedy)
     return options
 
 
@@ -114,17 +108,12 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise TableError(
-            f"the mapping cannot be read ({error.strerror})",
-            place=str(path),
-            remedy="Give the name of a TOML file",
-        ) from error
+        problem = f"the mapping cannot be read ({error.strerror})"
+        remedy = "Give the name of a TOML file"
+        raise TableError(problem, place=str(path), remedy=remedy) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TableError(
-            f"not valid TOML ({error})",
-            place=path.name,
-            remedy='Write [columns] and below it N = "n_total", one variable a line, each once',
-        ) from None
+        remedy = 'Write [columns] and below it N = "n_total", one variable a line, each once'
+        raise TableError(f"not valid TOML ({error})", place=path.name, remedy=remedy) from None
     unknown = "unknown key {!r} in the mapping"
     check_names(content, _KEYS, unknown, place=path.name, error=TableError)
     for table in ("columns", "units"):
@@ -132,30 +121,24 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
         stray = [key for key in _KEYS if isinstance(entries, dict) and key in entries]
         if stray:
             # In TOML whatever follows [columns] belongs to it, which surprises everyone once.
-            raise TableError(
-                f"{stray[0]!r} stands inside the table [{table}]",
-                place=path.name,
-                remedy=f"Move it above the first line in brackets: {stray[0]} is no variable",
-            )
+            problem = f"{stray[0]!r} stands inside the table [{table}]"
+            remedy = f"Move it above the first line in brackets: {stray[0]} is no variable"
+            raise TableError(problem, place=path.name, remedy=remedy)
     return path.name, content
 
 
 def _pairs(option: str, value: Any, place: str) -> dict[str, Any]:
     pairs = list(value.items() if isinstance(value, Mapping) else value)
     if isinstance(value, str) or not all(isinstance(i, tuple) and len(i) == 2 for i in pairs):
-        raise RequestError(
-            f"{option} = {value!r} does not pair variables with anything",
-            place=place,
-            remedy=f"Write {option} = {_EXAMPLES[option]}",
-        )
+        problem = f"{option} = {value!r} does not pair variables with anything"
+        remedy = f"Write {option} = {_EXAMPLES[option]}"
+        raise RequestError(problem, place=place, remedy=remedy)
     values: dict[str, Any] = {}
     for name, entry in pairs:
         if name in values:
-            raise TableError(
-                f"{option} gives {name!r} twice, as {values[name]!r} and {entry!r}",
-                place=place,
-                remedy="Give each variable once",
-            )
+            problem = f"{option} gives {name!r} twice, as {values[name]!r} and {entry!r}"
+            remedy = "Give each variable once"
+            raise TableError(problem, place=place, remedy=remedy)
         values[name] = entry
     return values
 
@@ -172,11 +155,9 @@ def _column(name: Any, value: Any, place: str) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
     if value is not None and not isinstance(value, str):
-        raise TableError(
-            f"columns: {name} = {value!r} is neither a column nor an expression",
-            place=place,
-            remedy=f'Write columns={{"{name}": "its column"}}',
-        )
+        problem = f"columns: {name} = {value!r} is neither a column nor an expression"
+        remedy = f'Write columns={{"{name}": "its column"}}'
+        raise TableError(problem, place=place, remedy=remedy)
     return (value or "").strip()
 
 

@@ -105,11 +105,9 @@ def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame
     lengths = {name: len(values) for name, values in wide.items() if len(values) != 1}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())
-        raise TableError(
-            f"columns of different lengths: {listed}",
-            place="configurations",
-            remedy="Give as many values of each, or one",
-        )
+        problem = f"columns of different lengths: {listed}"
+        remedy = "Give as many values of each, or one"
+        raise TableError(problem, place="configurations", remedy=remedy)
     return pd.DataFrame(dict(zip(wide, np.broadcast_arrays(*wide.values()), strict=True)))
 
 

@@ -58,11 +58,9 @@ class Reference:
         names = list(names)
         runs.require([*names, predicts], purpose="the reference run")
         if not len(runs):
-            raise TableError(
-                "no runs to take a reference run from",
-                place=runs.source,
-                remedy="Give at least one run",
-            )
+            problem = "no runs to take a reference run from"
+            remedy = "Give at least one run"
+            raise TableError(problem, place=runs.source, remedy=remedy)
         at = {}
         for name in names:
             values = runs.column(name)
@@ -102,11 +100,9 @@ class Reference:
             at = {str(name): float(value) for name, value in data["at"].items()}
             return cls(loss=float(data["loss"]), at=at)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(
-                f"not a reference run: {data!r} ({type(error).__name__}: {error})",
-                place="Reference.from_dict",
-                remedy='Give {"loss": 2.0, "at": {"N": 1e9}}, as Reference.to_dict() does',
-            ) from error
+            problem = f"not a reference run: {data!r} ({type(error).__name__}: {error})"
+            remedy = 'Give {"loss": 2.0, "at": {"N": 1e9}}, as Reference.to_dict() does'
+            raise RequestError(problem, place="Reference.from_dict", remedy=remedy) from error
 
 
 def _geometric(values: np.ndarray) -> float:

@@ -130,11 +130,9 @@ def replicate_noise(
     names = configuration_columns(runs, predicts) if same is None else list(same)
     noise = find_replicates(runs, predicts, same=names, ci_prob=ci_prob)
     if noise is None:
-        raise RequestError(
-            f"no two of {len(runs)} runs agree in {', '.join(names)} and differ in {predicts}",
-            place="replicate_noise",
-            remedy="Name the columns that make a configuration: same=[...]",
-        )
+        problem = f"no two of {len(runs)} runs agree in {', '.join(names)} and differ in {predicts}"
+        remedy = "Name the columns that make a configuration: same=[...]"
+        raise RequestError(problem, place="replicate_noise", remedy=remedy)
     return noise
 
 

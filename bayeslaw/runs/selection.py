@@ -39,18 +39,13 @@ def _filtered(draft: Draft, where: str) -> Draft:
     check_comparisons(condition, scope, draft.source, place)
     kept = np.asarray(evaluate(condition, scope, place))
     if kept.dtype != bool or kept.shape != (len(table),):
-        raise TableError(
-            f"{where!r} does not give true or false for each row",
-            place=place,
-            remedy="Compare a column with something: where=\"state == 'finished'\"",
-        )
+        problem = f"{where!r} does not give true or false for each row"
+        remedy = "Compare a column with something: where=\"state == 'finished'\""
+        raise TableError(problem, place=place, remedy=remedy)
     if not kept.any():
         samples = "; ".join(f"{name}: {_sample(scope[name])}" for name in sorted(condition.names))
-        raise TableError(
-            f"no row of {len(table)} is left by {where!r}",
-            place=place,
-            remedy=f"Widen the condition; values of the columns it names: {samples}",
-        )
+        remedy = f"Widen the condition; values of the columns it names: {samples}"
+        raise TableError(f"no row of {len(table)} is left by {where!r}", place=place, remedy=remedy)
     return draft.take(kept)
 
 
@@ -118,11 +113,9 @@ def keep_best(draft: Draft, options: Options) -> Draft:
         return draft
     settings = [draft.column(name, "best_of") for name in options.best_of]
     if "loss" not in draft.variables:
-        raise RequestError(
-            "best_of keeps the lowest loss, but the table has no loss",
-            place=draft.source.name,
-            remedy='Map it: columns={"loss": "its column"}, or drop best_of',
-        )
+        problem = "best_of keeps the lowest loss, but the table has no loss"
+        remedy = 'Map it: columns={"loss": "its column"}, or drop best_of'
+        raise RequestError(problem, place=draft.source.name, remedy=remedy)
     loss = draft.variables["loss"].values
     same: list[np.ndarray | pd.Series] = [
         # Nine digits, so that rounding in a derived column does not split a cell.

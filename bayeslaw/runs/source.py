@@ -175,11 +175,9 @@ def _json_lines(name: str, text: str) -> Source:
             remedy = "Write one JSON object a line"
             raise TableError(f"not valid JSON ({error})", place=place, remedy=remedy) from None
         if not isinstance(record, dict):
-            raise TableError(
-                f"{written.strip()[:40]!r} is not a JSON object",
-                place=place,
-                remedy='Write one object a line, {"N": 1e9, "loss": 2.5}, and no list around them',
-            )
+            problem = f"{written.strip()[:40]!r} is not a JSON object"
+            remedy = 'Write one object a line, {"N": 1e9, "loss": 2.5}, and no list around them'
+            raise TableError(problem, place=place, remedy=remedy)
         records[line] = record
     names = list(dict.fromkeys(key for record in records.values() for key in record))
     columns = [

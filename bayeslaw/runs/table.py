@@ -105,11 +105,9 @@ class Runs:
         series = self.labels(name)
         if not _numeric(series):
             sample = f" ({series.iloc[0]!r}, ...)" if len(series) else ""
-            raise TableError(
-                f"the column {name!r} does not hold numbers{sample}",
-                place=self.source,
-                remedy=f"Numeric variables: {', '.join(self.variables) or 'none'}",
-            )
+            problem = f"the column {name!r} does not hold numbers{sample}"
+            remedy = f"Numeric variables: {', '.join(self.variables) or 'none'}"
+            raise TableError(problem, place=self.source, remedy=remedy)
         values: np.ndarray = series.to_numpy(dtype=np.float64)
         values.flags.writeable = False
         return values
@@ -189,11 +187,9 @@ class Runs:
         """
         mask = np.asarray(mask)
         if mask.dtype != bool or mask.shape != (len(self),):
-            raise RequestError(
-                f"a mask of type {mask.dtype} and shape {mask.shape} for {len(self)} runs",
-                place="Runs.select",
-                remedy="Give one boolean a run",
-            )
+            problem = f"a mask of type {mask.dtype} and shape {mask.shape} for {len(self)} runs"
+            remedy = "Give one boolean a run"
+            raise RequestError(problem, place="Runs.select", remedy=remedy)
         return replace(self, table=self.table[mask])
 
     def constant(self, names: Iterable[str]) -> frozenset[str]:

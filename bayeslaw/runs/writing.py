@@ -18,11 +18,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write a table in the format that the suffix names; its index is left out."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise TableError(
-            f"the suffix {path.suffix!r} is not one of a table",
-            place=path.name,
-            remedy=f"Choose one of {', '.join(SUFFIXES)}",
-        )
+        problem = f"the suffix {path.suffix!r} is not one of a table"
+        remedy = f"Choose one of {', '.join(SUFFIXES)}"
+        raise TableError(problem, place=path.name, remedy=remedy)
     try:
         with whole_file(path) as partial:
             if suffix == ".parquet":
@@ -34,11 +32,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
                 partial.write_text(_json_lines(table), encoding="utf-8")
     except (OSError, TypeError, ValueError, NotImplementedError) as error:
         # pyarrow's errors are kinds of these, for columns that Parquet cannot hold.
-        raise TableError(
-            f"the table cannot be written ({error})",
-            place=path.name,
-            remedy="Choose a folder that may be written to; Parquet holds no mixed columns",
-        ) from error
+        problem = f"the table cannot be written ({error})"
+        remedy = "Choose a folder that may be written to; Parquet holds no mixed columns"
+        raise TableError(problem, place=path.name, remedy=remedy) from error
 
 
 def _json_lines(table: pd.DataFrame) -> str:
