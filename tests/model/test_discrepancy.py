@@ -224,7 +224,7 @@ def test_scores_know_the_misfit(fitted: bl.Posterior) -> None:
     other = bumpy(bl.simulate("chinchilla", rows=60, noise_sd=0.0005, seed=8), 0.01)
     plain = bl.fit(fitted.runs, "chinchilla", method="laplace", fallback=True, seed=1)
     with_gp, without = (bl.check_new_runs(one, other) for one in (fitted, plain))
-    width = [np.log(c.table["high"] / c.table["low"]).median() for c in (with_gp, without)]
+    width = [np.log(c.frame["high"] / c.frame["low"]).median() for c in (with_gp, without)]
     assert width[0] < 0.5 * width[1]
     # 60 runs at .89: three standard errors.
     assert with_gp.coverage > 0.77
