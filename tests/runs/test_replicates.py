@@ -124,3 +124,13 @@ def test_what_replicates_differ_by_is_no_part_of_the_next_runs_true_loss() -> No
     assert pure == pytest.approx(0.008 / np.sqrt(2), rel=1e-6)
     wanted = np.sqrt(both["observation"] ** 2 - (2 * 1.598 * pure) ** 2)
     assert both["run"] == pytest.approx(wanted, rel=0.05)
+
+
+def test_the_estimate_is_a_result_like_any() -> None:
+    noise = bl.replicate_noise(table(0.002, 2), ci_prob=0.8)
+    assert noise.summary.startswith("60 runs of 30 configurations differ by")
+    assert "80% interval" in noise.summary
+    plain = noise.to_dict()
+    assert plain["ci_prob"] == 0.8
+    assert plain["notes"] == []
+    assert noise.to_frame().loc[0, "sd"] == plain["sd"] == noise.sd
