@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-import bayeslaw as bl
 from bayeslaw.core.notes import Note, worst
-from bayeslaw.model.design_notes import design_notes
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.runs.geometry import extrapolation_factor, extrapolation_text
 
 
 def normals(seed: int = 0, chains: int = 4, draws: int = 1000) -> np.ndarray:
@@ -138,86 +133,6 @@ def test_notes_name_what_was_diagnosed() -> None:
     assert note.message.startswith("R-hat of the optimum is")
 
 
-# --- designs ---------------------------------------------------------------------------------
-
-
-def notes_of(runs: bl.Runs, law: str) -> dict[str, Note]:
-    one = bl.law(law)
-    reference = bl.Reference.of(runs, one.variables, one.predicts)
-    return {note.code: note for note in design_notes(runs, one, reference)}
-
-
-def test_a_design_that_varies_everything_needs_no_note(runs: bl.Runs) -> None:
-    assert notes_of(runs, "zhao2025") == {}
-
-
-@pytest.mark.parametrize(
-    ("constant", "value", "said"),
-    [
-        ("S", 0.0, "the prior alone informs m, n"),
-        ("S", 0.3, "the runs inform only a combination of m, n"),
-        ("G", 7.0, "the runs inform only a combination of e, f"),
-        (
-            *("D", 2e10),
-            "the prior alone informs beta; the runs inform only a combination of b, epsilon",
-        ),
-        ("N_a", 1e8, "the runs inform only a combination of c, epsilon"),
-    ],
-)
-def test_a_constant_variable_is_named_with_its_coefficients(
-    runs: bl.Runs, constant: str, value: float, said: str
-) -> None:
-    flat = replace(runs, table=runs.table.assign(**{constant: value}))
-    note = notes_of(flat, "zhao2025")["prior_only"]
-    assert note.severity == "warning"
-    assert note.message.startswith(f"{constant} never varied in simulated")
-    assert note.message.endswith(f"optima over it are the prior's; {said}")
-    assert "Add runs that vary it" in note.remedy
-
-
-def test_fewer_runs_than_parameters_is_a_warning(runs: bl.Runs) -> None:
-    few = runs.select(np.arange(len(runs)) < 11)
-    note = notes_of(few, "zhao2025")["few_runs"]
-    assert note.severity == "warning"
-    assert "11 runs for 12 parameters of zhao2025" in note.message
-    assert "few_runs" not in notes_of(runs.select(np.arange(len(runs)) < 12), "zhao2025")
-
-
-def test_other_conventions_of_embeddings_are_named() -> None:
-    runs = bl.simulate("chinchilla", rows=30)
-    note = notes_of(replace(runs, embeddings="excluded"), "chinchilla")["embeddings"]
-    assert note.severity == "warning"
-    assert (
-        "N counts parameters with embeddings included in chinchilla, and excluded" in note.message
-    )
-    for said in ("included", None):
-        assert "embeddings" not in notes_of(replace(runs, embeddings=said), "chinchilla")
-
-
-def test_beyond_says_how_far_outside_the_runs() -> None:
-    runs = bl.simulate(
-        "zhao2025",
-        design={
-            "N": np.array([1e8, 1e9]),
-            "N_a": np.array([1e7, 1e8]),
-            "D": np.array([1e10, 1e11]),
-            "G": np.array([1.0, 8.0]),
-            "S": np.array([0.0, 0.5]),
-        },
-    )
-    times, names = extrapolation_factor(
-        runs,
-        {
-            "N": np.array([3e8, 1e10, 5e7, 1e9]),
-            "D": np.array([3e10, 2e11, 1e8, 1e11]),
-            "S": np.array([0.9, 0.0, 0.0, 0.0]),
-        },
-    )
-    # S, which may be zero, is .4 beyond a range of .5.
-    np.testing.assert_allclose(times, [1.8, 10.0, 100.0, 1.0], rtol=1e-12)
-    assert names.tolist() == ["S", "N", "D", ""]
-
-
 # --- notes -----------------------------------------------------------------------------------
 
 
@@ -237,8 +152,3 @@ def test_the_gravest_note_decides() -> None:
         "message": "high",
         "remedy": "draw more",
     }
-
-
-def test_how_far_in_words() -> None:
-    assert extrapolation_text("N", 198.74) == "lies 199 times beyond the runs in N"
-    assert extrapolation_text("S", np.inf) == "differs from every run in S, which never varied"

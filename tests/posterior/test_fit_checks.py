@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from misfit import distorted, field
 from scipy.stats import kstest
 
 import bayeslaw as bl
 from bayeslaw.comparison.scores import score
-from bayeslaw.model.design_notes import design_notes
 from bayeslaw.posterior.fit_checks import (
     fit_checks,
     left_out_pit,
     neighbours_agree,
 )
-from bayeslaw.runs import Reference
-from bayeslaw.runs.geometry import collinear, distance
 
 # A third of the misfit in nats over a loss of 2.6, and the noise of replicates.
 MISFIT, NOISE = 0.01 / 2.6, 0.0007 / 2.6
@@ -30,12 +26,6 @@ def codes(posterior: bl.Posterior) -> set[str]:
 
 def mode(runs: bl.Runs, seed: int) -> bl.Posterior:
     return bl.fit(runs, "zhao2025", method="mode", seed=seed, progress=False)
-
-
-def configurations(**columns: np.ndarray) -> bl.Runs:
-    import pandas as pd
-
-    return bl.read_runs(pd.DataFrame(columns))
 
 
 # --- misfit that neighbouring runs share ------------------------------------------------------
@@ -85,49 +75,6 @@ def test_a_parameter_that_the_runs_pull_out_of_its_prior_is_named() -> None:
 
 def test_a_posterior_without_trouble_has_no_doubts(posterior: bl.Posterior) -> None:
     assert fit_checks(posterior) == ()
-
-
-# --- designs --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("jitter", "told"), [(0.02, True), (0.15, True), (0.6, False)])
-def test_variables_that_move_together_are_named(jitter: float, told: bool) -> None:
-    rng = np.random.default_rng(3)
-    size = np.geomspace(1e8, 1e10, 60)
-    tokens = 20 * size * np.exp(jitter * rng.standard_normal(60))
-    experts = rng.choice([1.0, 2.0, 4.0, 8.0], 60)
-    runs = configurations(N=size, D=tokens, G=experts)
-    notes = collinear(runs, ["N", "D", "G"])
-    # Of the variance of a logarithm, 1.8 wide, the jitter is .01%, .7% and 10%.
-    assert bool(notes) is told
-    if told:
-        assert notes[0].message.startswith("N and D move together")
-
-
-def test_usual_designs_do_not_move_together() -> None:
-    law = bl.law("zhao2025")
-    for kind in ("independent", "one_at_a_time"):
-        for rows in (40, 446):
-            for seed in range(5):
-                runs = bl.simulate(law, design=kind, rows=rows, seed=seed)
-                notes = design_notes(runs, law, Reference.of(runs, law.variables))
-                assert "collinear" not in {note.code for note in notes}
-
-
-def test_the_distance_is_that_of_mahalanobis_and_the_share_counts_runs() -> None:
-    rng = np.random.default_rng(4)
-    along, across = 2 * rng.standard_normal(4000), 0.5 * rng.standard_normal(4000)
-    runs = configurations(N=1e9 * np.exp(along + across), D=2e10 * np.exp(along - across))
-    # Three standard deviations across the cloud, though within the range of each variable.
-    there = {"N": 1e9 * np.exp(1.5), "D": 2e10 * np.exp(-1.5)}
-    found, share = distance(runs, there)
-    assert found == pytest.approx(3.0, rel=0.05)
-    # Of a normal in two dimensions, exp(-9/2) lies further out.
-    assert share == pytest.approx(np.exp(-4.5), abs=4 * np.sqrt(np.exp(-4.5) / 4000))
-    middle, all_of_them = distance(runs, {"N": 1e9, "D": 2e10})
-    assert middle < 0.1
-    assert all_of_them > 0.99
-    assert distance(runs.select(np.arange(4000) < 1), there) == (0.0, 1.0)
 
 
 # --- how well an optimum is known ----------------------------------------------------------------
