@@ -30,12 +30,15 @@ from .law.library import law as law, laws as laws
 from .model.kernels import GaussianProcess as GaussianProcess, Growth as Growth, Offsets as Offsets
 from .model.simulate import draw_design as draw_design, simulate as simulate
 from .model.specification import numpyro_model as numpyro_model
-from .optimum.answer import Optimum as Optimum
 from .optimum.budget import Budget as Budget
+from .optimum.cheapest import Cheapest as Cheapest, cheapest as cheapest
 from .optimum.decide import Decision as Decision, decide as decide, expert_grid as expert_grid
-from .optimum.efficiency import EfficiencyRules as EfficiencyRules
-from .optimum.optimum import Frontier as Frontier, frontier as frontier, optimum as optimum
-from .optimum.target import Cheapest as Cheapest, cheapest as cheapest
+from .optimum.flatness import NearOptimal as NearOptimal
+from .optimum.frontier import Frontier as Frontier, frontier as frontier
+from .optimum.optimum import optimum as optimum
+from .optimum.quantity import Quantity as Quantity
+from .optimum.request import EfficiencyRules as EfficiencyRules
+from .optimum.result import Optimum as Optimum
 from .posterior.mixture import Mixture as Mixture, average_laws as average_laws
 from .posterior.posterior import Posterior as Posterior, load as load
 from .report.contents import Report as Report

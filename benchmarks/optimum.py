@@ -16,10 +16,11 @@ from provenance import heading, keep, table
 from scipy.optimize import minimize
 
 import bayeslaw as bl
-from bayeslaw.optimum.answer import Quantity
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.search import solve_many
+from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.request import Request
+from bayeslaw.optimum.search import minimise
 
 SIZES = (1e9, 3.4e9, 1e10, 2e10, 3e10, 1e11, 2.35e11, 6.71e11, 1e12)
 # What the paper says of the sizes that it names.
@@ -27,13 +28,13 @@ PAPER = {3e10: 0.09, 6.71e11: 0.05}
 BUDGETS = np.geomspace(1e20, 1e26, 20)
 
 
-def looped(question: Question, coefficients: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+def looped(problem: Problem, coefficients: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
     """The same optima one by one: L-BFGS-B with numerical slopes, as one would write it.
 
     Parameters
     ----------
-    question : Question
-        What is asked.
+    problem : Problem
+        The problem.
     coefficients : dict of str to ndarray of shape (draws,)
         Raw coefficients.
     rows : ndarray of int
@@ -44,18 +45,18 @@ def looped(question: Question, coefficients: dict[str, np.ndarray], rows: np.nda
     ndarray of shape (rows, free)
         Search coordinates.
     """
-    problem, ends = question.problem, []
-    box = list(zip(question.low, question.high, strict=True))
+    ends = []
+    box = list(zip(problem.low, problem.high, strict=True))
     for row in rows:
         raw = {name: float(values[row]) for name, values in coefficients.items()}
 
         def objective(x: np.ndarray, raw: dict[str, float] = raw) -> float:
             with np.errstate(all="ignore"):
-                columns = problem.columns(x, question.fixed, question.budget, np)
-                value = float(problem.form.predict(columns, raw))
+                columns = problem.columns(x)
+                value = float(problem.law.form.predict(columns, raw))
             return float(np.log(value)) if value > 0 else 50.0
 
-        ends.append(minimize(objective, question.starts[0], method="L-BFGS-B", bounds=box).x)
+        ends.append(minimize(objective, problem.starts[0], method="L-BFGS-B", bounds=box).x)
     return np.array(ends)
 
 
@@ -86,44 +87,39 @@ def _optima(posterior: bl.Posterior) -> str:
         [
             f"{size:.3g}",
             said(answer.quantities["N_a/N"]),
-            *(said(one) for one in answer.rules.values()),
+            *(said(one) for one in answer.efficient.values()),
             PAPER.get(size, ""),
         ]
         for size, answer in answers.items()
     ]
     flat: list[list[object]] = [
-        [f"{size:.3g}", *(f"{one.low:.3g} to {one.high:.3g}" for one in answer.near.values())]
+        [
+            f"{size:.3g}",
+            *(f"{one.low:.3g} to {one.high:.3g}" for one in answer.near_optimal.values()),
+        ]
         for size, answer in answers.items()
     ]
     structure = ", ".join(f"{name} {said(first.quantities[name])}" for name in ("G", "S"))
     return (
         "Each entry: posterior median (89% interval); the same from the published coefficients.\n\n"
         f"At every size: {structure}.\n\nN_a/N:\n\n"
-        + table(["N", "best", *first.rules, "the paper, efficiency-aware"], shares)
+        + table(["N", "best", *first.efficient, "the paper, efficiency-aware"], shares)
         + "Near-optimal sets: one variable may leave its optimum within these and lose less than "
-        ".001 nats with probability .89.\n\n" + table(["N", *first.near], flat)
+        ".001 nats with probability .89.\n\n" + table(["N", *first.near_optimal], flat)
     )
 
 
 def _times(posterior: bl.Posterior, repeats: int) -> str:
     law, reference = posterior.law, posterior.reference
     coefficients = {name: values[:4000] for name, values in posterior.coefficients().items()}
-    one = [pose(law, reference, at={"N": 30e9}, budget=bl.Budget(), free=None)]
-    many = [
-        pose(
-            law,
-            reference,
-            at={},
-            budget=bl.Budget(train_flops=float(flops), max_params=1e11),
-            free=None,
-        )
-        for flops in BUDGETS
-    ]
+    one = [pose(law, reference, Request.of("benchmark", {"N": 30e9}))]
+    capped = Request.of("benchmark", budget=bl.Budget(max_params=1e11))
+    many = [pose(law, reference, capped.spending(float(flops))) for flops in BUDGETS]
     some = np.linspace(0, 3999, 100).astype(int)
 
-    def ours(questions: list[Question]) -> Callable[[], None]:
+    def ours(problems: list[Problem]) -> Callable[[], None]:
         def job() -> None:
-            solve_many(questions, coefficients)
+            minimise(problems, coefficients)
 
         return job
 
@@ -167,7 +163,7 @@ def _times(posterior: bl.Posterior, repeats: int) -> str:
         ]
         for name, found in seconds.items()
     ]
-    (found,) = solve_many(one, coefficients)
+    (found,) = minimise(one, coefficients)
     loop = looped(one[0], coefficients, some)
     gap = float(np.abs(found.x[some] - loop).max())
     return (

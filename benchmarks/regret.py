@@ -26,9 +26,10 @@ from scipy.optimize import least_squares
 import bayeslaw as bl
 from bayeslaw.core.compilation import compiled
 from bayeslaw.law import Law
+from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.search import solve
+from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.request import Request
 from bayeslaw.runs import Reference, Runs
 
 AT = {"N": 30e9, "D": 1e12}
@@ -108,13 +109,13 @@ def fitted(law: Law, runs: Runs, reference: Reference, seed: int) -> dict[str, f
     return {k: float(v[0]) for k, v in form.to_raw(on, reference.at, reference.loss).items()}
 
 
-def clipped(question: Question, raw: dict[str, float], legal: pd.DataFrame) -> int:
+def clipped(problem: Problem, raw: dict[str, float], legal: pd.DataFrame) -> int:
     """The legal configuration nearest to the optimum of one set of coefficients.
 
     Parameters
     ----------
-    question : Question
-        What was asked.
+    problem : Problem
+        The problem.
     raw : dict of str to float
         Coefficients.
     legal : pandas.DataFrame
@@ -125,7 +126,7 @@ def clipped(question: Question, raw: dict[str, float], legal: pd.DataFrame) -> i
     int
         Its row.
     """
-    x = solve(question, {name: np.array([value]) for name, value in raw.items()}).x[0]
+    x = optimise_draws(problem, {name: np.array([v]) for name, v in raw.items()}).x[0]
     # Distances in steps of the lattice: of G by logarithm, of S, and of N_a/N by logarithm.
     far = (
         (np.log(legal["G"]) - x[0]) ** 2 / 0.15**2
@@ -221,7 +222,7 @@ def _cell(
             for i, one in enumerate(runs)
         ]
     reference = Reference.of(runs[0], law.variables)
-    question = pose(law, reference, at=AT, budget=bl.Budget(), free=None)
+    problem = pose(law, reference, Request.of("benchmark", AT))
     drawn = bl.fit_many(runs, law, reference=reference, seed=seed, draws=500, progress=False)
     modes = bl.fit_many(runs, law, method="mode", reference=reference, seed=seed, progress=False)
     found: dict[str, list[float]] = {}
@@ -235,7 +236,7 @@ def _cell(
             "mode": {name: float(values[0]) for name, values in mode.coefficients().items()},
         }
         for arm, raw in points.items():
-            keep_regret(f"{arm}, clipped", clipped(question, raw, legal))
+            keep_regret(f"{arm}, clipped", clipped(problem, raw, legal))
             value = np.asarray(law.form.predict(columns, raw))
             keep_regret(arm, int(np.nanargmin(np.where(value > 0, value, np.nan))))
         value = posterior.evaluate(columns)

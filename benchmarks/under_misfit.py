@@ -28,9 +28,10 @@ from scipy.optimize import minimize_scalar
 
 import bayeslaw as bl
 from bayeslaw.core.intervals import Interval, interval
+from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.search import solve
+from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.request import Request
 from bayeslaw.posterior.prediction import predictive
 
 SIZE = 30e9
@@ -153,7 +154,7 @@ def cell(kind: str, size: int, arm: str, tables: int, seed: int) -> dict[str, np
     pairs = [_table(law, kind, size, seed + i) for i in range(tables)]
     runs, truths = zip(*pairs, strict=True)
     reference = bl.Reference.of(runs[0], law.variables)
-    question = pose(law, reference, at={"N": SIZE}, budget=bl.Budget(), free=None)
+    problem = pose(law, reference, Request.of("benchmark", {"N": SIZE}))
     fits = bl.fit_many(
         runs,
         law,
@@ -166,12 +167,12 @@ def cell(kind: str, size: int, arm: str, tables: int, seed: int) -> dict[str, np
         seed=seed,
         progress=False,
     )
-    optimum = _optimum(law, question, kind)
+    optimum = _optimum(law, problem, kind)
     found: dict[str, list[list[float]]] = {name: [] for name in (*optimum, "ln loss, 10x")}
     for posterior, loss in zip(fits, truths, strict=True):
-        solution = solve(question, posterior.coefficients())
-        drawn = {"G": np.exp(solution.x[:, 0]), "S": solution.x[:, 1]}
-        drawn["ln N_a/N"] = solution.x[:, 2] - np.log(SIZE)
+        optima = optimise_draws(problem, posterior.coefficients())
+        drawn = {"G": np.exp(optima.x[:, 0]), "S": optima.x[:, 1]}
+        drawn["ln N_a/N"] = optima.x[:, 2] - np.log(SIZE)
         for name, values in drawn.items():
             found[name].append(_judged(interval(values), optimum[name]))
         large = _ten_times(posterior.runs)
@@ -210,9 +211,9 @@ def _rival(law: bl.Law, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.asarray(law.predict(**columns)) - c * N_a**-alpha + own
 
 
-def _optimum(law: bl.Law, question: Question, kind: str) -> dict[str, float]:
+def _optimum(law: bl.Law, problem: Problem, kind: str) -> dict[str, float]:
     published = {name: np.array([value]) for name, value in law.published().items()}
-    x = solve(question, published).x[0]
+    x = optimise_draws(problem, published).x[0]
     G, S, ratio = float(np.exp(x[0])), float(x[1]), float(x[2] - np.log(SIZE))
     if FIELDS[kind] is None:
 

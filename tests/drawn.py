@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 import bayeslaw as bl
-from bayeslaw.optimum.answer import Quantity
+from bayeslaw.optimum.quantity import Quantity
 
 
 def line(axes: Axes, label: str) -> Line2D:
@@ -64,27 +64,25 @@ def share_optima(posterior: bl.Posterior) -> list[bl.Optimum]:
     for size in (1e12, 1e10, 1e9):
         draws = 41.6 * size**-0.19244 * np.linspace(0.9, 1.1, 50)
         one = Quantity.of(
-            draws,
-            draws,
-            shares={"interior": 1.0},
-            status="interior",
-            published=float(41.6 * size**-0.19244),
-            probability=0.89,
+            [draws, draws, np.array([41.6 * size**-0.19244])],
+            {"interior": 1.0},
+            prior_only=False,
+            ci_prob=0.89,
         )
         found.append(
             bl.Optimum(
                 quantities={"N_a/N": one},
-                rules={"slope 0.4": one},
-                near={},
-                binding={},
-                beyond={},
-                predicted=(2.0, 1.9, 2.1),
+                efficient={"slope 0.4": one},
+                near_optimal={},
+                active_caps={},
+                extrapolation_factor={},
+                predicted_interval=(2.0, 1.9, 2.1),
                 predicts="loss",
                 at={"N": size},
                 budget=bl.Budget(),
-                probability=0.89,
+                ci_prob=0.89,
                 notes=(),
-                values=np.zeros(50),
+                predicted_draws=np.zeros(50),
             )
         )
     return found

@@ -21,8 +21,9 @@ from bayeslaw.law import Check, Law
 from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.library import law as load_law
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.search import solve
+from bayeslaw.optimum.request import Request
 from bayeslaw.runs import Reference
 
 #: A typical loss, in nats per token.
@@ -33,7 +34,7 @@ _EXACT, _DRAWS = 1e-10, 4000
 
 
 @dataclass(frozen=True)
-class Problem:
+class CardProblem:
     """Something that a card does not satisfy.
 
     Attributes
@@ -48,10 +49,10 @@ class Problem:
     message: str
 
 
-Examination = Callable[[Law], Iterator[Problem]]
+Examination = Callable[[Law], Iterator[CardProblem]]
 
 
-def check_card(law: str | Path | Law) -> dict[str, list[Problem]]:
+def check_card(law: str | Path | Law) -> dict[str, list[CardProblem]]:
     """Run every examination on a law.
 
     Parameters
@@ -61,7 +62,7 @@ def check_card(law: str | Path | Law) -> dict[str, list[Problem]]:
 
     Returns
     -------
-    dict of str to list of Problem
+    dict of str to list of CardProblem
         By name of the examination, in order; an empty list where it is passed.
 
     Raises
@@ -82,41 +83,45 @@ def check_card(law: str | Path | Law) -> dict[str, list[Problem]]:
                 found[name] = list(one(law))
             except BayesLawError as error:
                 place = error.place.removeprefix(f"{law.place}, ")
-                found[name] = [Problem(place, f"{error.problem}. {error.remedy}")]
+                found[name] = [CardProblem(place, f"{error.problem}. {error.remedy}")]
     return found
 
 
-def described(law: Law) -> Iterator[Problem]:
+def described(law: Law) -> Iterator[CardProblem]:
     """A card says where the law comes from and what its letters mean."""
     for key in ("name", "title", "source", "year", "status"):
         if not law.card.get(key):
-            yield Problem(key, f"the card has no {key}")
+            yield CardProblem(key, f"the card has no {key}")
     for name, letter in law.letters.items():
         if not letter.means:
-            yield Problem(f"[variables] {name}", "'means' does not say what it is")
+            yield CardProblem(f"[variables] {name}", "'means' does not say what it is")
         if letter.range is None:
-            yield Problem(f"[variables] {name}", "no range: nothing can be examined without one")
+            yield CardProblem(
+                f"[variables] {name}", "no range: nothing can be examined without one"
+            )
         counts = {"N", "N_a"} & letter.is_.names and len(letter.is_.names) == 1
         if counts and not letter.embeddings:
-            yield Problem(f"[variables] {name}", "'embeddings' is included, excluded or unknown")
+            yield CardProblem(
+                f"[variables] {name}", "'embeddings' is included, excluded or unknown"
+            )
     for name, parameter in law.parameters.items():
         if not parameter.means:
-            yield Problem(f"[parameters] {name}", "'means' does not say what it is")
+            yield CardProblem(f"[parameters] {name}", "'means' does not say what it is")
     if not law.units:
-        yield Problem("[units]", "no groups of like units")
+        yield CardProblem("[units]", "no groups of like units")
 
 
-def reproduces(law: Law) -> Iterator[Problem]:
+def reproduces(law: Law) -> Iterator[CardProblem]:
     """Published coefficients reproduce the published numbers."""
     for position, check in enumerate(law.checks, start=1):
         place = f"check {position}"
         try:
             value = computed(law, check)
         except BayesLawError as error:
-            yield Problem(place, f"{check.of.text} cannot be computed: {error}")
+            yield CardProblem(place, f"{check.of.text} cannot be computed: {error}")
             continue
         if not abs(value / check.value - 1) <= check.rtol:
-            yield Problem(
+            yield CardProblem(
                 place,
                 f"{check.of.text} is {value:.6g}, and {check.value:g} within {check.rtol:g} was "
                 "published",
@@ -128,19 +133,17 @@ def computed(law: Law, check: Check) -> float:
     raw, at = law.published(check.coefficients), dict(check.at)
     if not law.form.canonical_reads(check.of) <= set(at):
         flops = at.pop("C", None) if "C" not in law.variables else None
-        budget = Budget(train_flops=flops)
         reference = Reference(loss=_scale(law), at=law.middle)
-        question = pose(law, reference, at=at, budget=budget, free=None)
-        solution = solve(question, {name: np.array([value]) for name, value in raw.items()})
-        if not solution.converged.all():
+        problem = pose(law, reference, Request.of("check", at, Budget(train_flops=flops)))
+        optima = optimise_draws(problem, {name: np.array([value]) for name, value in raw.items()})
+        if not optima.converged.all():
             return float("nan")
-        found = question.problem.columns(solution.x[0], question.fixed, question.budget, np)
-        at = {name: float(value) for name, value in found.items()}
+        at = {name: float(values[0]) for name, values in optima.columns.items()}
     scope = law.form.scope({**law.form.in_letters(at), **raw}, _scale(law))
     return float(check.of(scope))
 
 
-def round_trip(law: Law) -> Iterator[Problem]:
+def round_trip(law: Law) -> Iterator[CardProblem]:
     """The way from coefficients to what the priors are stated on and back changes nothing."""
     form, at, scale = law.form, law.middle, _scale(law)
     for title, raw in _sets(law).items():
@@ -148,7 +151,7 @@ def round_trip(law: Law) -> Iterator[Problem]:
         for name in law.parameters:
             if not np.isclose(again[name], raw[name], rtol=_EXACT, atol=0):
                 text = f"{raw[name]!r} of {title} comes back as {again[name]!r}"
-                yield Problem(f"[parameters] {name}", text)
+                yield CardProblem(f"[parameters] {name}", text)
     on = _from_prior(law, np.random.default_rng(1), 500)
     back = form.to_on(form.to_raw(on, at, scale), at, scale)
     for name in law.parameters:
@@ -157,7 +160,7 @@ def round_trip(law: Law) -> Iterator[Problem]:
         off = ~(np.abs(back[name] - on[name]) <= _EXACT * size)
         if off.any():
             text = f"{100 * off.mean():.2g}% of prior draws come back different"
-            yield Problem(f"[parameters] {name}", text)
+            yield CardProblem(f"[parameters] {name}", text)
 
 
 def _offset(
@@ -171,7 +174,7 @@ def _offset(
     return np.abs(offset)
 
 
-def units(law: Law) -> Iterator[Problem]:
+def units(law: Law) -> Iterator[CardProblem]:
     """Counting a group of like units in another one changes coefficients, never the priors."""
     rng, factor, at, scale = np.random.default_rng(3), 7.3, law.middle, _scale(law)
     columns = grid(law, rng)
@@ -194,12 +197,12 @@ def units(law: Law) -> Iterator[Problem]:
         off = np.max(np.abs(found / (loss * value) - 1))
         said = f"the group {', '.join(group)}"
         if not off < 1e-8:
-            yield Problem("[units]", f"{said}: scaled by {factor}, values change by {off:.2g}")
+            yield CardProblem("[units]", f"{said}: scaled by {factor}, values change by {off:.2g}")
         elif all(np.isclose(other[name], raw[name], rtol=1e-3) for name in raw):
-            yield Problem("[units]", f"{said}: no coefficient depends on its unit")
+            yield CardProblem("[units]", f"{said}: no coefficient depends on its unit")
 
 
-def finite(law: Law) -> Iterator[Problem]:
+def finite(law: Law) -> Iterator[CardProblem]:
     """Values are positive and gradients finite, also far from the paper's runs."""
     import jax
     import jax.numpy as jnp
@@ -212,7 +215,9 @@ def finite(law: Law) -> Iterator[Problem]:
         if bad.any():
             where = {name: f"{column[bad][0]:.3g}" for name, column in columns.items()}
             said = ", ".join(f"{name} = {text}" for name, text in where.items())
-            yield Problem("formula", f"{title}: the prediction is {value[bad][0]:.3g} at {said}")
+            yield CardProblem(
+                "formula", f"{title}: the prediction is {value[bad][0]:.3g} at {said}"
+            )
             continue
 
         def log_value(raw: dict[str, Any], row: dict[str, Any]) -> Any:
@@ -223,12 +228,12 @@ def finite(law: Law) -> Iterator[Problem]:
             ours = np.asarray(law.form.predict(columns, raw, jnp))
         for name, slope in {**slopes[0], **slopes[1]}.items():
             if not np.isfinite(np.asarray(slope)).all():
-                yield Problem("formula", f"{title}: the gradient in {name} is not finite")
+                yield CardProblem("formula", f"{title}: the gradient in {name} is not finite")
         if not np.allclose(ours, value, rtol=1e-11, atol=0):
-            yield Problem("formula", f"{title}: NumPy and JAX compute different values")
+            yield CardProblem("formula", f"{title}: NumPy and JAX compute different values")
 
 
-def sane(law: Law) -> Iterator[Problem]:
+def sane(law: Law) -> Iterator[CardProblem]:
     """The prior expects values like the reference value at the reference run."""
     scale = TYPICAL_LOSS if law.predicts == "loss" else _scale(law)
     on = _from_prior(law, np.random.default_rng(6), _DRAWS)
@@ -237,14 +242,14 @@ def sane(law: Law) -> Iterator[Problem]:
     inside = np.mean((value > SANE[0]) & (value < SANE[1]))
     # Three standard errors of a share of .95 are forgiven.
     if not inside > 0.95 - 3 * np.sqrt(0.95 * 0.05 / _DRAWS):
-        yield Problem(
+        yield CardProblem(
             "[parameters]",
             f"{100 * inside:.3g}% of prior predictions at the reference run lie between "
             f"{SANE[0] * scale:.3g} and {SANE[1] * scale:.3g}; 95% should",
         )
 
 
-def unsurprising(law: Law) -> Iterator[Problem]:
+def unsurprising(law: Law) -> Iterator[CardProblem]:
     """Published coefficients lie within three standard deviations of their priors."""
     for title in law.coefficients:
         raw = law.published(title)
@@ -255,14 +260,14 @@ def unsurprising(law: Law) -> Iterator[Problem]:
                 value = np.log(on[name] - low) if entry.prior.family == "lognormal" else on[name]
             away = (value - centre) / spread
             if not abs(away) < 3:
-                yield Problem(
+                yield CardProblem(
                     f"[parameters] {name}",
                     f"{entry.on.text} is {on[name]:.4g} in {title}, {away:.1f} standard deviations "
                     f"from the middle of {entry.prior}",
                 )
 
 
-def survives(law: Law) -> Iterator[Problem]:
+def survives(law: Law) -> Iterator[CardProblem]:
     """A card written to a file, or as JSON beside a posterior, is the same law again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "card.toml"
@@ -276,7 +281,7 @@ def survives(law: Law) -> Iterator[Problem]:
             ours, theirs = law.form.predict(columns, raw), again.form.predict(columns, raw)
             same &= bool((ours == theirs).all())
         if not same:
-            yield Problem("formula", f"written as {kind} and read again it is another law")
+            yield CardProblem("formula", f"written as {kind} and read again it is another law")
 
 
 #: Every examination by name, in the order in which a person wants to hear of it.

@@ -11,7 +11,7 @@ from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
 from bayeslaw.model.specification import Specification
-from bayeslaw.optimum.answer import Optimum
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ def optimum(
         "free": free,
         "ci_prob": ci_prob,
     }
-    efficiency = _given(tolerance=efficiency_tolerance, compute=compute_share)
+    efficiency = _given(efficiency_tolerance=efficiency_tolerance, compute=compute_share)
     if target_loss is not None:
         for option, value in {
             "--regret-tolerance": regret_tolerance,
@@ -78,8 +78,8 @@ def optimum(
     best = bl.optimum(
         posteriors.load(),
         **common,
-        rules=bl.EfficiencyRules(**efficiency),
-        **_given(within=regret_tolerance),
+        efficiency=bl.EfficiencyRules(**efficiency),
+        **_given(regret_tolerance=regret_tolerance),
     )
     return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
 
@@ -147,13 +147,13 @@ def decide(
         bl.expert_grid() if candidates is None else columns.read(candidates),
         at=question.fixed,
         budget=question.budget,
-        within=regret_tolerance,
+        regret_tolerance=regret_tolerance,
         ci_prob=ci_prob,
     )
     return Answer.of(
         decision,
         results.decision(decision, ci_prob, regret_tolerance),
-        table=decision.table.reset_index(),
+        table=decision.frame.reset_index(),
         plot=bl.plots.decision,
     )
 

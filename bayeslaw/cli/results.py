@@ -37,7 +37,7 @@ def posterior(posterior: bl.Posterior, ci_prob: float) -> Iterator[Block]:
 def optimum(optimum: bl.Optimum) -> Iterator[Block]:
     """The best values, near-optimal ranges and active caps."""
     rows: list[list[Any]] = []
-    efficient = {f"N_a/N, {name}": quantity for name, quantity in optimum.rules.items()}
+    efficient = {f"N_a/N, {name}": quantity for name, quantity in optimum.efficient.items()}
     for name, quantity in {**optimum.quantities, **efficient}.items():
         shares = [f"{100 * share:.3g}% {kind}" for kind, share in quantity.shares.items() if share]
         detail = f" ({', '.join(shares)})" if len(shares) > 1 else ""
@@ -48,16 +48,18 @@ def optimum(optimum: bl.Optimum) -> Iterator[Block]:
                 f"{quantity.status}{detail}",
             ]
         )
-    rows.append([optimum.predicts, *optimum.predicted, None, "", ""])
+    rows.append([optimum.predicts, *optimum.predicted_interval, None, "", ""])
     heads = ["best", "median", "low", "high", "published", "prior's interval", "draws"]
     budget = optimum.budget
     where = [f"{name} = {value:.4g}" for name, value in optimum.at.items()]
     where += [] if budget.flops is None else [f"{budget.flops:.4g} FLOPs"]
     where += [f"{cap.expression.text} <= {cap.limit:.4g}" for cap in budget.limits]
-    title = f"At {', '.join(where) or 'no constraint'}, {_intervals(optimum.probability)}"
+    title = f"At {', '.join(where) or 'no constraint'}, {_intervals(optimum.ci_prob)}"
     yield Table(title, heads, rows)
-    yield from optimum.near_lines()
-    active = [f"{name} in {100 * share:.3g}%" for name, share in optimum.binding.items() if share]
+    yield from optimum.near_optimal_lines()
+    active = [
+        f"{name} in {100 * share:.3g}%" for name, share in optimum.active_caps.items() if share
+    ]
     if active:
         yield f"Active caps: {', '.join(active)} of draws."
 
@@ -69,7 +71,7 @@ def cheapest(cheapest: bl.Cheapest) -> Iterator[Block]:
         for name, value in cheapest.configuration.items()
     ]
     yield Table("The cheapest configuration", ["", "value", ""], rows)
-    median, low, high = cheapest.predicted
+    median, low, high = cheapest.predicted_interval
     yield (
         f"It costs {cheapest.cost:.4g} and reaches {cheapest.target:g} with probability "
         f"{cheapest.confidence:g}."
@@ -92,18 +94,18 @@ def frontier_frame(frontier: bl.Frontier) -> pd.DataFrame:
 def frontier(frontier: bl.Frontier, ci_prob: float) -> Iterator[Block]:
     """The best values at each budget."""
     frame = frontier_frame(frontier)
-    title = f"The best at each budget, with {frontier.rule}; {_intervals(ci_prob)}"
+    title = f"The best at each budget, with {frontier.caps}; {_intervals(ci_prob)}"
     yield Table(title, list(frame.columns), frame.to_numpy().tolist())
 
 
 def decision(decision: bl.Decision, ci_prob: float, regret_tolerance: float) -> Iterator[Block]:
     """The first candidates, and how many are near-optimal."""
-    top = decision.table.head(20).drop(columns=["beyond", "variable"])
+    top = decision.frame.head(20).drop(columns=["extrapolation_factor", "variable"])
     fixed = ", ".join(f"{name} = {value:.4g}" for name, value in decision.at.items())
-    title = f"The first {len(top)} of {len(decision.table)} configurations"
+    title = f"The first {len(top)} of {len(decision.frame)} configurations"
     yield Table.of(f"{title} at {fixed}" if fixed else title, top)
     yield (
-        f"{len(decision.near_optimal)} of {len(decision.table)} are within {regret_tolerance:g} of "
+        f"{len(decision.near_optimal)} of {len(decision.frame)} are within {regret_tolerance:g} of "
         f"the best with probability {ci_prob:g}"
     )
 
@@ -250,7 +252,7 @@ def demo(optima: Mapping[float, bl.Optimum], files: Iterable[str]) -> Iterator[B
     heads = ["N", "best", "median", "low", "high", "published", "status"]
     yield Table("Optimal structure, 89% credible intervals", heads, rows)
     largest = list(optima)[-1]
-    yield from (f"At {largest / 1e9:g}B:", *optima[largest].near_lines(), *files)
+    yield from (f"At {largest / 1e9:g}B:", *optima[largest].near_optimal_lines(), *files)
 
 
 def _informed(name: str, informed_by: str) -> str:

@@ -1,273 +1,218 @@
-"""What ``optimum`` answers."""
+"""From the optima of draws to an answer: of one posterior, and of a mixture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from bayeslaw.core.intervals import interval
+from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
-from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.flatness import Near
+from bayeslaw.optimum import notes
+from bayeslaw.optimum.efficiency import efficient
+from bayeslaw.optimum.flatness import averaged, near_optimal
+from bayeslaw.optimum.members import Members
+from bayeslaw.optimum.optimise import DrawOptima, Draws
+from bayeslaw.optimum.pose import remedies
+from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.quantity import STATUSES, Quantity, ends, shares_of
+from bayeslaw.optimum.request import Request
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.posterior.statistics import end_errors
+from bayeslaw.posterior.mixture import mixture_draws
+from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.statistics import rough_ends
+from bayeslaw.runs import Runs
+from bayeslaw.runs.geometry import distance, extrapolation_factor
 
-if TYPE_CHECKING:
-    import pandas as pd
+# Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
+_PRIOR = 1000
+# Share of draws in which a cap may bind without a note.
+_FEW = 0.05
 
-_DIAGNOSTICS = ("rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high")
-STATUSES = ("interior", "at_bound", "none", "not_converged")
+
+def draw_sets(posterior: Posterior) -> list[Draws]:
+    """Draws of the posterior, of the prior, and the published set where there is one."""
+    law = posterior.law
+    sets: list[Draws] = [
+        posterior.coefficients(),
+        {name: posterior.prior[name][:_PRIOR] for name in law.parameters},
+    ]
+    if law.coefficients:
+        sets.append({name: np.array([value]) for name, value in law.published().items()})
+    return sets
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """The posterior of one optimum.
+def summarise(
+    posterior: Posterior,
+    problem: Problem,
+    sets: Sequence[Draws],
+    optima: Sequence[DrawOptima],
+    request: Request,
+) -> Optimum:
+    """Summarise the optima of a posterior's draws, beside those of ``draw_sets``."""
+    ci_prob, law, runs = request.ci_prob, problem.law, posterior.runs
+    draws, own = sets[0], optima[0]
+    _refuse_unbounded(problem, own)
+    constant = runs.constant(problem.variables)
+    quantities = {
+        text: Quantity.of(
+            [part.values(expression) for part in optima],
+            shares_of(own.statuses(expression)),
+            prior_only=bool(expression.names & set(problem.variables) & constant),
+            ci_prob=ci_prob,
+        )
+        for text, expression in problem.expressions.items()
+    }
+    with np.errstate(all="ignore"):
+        value = np.where(own.converged, law.form.predict(own.columns, draws), np.nan)
+    low, median, high = ends(value, ci_prob)
+    by_rule = _by_rule(runs, problem, sets, optima, request)
+    shape = posterior.stats["diverging"].shape
+    sound = {
+        name: quantity.draws
+        for name, quantity in quantities.items()
+        if np.isfinite(quantity.draws).all() and quantity.status != "none"
+    }
+    convergence = Convergence.of({name: values.reshape(shape) for name, values in sound.items()})
+    # Where a quantity lies out there, its median does.
+    medians = {name: quantities[name].median for name in own.status if name in quantities}
+    finite = {name: median for name, median in medians.items() if np.isfinite(median)}
+    places = {
+        name: (value, float(extrapolation_factor(runs, {name: np.array([value])})[0][0]))
+        for name, value in {**problem.fixed, **finite}.items()
+        # What the cost alone reads extrapolates no law.
+        if name in law.variables
+    }
+    near = near_optimal(
+        problem, draws, own.x, regret_tolerance=request.regret_tolerance, ci_prob=ci_prob
+    )
+    tied = _tied(problem, own) & set(near)
+    return Optimum(
+        quantities={n: q.diagnosed(convergence, n, ci_prob) for n, q in quantities.items()},
+        efficient=by_rule,
+        near_optimal={name: part for name, part in near.items() if name not in tied},
+        active_caps=own.active_caps,
+        extrapolation_factor={name: factor for name, (_, factor) in places.items()},
+        predicted_interval=(median, low, high),
+        predicts=law.predicts,
+        distance=distance(runs, {name: value for name, (value, _) in places.items()}),
+        at=problem.fixed,
+        budget=problem.budget,
+        ci_prob=ci_prob,
+        notes=(
+            *posterior.notes,
+            *notes.held(
+                problem.fixed, problem.held, "Fix it with at= or --at if the optimum depends on it"
+            ),
+            *notes.optimum_notes(runs, problem.variables, quantities, places),
+            *convergence.notes("the optimum"),
+            *rough_ends(sound, convergence.ess_tail, "the optimum"),
+            *([notes.choice_of_rule()] if by_rule else []),
+            *notes.tied(tied),
+        ),
+        predicted_draws=value,
+    )
 
-    Attributes
-    ----------
-    median, low, high : float
-        Of the draws that converged; a draw without optimum counts as infinite (or zero), where it
-        runs to.
-    status : str
-        ``prior_only`` where the runs never varied it, else what most draws are: ``interior``,
-        ``at_bound``, ``none`` (the law falls for ever) or ``not_converged``.
-    shares : dict of str to float
-        Shares of draws by status.
-    prior_low, prior_high : float
-        The same interval before the runs.
-    published : float or None
-        The optimum under the card's first coefficient set, where it has one.
-    draws, prior_draws : ndarray of shape (draws,)
-        The optimum of every draw, of the posterior and of the prior.
-    rhat, ess_bulk, ess_tail : float
-        Diagnostics of the draws; NaN unless every draw of one posterior has an optimum.
-    mcse_low, mcse_high : float
-        Monte-Carlo standard errors of the ends of the interval, likewise.
-    """
 
-    median: float
-    low: float
-    high: float
-    status: str
-    shares: dict[str, float]
-    prior_low: float
-    prior_high: float
-    published: float | None = None
-    draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
-    prior_draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
-    rhat: float = np.nan
-    ess_bulk: float = np.nan
-    ess_tail: float = np.nan
-    mcse_low: float = np.nan
-    mcse_high: float = np.nan
+def _refuse_unbounded(problem: Problem, optima: DrawOptima) -> None:
+    law = problem.law
+    shares = {name: float(np.mean(status == "none")) for name, status in optima.status.items()}
+    lost = [name for name in problem.structure.free if shares[name] > 0.5]
+    if not lost:
+        return
+    moves = "falls" if law.optimum.sense == "min" else "rises"
+    payable = law.cost is not None and lost[0] in law.cost.expression.names and not problem.amount
+    or_pay = "; or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
+    raise RequestError(
+        f"{law.name} has no best {' and '.join(lost)}: its {law.predicts} {moves} for ever "
+        f"along {'it' if len(lost) == 1 else 'them'} in "
+        f"{100 * max(shares[name] for name in lost):.0f}% of draws",
+        place="optimum",
+        remedy=remedies(lost[0]) + or_pay,
+    )
 
-    @classmethod
-    def of(
-        cls,
-        draws: np.ndarray,
-        prior: np.ndarray,
-        *,
-        shares: dict[str, float],
-        status: str,
-        published: float | None,
-        probability: float,
-    ) -> Quantity:
-        """A quantity from its draws."""
-        ours, before = ends(draws, probability), ends(prior, probability)
-        return cls(
-            median=ours[1],
-            low=ours[0],
-            high=ours[2],
-            status=status,
-            shares=shares,
-            prior_low=before[0],
-            prior_high=before[2],
-            published=published,
-            draws=draws,
-            prior_draws=prior,
+
+def _by_rule(
+    runs: Runs,
+    problem: Problem,
+    sets: Sequence[Draws],
+    optima: Sequence[DrawOptima],
+    request: Request,
+) -> dict[str, Quantity]:
+    """N_a/N by each efficiency-aware rule, where N_a is free."""
+    structure = problem.structure
+    if "N_a" not in structure.free or "N" not in problem.law.variables or structure.sense != "min":
+        return {}
+    found = [
+        efficient(problem, draws, part.x, request.efficiency)
+        for draws, part in zip(sets, optima, strict=True)
+    ]
+    shares = shares_of([optima[0].status["N_a"]])
+    prior_only = bool(runs.constant(["N_a"]))
+    return {
+        name: Quantity.of(
+            [part[name] for part in found], shares, prior_only=prior_only, ci_prob=request.ci_prob
+        )
+        for name in found[0]
+    }
+
+
+def _tied(problem: Problem, optima: DrawOptima) -> set[str]:
+    """Free variables that share a limit which binds in more than a few draws."""
+    structure = problem.structure
+    shared = [cap.names for cap in structure.caps]
+    if structure.cost is not None and structure.spent is None:
+        shared.append(structure.cost.names)
+    tied: set[str] = set()
+    for limit, names in zip(problem.names, shared, strict=False):
+        together = names & set(structure.free)
+        if len(together) > 1 and optima.active_caps[limit] > _FEW:
+            tied |= together
+    return tied
+
+
+def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[Note]) -> Optimum:
+    """The optima of several laws as that of their mixture."""
+    first, ci_prob = optima[0], optima[0].ci_prob
+
+    def combined(attribute: str, combine: Callable[[list[Any], np.ndarray], Any]) -> dict[str, Any]:
+        """Values by name, of the laws that have the name, with their weights among themselves."""
+        maps = [getattr(part, attribute) for part in optima]
+        result = {}
+        for name in dict.fromkeys(key for values in maps for key in values):
+            having = [i for i, values in enumerate(maps) if name in values]
+            weights = members.weights[having] / members.weights[having].sum()
+            result[name] = combine([maps[i][name] for i in having], weights)
+        return result
+
+    def blend(parts: list[Quantity], weights: np.ndarray) -> Quantity:
+        # Each law has its own published set.
+        return Quantity.of(
+            [
+                mixture_draws([part.draws for part in parts], weights),
+                mixture_draws([part.prior_draws for part in parts], weights),
+            ],
+            {s: float(weights @ [part.shares[s] for part in parts]) for s in STATUSES},
+            prior_only=bool(weights @ [part.status == "prior_only" for part in parts] > 0.5),
+            ci_prob=ci_prob,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """The quantity as plain data."""
-        names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
-        found = {name: getattr(self, name) for name in (*names, "published")}
-        for name in _DIAGNOSTICS:
-            value = getattr(self, name)
-            found[name] = None if np.isnan(value) else value
-        return found
-
-    def diagnosed(self, found: Convergence, name: str, probability: float) -> Quantity:
-        """The same quantity with what is known of its draws."""
-        if name not in found.rhat:
-            return self
-        low, high = end_errors(self.draws, found.ess_tail[name], probability)
-        return replace(
-            self,
-            rhat=found.rhat[name],
-            ess_bulk=found.ess_bulk[name],
-            ess_tail=found.ess_tail[name],
-            mcse_low=low,
-            mcse_high=high,
-        )
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The best configuration, with its uncertainty.
-
-    Attributes
-    ----------
-    quantities : dict of str to Quantity
-        By expression over canonical variables.
-    rules : dict of str to Quantity
-        N_a/N by each efficiency-aware rule, where N_a is free.
-    near : dict of str to Near
-        The values of each variable that cost next to nothing.
-    binding : dict of str to float
-        Share of draws in which each cap is reached.
-    beyond : dict of str to float
-        By which factor the answer lies beyond the runs in each variable, 1 within their range.
-    predicted : tuple of float
-        Median, low and high of the law's value at each draw's own optimum.
-    predicts : str
-        What the law predicts.
-    at : dict of str to float
-        Variables that were fixed or held.
-    budget : Budget
-        What was asked to be kept.
-    probability : float
-        Probability of the intervals.
-    notes : tuple of Note
-        The posterior's, and the optimum's own.
-    values : ndarray of shape (draws,)
-        The law's value at each draw's optimum.
-    distance : tuple of float or None
-        Mahalanobis distance of the answer from the middle of the runs, all variables together, and
-        the share of runs that lie as far out. None of a mixture.
-    """
-
-    quantities: dict[str, Quantity]
-    rules: dict[str, Quantity]
-    near: dict[str, Near]
-    binding: dict[str, float]
-    beyond: dict[str, float]
-    predicted: tuple[float, float, float]
-    predicts: str
-    at: dict[str, float]
-    budget: Budget
-    probability: float
-    notes: tuple[Note, ...]
-    values: np.ndarray = field(repr=False)
-    distance: tuple[float, float] | None = None
-
-    @property
-    def draws(self) -> dict[str, np.ndarray]:
-        """The optimum of every draw, by expression."""
-        return {name: quantity.draws for name, quantity in self.quantities.items()}
-
-    def near_lines(self, write: Callable[[float], str] = "{:.3g}".format) -> list[str]:
-        """What costs next to nothing, in words.
-
-        Parameters
-        ----------
-        write : callable
-            Writes a number.
-
-        Returns
-        -------
-        list of str
-            A sentence for each variable.
-        """
-        found = []
-        for name, near in self.near.items():
-            if np.isfinite(near.low):
-                found.append(
-                    f"Anything from {name} = {write(near.low)} to {write(near.high)} costs less "
-                    f"than {near.within:g} with probability {near.probability:g}."
-                )
-            else:
-                found.append(
-                    f"No {name} is within {near.within:g} of the best with probability "
-                    f"{near.probability:g}: at most {near.p_within.max():.2g}."
-                )
-        return found
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as plain data, draws left out.
-
-        Returns
-        -------
-        dict
-            ``quantities``, ``rules``, ``near``, ``binding``, ``beyond``, ``distance``,
-            ``predicted``, ``at``, ``budget``, ``interval``, ``level`` (regrets are of the law's
-            value) and ``notes``.
-        """
-        names = ("median", "low", "high")
-        predicted = dict(zip(names, self.predicted, strict=True))
-        return {
-            "quantities": {name: one.to_dict() for name, one in self.quantities.items()},
-            "rules": {name: one.to_dict() for name, one in self.rules.items()},
-            "near": {
-                name: {key: getattr(one, key) for key in ("low", "high", "within", "probability")}
-                for name, one in self.near.items()
-            },
-            "binding": self.binding,
-            "beyond": self.beyond,
-            "distance": None
-            if self.distance is None
-            else dict(zip(("from_runs", "share_as_far"), self.distance, strict=True)),
-            "predicted": {"of": self.predicts, **predicted},
-            "at": self.at,
-            "budget": self.budget.to_dict(),
-            "interval": self.probability,
-            "level": "law",
-            "notes": [note.to_dict() for note in self.notes],
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """The quantities as a table.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a quantity; shares of draws by status, and diagnostics of the draws, in columns of
-            their own.
-        """
-        import pandas as pd
-
-        rows = {}
-        for name, quantity in self.quantities.items():
-            row = quantity.to_dict()
-            rows[name] = {**row, **row.pop("shares")}
-            del rows[name]["shares"]
-        frame = pd.DataFrame.from_dict(rows, orient="index")
-        return frame.astype(dict.fromkeys(_DIAGNOSTICS, float))
-
-
-def ends(draws: np.ndarray, probability: float) -> tuple[float, float, float]:
-    """Low, median and high of draws, those that did not converge left out."""
-    kept = draws[~np.isnan(draws)]
-    if not len(kept):
-        return (np.nan, np.nan, np.nan)
-    low, median, high = interval(kept, probability)
-    return float(low), float(median), float(high)
-
-
-def statuses(where: Sequence[np.ndarray]) -> dict[str, float]:
-    """Shares of draws by status, for a quantity made of several variables.
-
-    It has no optimum, or did not converge, if one of them has none. It is at a bound if all of them
-    are: N_a/N is not, because N stands at its cap.
-    """
-    ranks = np.array([[STATUSES.index(s) for s in status] for status in where])
-    gravest = ranks.max(axis=0)
-    rank = np.where(gravest > STATUSES.index("at_bound"), gravest, ranks.min(axis=0))
-    return {name: float(np.mean(rank == i)) for i, name in enumerate(STATUSES)}
-
-
-def most(shares: Mapping[str, float]) -> str:
-    """What most draws are."""
-    return max(shares, key=lambda name: shares[name])
+    value = mixture_draws([part.predicted_draws for part in optima], members.weights)
+    low, median, high = ends(value, ci_prob)
+    own_notes = [note for part in optima for note in part.notes]
+    return Optimum(
+        quantities=combined("quantities", blend),
+        efficient=combined("efficient", blend),
+        near_optimal=combined("near_optimal", averaged),
+        active_caps=combined("active_caps", lambda parts, weights: float(weights @ parts)),
+        extrapolation_factor=combined("extrapolation_factor", lambda parts, _: max(parts)),
+        predicted_interval=(median, low, high),
+        predicts=first.predicts,
+        at={name: value for part in reversed(optima) for name, value in part.at.items()},
+        budget=first.budget,
+        ci_prob=ci_prob,
+        notes=tuple(dict.fromkeys([*mixture_notes, *members.dropped, *own_notes])),
+        predicted_draws=value,
+    )

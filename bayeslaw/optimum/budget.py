@@ -21,7 +21,7 @@ class Cap:
     Attributes
     ----------
     name : str
-        How the budget calls it.
+        The budget's name of it.
     expression : Expression
         What is limited.
     limit : float
@@ -34,8 +34,8 @@ class Cap:
 
     def __str__(self) -> str:
         """The cap as an inequality, for messages."""
-        said = f"{self.expression.text} <= {self.limit:.6g}"
-        return said if self.name == self.expression.text else f"{self.name} ({said})"
+        text = f"{self.expression.text} <= {self.limit:.6g}"
+        return text if self.name == self.expression.text else f"{self.name} ({text})"
 
 
 # Which expression each of the named limits is on.
@@ -92,12 +92,13 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Refuse budgets that no run has."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_NUMBERS}
         if not isinstance(self.caps, Mapping):
             raise RequestError(
                 f"caps = {self.caps!r}", place="Budget", remedy="Such as {'N/E': 1e9}"
             )
-        for name, value in (*given.items(), *self.caps.items()):
+        numbers = {f.name: getattr(self, f.name) for f in fields(self)}
+        del numbers["caps"], numbers["cost"]
+        for name, value in (*numbers.items(), *self.caps.items()):
             if value is None:
                 continue
             number = real(value, name, place="Budget")
@@ -105,28 +106,30 @@ class Budget:
                 raise RequestError(
                     f"{name} = {value!r}", place="Budget", remedy="Give a positive number"
                 )
-            if name in given:
+            if name in numbers:
                 # Plain numbers, so that the answer can be written as JSON.
                 object.__setattr__(self, name, number)
         object.__setattr__(self, "caps", {name: float(limit) for name, limit in self.caps.items()})
-        if self.train_flops is not None and self.lifetime_flops is not None:
-            raise RequestError(
+        train, lifetime, served = self.train_flops, self.lifetime_flops, self.inference_tokens
+        for wrong, problem, remedy in (
+            (
+                train is not None and lifetime is not None,
                 "train_flops and lifetime_flops are both given",
-                place="Budget",
-                remedy="Give one: what training may take, or training and inference together",
-            )
-        if self.lifetime_flops is not None and self.inference_tokens is None:
-            raise RequestError(
+                "Give one: FLOPs for training, or for training and inference together",
+            ),
+            (
+                lifetime is not None and served is None,
                 "lifetime_flops without inference_tokens",
-                place="Budget",
-                remedy="Say how many tokens will be served, or give train_flops",
-            )
-        if self.train_flops is not None and self.inference_tokens is not None:
-            raise RequestError(
+                "Give the number of tokens to be served, or train_flops",
+            ),
+            (
+                train is not None and served is not None,
                 "train_flops and inference_tokens are both given",
-                place="Budget",
-                remedy="Give lifetime_flops, what training and inference may take together",
-            )
+                "Give lifetime_flops, FLOPs for training and inference together",
+            ),
+        ):
+            if wrong:
+                raise RequestError(problem, place="Budget", remedy=remedy)
 
     @property
     def flops(self) -> float | None:
@@ -154,15 +157,6 @@ class Budget:
         if self.inference_tokens is None:
             return replace(self, train_flops=amount)
         return replace(self, lifetime_flops=amount)
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """What was asked for, and nothing else."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        said = {name: v for name, v in values.items() if v is not None and v != {}}
-        if self.max_memory is None:
-            del said["bytes_per_param"]
-        return said
 
     @cached_property
     def limits(self) -> tuple[Cap, ...]:
@@ -200,13 +194,12 @@ class Budget:
         Raises
         ------
         RequestError
-            If there is no cost, or one that reads what neither the law nor the caller says.
+            If there is no cost, or one that reads a variable of neither the law nor the request.
         """
         place = f"{place}, {self.spends}"
         cost = law.cost
         if self.cost is not None:
-            own = Cost("own", self.cost, "given")
-            cost = COSTS.get(self.cost, own)
+            cost = COSTS.get(self.cost, Cost("own", self.cost, "given"))
         if cost is None:
             raise RequestError(
                 f"{law.name} predicts {law.predicts}, and its card states no cost",
@@ -215,9 +208,7 @@ class Budget:
             )
         if self.inference_tokens is not None:
             cost = lifetime(cost)
-        lacking = sorted(
-            cost.expression.names - set(law.variables) - set(known) - {"inference_tokens"}
-        )
+        lacking = sorted(cost.expression.names - {*law.variables, *known, "inference_tokens"})
         if lacking:
             raise RequestError(
                 f"the cost {cost.name!r} of {law.name}, {cost.formula}, also reads "
@@ -233,9 +224,9 @@ class Budget:
         Returns
         -------
         dict
-            What was asked for.
+            The fields that are set.
         """
-        return {name: v for name, v in asdict(self).items() if name in self.given}
-
-
-_NO_NUMBERS = {"caps", "cost"}
+        values = {name: v for name, v in asdict(self).items() if v is not None and v != {}}
+        if self.max_memory is None:
+            del values["bytes_per_param"]
+        return values

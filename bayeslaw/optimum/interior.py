@@ -126,7 +126,10 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
         barrier,
         done,
     )
-    return jax.tree.map(lambda old, new: jnp.where(done, old, new), state._replace(done=done), new)
+    kept: State = jax.tree.map(
+        lambda old, new: jnp.where(done, old, new), state._replace(done=done), new
+    )
+    return kept
 
 
 def curvature(objective: Function, caps: Function, low: Any, high: Any, state: State) -> Any:

@@ -1,4 +1,4 @@
-"""A question about an optimum, made definite: what a search works on."""
+"""An optimisation problem: what compiled code depends on, and its numbers."""
 
 from __future__ import annotations
 
@@ -11,25 +11,15 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core import vocabulary
-from bayeslaw.formula import Expression
-from bayeslaw.law import Form
-
-# Beside so much of one variable, what the rest costs is lost in rounding.
-_PLENTY = 1e30
-
-
-def bought(
-    cost: Expression, columns: Mapping[str, Any], name: str, budget: Any, xp: ModuleType = np
-) -> Any:
-    """How much of a variable a budget buys, once the rest of its cost is paid."""
-    # Not from its values at 0 and 1: with 1e13 tokens to be served, one more to train on vanishes.
-    each = cost({**columns, name: _PLENTY}, xp) / _PLENTY
-    return (budget - cost({**columns, name: 0.0}, xp)) / each
+from bayeslaw.formula import Expression, parse_expression
+from bayeslaw.law import Form, Law
+from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.spending import affordable
 
 
 @dataclass(frozen=True)
-class Problem:
-    """The part of a question that compiled code depends on; hashable.
+class Structure:
+    """The part of a problem that compiled code depends on; hashable.
 
     Attributes
     ----------
@@ -58,66 +48,68 @@ class Problem:
     sense: str = "min"
 
     def columns(
-        self, x: Any, fixed: Mapping[str, Any], budget: Any, xp: ModuleType
+        self, x: Any, fixed: Mapping[str, Any], amount: Any, xp: ModuleType
     ) -> dict[str, Any]:
         """Canonical variables at a point of the search."""
         columns = dict(fixed)
         for i, (name, logarithmic) in enumerate(zip(self.free, self.logarithmic, strict=True)):
             columns[name] = xp.exp(x[..., i]) if logarithmic else x[..., i]
         if self.spent is not None and self.cost is not None:
-            columns[self.spent] = bought(self.cost, columns, self.spent, budget, xp)
+            columns[self.spent] = affordable(self.cost, columns, self.spent, amount, xp)
         return columns
 
-    def room(self, columns: Mapping[str, Any], budget: Any, limits: Any, xp: ModuleType) -> Any:
+    def room(self, columns: Mapping[str, Any], amount: Any, limits: Any, xp: ModuleType) -> Any:
         """How far inside each limit a configuration is, on the logarithm."""
         parts = [xp.log(limits[i]) - xp.log(cap(columns, xp)) for i, cap in enumerate(self.caps)]
         if self.cost is not None and self.spent is None:
-            parts.append(xp.log(budget) - xp.log(self.cost(columns, xp)))
-        elif self.cost is not None and self.spent is not None and self.owed:
+            parts.append(xp.log(amount) - xp.log(self.cost(columns, xp)))
+        elif self.cost is not None and self.spent is not None and self.overhead:
             # Something must be left once the rest is paid.
-            parts.append(xp.log(budget) - xp.log(self.cost({**columns, self.spent: 0.0}, xp)))
+            parts.append(xp.log(amount) - xp.log(self.cost({**columns, self.spent: 0.0}, xp)))
         if self.spent is not None:
-            low, high = self.domain
+            low, high = self.spent_domain
             # What follows is not searched: its bounds are limits like any other.
             parts += [columns[self.spent] - low] if low > -np.inf else []
             parts += [high - columns[self.spent]] if high < np.inf else []
         return xp.stack(parts) if parts else xp.zeros(0)
 
     @cached_property
-    def domain(self) -> tuple[float, float]:
-        """Bounds of what follows from the budget, infinite where any positive number will do."""
-        what = vocabulary.variable(self.spent or "")
-        low = what.low if what.low > 0 or what.includes_zero else -np.inf
-        return low, what.high
+    def spent_domain(self) -> tuple[float, float]:
+        """Bounds of ``spent``, infinite where any positive number is legal."""
+        variable = vocabulary.variable(self.spent or "")
+        low = variable.low if variable.low > 0 or variable.includes_zero else -np.inf
+        return low, variable.high
 
     @cached_property
-    def owed(self) -> bool:
+    def overhead(self) -> bool:
         """Whether a configuration costs something before any of ``spent`` is bought."""
         if self.cost is None or self.spent is None:
             return False
-        some = dict.fromkeys(self.cost.names, 0.5)
-        nothing, more = (self.cost({**some, self.spent: amount}) for amount in (0.0, 0.5))
+        values = dict.fromkeys(self.cost.names, 0.5)
+        nothing, more = (self.cost({**values, self.spent: amount}) for amount in (0.0, 0.5))
         return bool(0 < nothing < more)
 
 
 @dataclass(frozen=True)
-class Question:
-    """A problem with its numbers.
+class Problem:
+    """A structure with its numbers.
 
     Attributes
     ----------
-    problem : Problem
-        Its structure.
+    law : Law
+        The law.
+    structure : Structure
+        What compiled code depends on.
     fixed : dict of str to float
         Variables that are given or held at the reference run.
     held : tuple of str
-        Those of them that are held there because nothing was said of them.
-    budget : float
-        FLOPs to spend, or 0.
+        Those of them that are held there because the request does not name them.
+    budget : Budget
+        What is spent, and caps.
     limits : ndarray of shape (caps,)
-        Limits of the problem's caps.
+        Limits of the structure's caps.
     names : tuple of str
-        How each row of the problem's ``room`` is called.
+        A name for each row of the structure's ``room``.
     bounded_by : dict of str to str
         Free variables whose upper bound is a cap, and the cap's name.
     low, high : ndarray of shape (free,)
@@ -128,10 +120,11 @@ class Question:
         Where the search starts.
     """
 
-    problem: Problem
+    law: Law
+    structure: Structure
     fixed: dict[str, float]
     held: tuple[str, ...]
-    budget: float
+    budget: Budget
     limits: np.ndarray
     names: tuple[str, ...]
     bounded_by: dict[str, str]
@@ -141,8 +134,29 @@ class Question:
     far_high: np.ndarray
     starts: np.ndarray
 
+    @property
+    def amount(self) -> float:
+        """What is spent, 0 for nothing."""
+        return self.budget.flops or 0.0
+
     @cached_property
     def variables(self) -> tuple[str, ...]:
-        """Variables that the answer chooses: the free ones, and what follows from the budget."""
-        spent = self.problem.spent
-        return self.problem.free if spent is None else (*self.problem.free, spent)
+        """Variables that are chosen: the free ones, and what follows from the budget."""
+        spent = self.structure.spent
+        return self.structure.free if spent is None else (*self.structure.free, spent)
+
+    @cached_property
+    def expressions(self) -> dict[str, Expression]:
+        """What is reported: the card's expressions over ``variables``, and those they leave out."""
+        chosen = set(self.variables)
+        card = {text: parse_expression(text) for text in self.law.optimum.report}
+        found = {text: e for text, e in card.items() if chosen & e.names}
+        # A ratio of two chosen variables reports neither.
+        named = [e.names & chosen for e in found.values()]
+        reported = {name for names in named if len(names) == 1 for name in names}
+        rest = [name for name in self.variables if name not in reported]
+        return {**found, **{name: parse_expression(name) for name in rest}}
+
+    def columns(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Canonical variables at points of the search."""
+        return self.structure.columns(x, self.fixed, self.amount, np)

@@ -1,18 +1,63 @@
-"""A question as it was asked, before any law makes it definite."""
+"""What ``optimum``, ``frontier``, ``cheapest`` and ``decide`` are asked, validated once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.efficiency import EfficiencyRules
+
+#: Regret in the unit of the prediction below which a configuration counts as good as the best.
+REGRET_TOLERANCE = 0.001
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What ``optimum`` and its like were asked.
+class EfficiencyRules:
+    """When fewer active parameters are enough.
+
+    Attributes
+    ----------
+    efficiency_tolerance : float or None
+        Smallest N_a whose value is within so much of the best, in the unit of the prediction.
+    slope : float or None
+        N_a at which the prediction still falls by so much per unit of N_a/N (.40 nats reproduces
+        the published 9% at 30B and 5% at 671B; inferred).
+    fraction : float or None
+        This share of the best N_a (.22 reproduces them too; inferred).
+    compute : float or None
+        Smallest N_a that loses no more than leaving out this share of the training tokens would.
+    """
+
+    efficiency_tolerance: float | None = 0.01
+    slope: float | None = 0.40
+    fraction: float | None = 0.22
+    compute: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values outside a rule's range."""
+        for name, most in (
+            ("efficiency_tolerance", np.inf),
+            ("slope", np.inf),
+            ("fraction", 1),
+            ("compute", 1),
+        ):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < most:
+                raise RequestError(
+                    f"{name} = {value!r}",
+                    place="EfficiencyRules",
+                    remedy=f"Give a positive number{', a share below 1' if most == 1 else ''}, or "
+                    "None to leave the rule out",
+                )
+
+
+@dataclass(frozen=True)
+class Request:
+    """A validated request.
 
     Attributes
     ----------
@@ -22,68 +67,76 @@ class Asked:
         Constraints.
     free : tuple of str or None
         Variables to search over instead of a card's.
-    within : float
-        Regret that counts as nothing.
-    rules : EfficiencyRules
+    regret_tolerance : float
+        Regret below which a configuration counts as good as the best.
+    efficiency : EfficiencyRules
         When fewer active parameters are enough.
-    probability : float
+    ci_prob : float
         Probability of the intervals.
     """
 
     at: dict[str, float]
     budget: Budget
-    free: tuple[str, ...] | None
-    within: float
-    rules: EfficiencyRules
-    probability: float
+    free: tuple[str, ...] | None = None
+    regret_tolerance: float = REGRET_TOLERANCE
+    efficiency: EfficiencyRules = EfficiencyRules()
+    ci_prob: float = INTERVAL
 
     @classmethod
     def of(
         cls,
-        at: Mapping[str, float] | None,
-        budget: Budget | None,
-        free: Iterable[str] | None,
-        within: float,
-        rules: EfficiencyRules | None,
-        probability: float,
-    ) -> Asked:
-        """Put a question together."""
-        if not real(within, "within", place="optimum") > 0:
+        place: str,
+        at: Mapping[str, float] | None = None,
+        budget: Budget | None = None,
+        free: Iterable[str] | None = None,
+        *,
+        regret_tolerance: float = REGRET_TOLERANCE,
+        efficiency: EfficiencyRules | None = None,
+        ci_prob: float = INTERVAL,
+    ) -> Request:
+        """Validate the options of a call; ``place`` names it in messages."""
+        if not real(regret_tolerance, "regret_tolerance", place=place) > 0:
             raise RequestError(
-                f"within = {within!r}", place="optimum", remedy="Give a positive number"
+                f"regret_tolerance = {regret_tolerance!r}",
+                place=place,
+                remedy="Give a positive number",
             )
+        if at is not None and not isinstance(at, Mapping):
+            raise RequestError(f"{at!r}", place=f"{place}, at", remedy='Such as {"N": 30e9}')
+        for name, value, kind, example in (
+            ("budget", budget, Budget, "bl.Budget(train_flops=...)"),
+            ("efficiency", efficiency, EfficiencyRules, "bl.EfficiencyRules(slope=...)"),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise RequestError(f"{name} = {value!r}", place=place, remedy=f"Give {example}")
         return cls(
-            at=numbers_of(at, place="optimum, at"),
-            budget=budget_of(budget, place="optimum"),
+            at={name: real(v, name, place=f"{place}, at") for name, v in (at or {}).items()},
+            budget=budget or Budget(),
             free=None if free is None else tuple(free),
-            within=within,
-            rules=rules_of(rules),
-            probability=probability,
+            regret_tolerance=regret_tolerance,
+            efficiency=efficiency or EfficiencyRules(),
+            ci_prob=ci_prob,
         )
 
+    def spending(self, amount: float) -> Request:
+        """The same request with another amount to spend."""
+        return replace(self, budget=self.budget.spending(amount))
 
-def numbers_of(at: Mapping[str, float] | None, *, place: str) -> dict[str, float]:
-    """Fixed variables as plain numbers."""
-    if at is None:
-        return {}
-    if not isinstance(at, Mapping):
-        raise RequestError(f"{at!r}", place=place, remedy='Such as {"N": 30e9}')
-    return {name: real(value, name, place=place) for name, value in at.items()}
+    def require_amount(self, place: str) -> None:
+        """Refuse tokens to be served without FLOPs to serve them with."""
+        if self.budget.inference_tokens is not None and self.budget.lifetime_flops is None:
+            raise RequestError(
+                "inference_tokens without lifetime_flops",
+                place=f"{place}, budget",
+                remedy="Give FLOPs for training and inference together, or use cheapest()",
+            )
 
-
-def budget_of(budget: Budget | None, *, place: str) -> Budget:
-    """The budget, or none."""
-    if budget is not None and not isinstance(budget, Budget):
-        raise RequestError(
-            f"budget = {budget!r}", place=place, remedy="Give bl.Budget(train_flops=...)"
-        )
-    return budget or Budget()
-
-
-def rules_of(rules: EfficiencyRules | None) -> EfficiencyRules:
-    """The rules, or the usual ones."""
-    if rules is not None and not isinstance(rules, EfficiencyRules):
-        raise RequestError(
-            f"rules = {rules!r}", place="optimum", remedy="Give bl.EfficiencyRules(tolerance=...)"
-        )
-    return rules or EfficiencyRules()
+    def refuse_amount(self, place: str, remedy: str) -> None:
+        """Refuse FLOPs to be spent where the answer is itself an amount, or many are given."""
+        budget = self.budget
+        if budget.flops is not None:
+            raise RequestError(
+                f"{budget.spends} = {budget.flops:g} limits what {place}() varies",
+                place=f"{place}, budget",
+                remedy=remedy,
+            )

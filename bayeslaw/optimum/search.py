@@ -16,7 +16,7 @@ import numpy as np
 from bayeslaw.core.compilation import compiled
 from bayeslaw.optimum import interior
 from bayeslaw.optimum.interior import BARRIER, FLAT, State
-from bayeslaw.optimum.problem import Problem, Question
+from bayeslaw.optimum.problem import Problem, Structure
 
 # Searches that are compiled together; a few alone have a size of their own.
 _CHUNK, _FEW = 1024, 64
@@ -63,32 +63,25 @@ class Solution:
         return Solution(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def solve(question: Question, coefficients: Mapping[str, np.ndarray]) -> Solution:
-    """Find every draw's best configuration."""
-    return solve_many([question], coefficients)[0]
-
-
-def solve_many(
-    questions: Sequence[Question], coefficients: Mapping[str, np.ndarray]
-) -> list[Solution]:
-    """Find every draw's best configuration for several budgets."""
-    first = questions[0]
-    raw = {name: np.asarray(values, dtype=float) for name, values in coefficients.items()}
-    draws = len(next(iter(raw.values())))
-    # Every draw of every question is a row.
+def minimise(problems: Sequence[Problem], draws: Mapping[str, np.ndarray]) -> list[Solution]:
+    """Find every draw's best configuration, for problems that differ in their budgets alone."""
+    first = problems[0]
+    raw = {name: np.asarray(values, dtype=float) for name, values in draws.items()}
+    size = len(next(iter(raw.values())))
+    # Every draw of every problem is a row.
     own = {
-        "raw": {name: np.tile(values, len(questions)) for name, values in raw.items()},
-        "budget": np.repeat([question.budget for question in questions], draws),
-        "limits": np.repeat([question.limits for question in questions], draws, axis=0),
+        "raw": {name: np.tile(values, len(problems)) for name, values in raw.items()},
+        "amount": np.repeat([problem.amount for problem in problems], size),
+        "limits": np.repeat([problem.limits for problem in problems], size, axis=0),
     }
-    starts = np.repeat([question.starts for question in questions], draws, axis=0)
-    same = (first.problem, first.fixed, first.low, first.high)
+    starts = np.repeat([problem.starts for problem in problems], size, axis=0)
+    same = (first.structure, first.fixed, first.low, first.high)
     with compiled():
         ends = _valleys(same, own, starts)
         probes = _in_chunks(_probe, same, own, (ends, starts[:, 0]))
     names = ("x", "at_low", "at_high", "at_cap", "converged")
     solution = Solution(*(ends[name] for name in names), *probes)
-    return [solution.part(slice(i * draws, (i + 1) * draws)) for i in range(len(questions))]
+    return [solution.part(slice(i * size, (i + 1) * size)) for i in range(len(problems))]
 
 
 def _valleys(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
@@ -148,7 +141,7 @@ def _search(same: Any, own: Any, start: np.ndarray) -> dict[str, np.ndarray]:
 
 def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any:
     """Map a compiled function over searches, so many at a time that a few sizes do for all."""
-    rows = len(own["budget"])
+    rows = len(own["amount"])
     size = _FEW if rows <= _FEW else _CHUNK
 
     def chunk(first: int) -> Any:
@@ -172,27 +165,27 @@ def _rows(tree: Any, rows: np.ndarray) -> Any:
 
 
 def _functions(
-    problem: Problem, fixed: Any, budget: Any, limits: Any, raw: Any
+    structure: Structure, fixed: Any, amount: Any, limits: Any, raw: Any
 ) -> tuple[interior.Function, interior.Function]:
     """What one search minimises, and what it keeps to."""
 
     def objective(x: Any) -> Any:
-        value = problem.form.predict(problem.columns(x, fixed, budget, jnp), raw, jnp)
+        value = structure.form.predict(structure.columns(x, fixed, amount, jnp), raw, jnp)
         # Its logarithm, since tolerances are relative and laws grow by powers. Where a law is not
         # positive it predicts nothing: with k < 0, zhao2025 falls below zero at a huge G and an
         # N_a near zero, and its optimum is still the valley in between.
-        return jnp.log(value) if problem.sense == "min" else -jnp.log(value)
+        return jnp.log(value) if structure.sense == "min" else -jnp.log(value)
 
     def caps(x: Any) -> Any:
-        return problem.room(problem.columns(x, fixed, budget, jnp), budget, limits, jnp)
+        return structure.room(structure.columns(x, fixed, amount, jnp), amount, limits, jnp)
 
     return objective, caps
 
 
-@partial(jax.jit, static_argnames="problem")
-def _begin(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, start: Any) -> Any:
+@partial(jax.jit, static_argnames="structure")
+def _begin(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, start: Any) -> Any:
     def one(own: Any, x: Any) -> State:
-        _, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        _, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
         return State(
             x,
             BARRIER / (x - low),
@@ -205,21 +198,21 @@ def _begin(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, start: A
     return jax.vmap(one)(own, start)
 
 
-@partial(jax.jit, static_argnames="problem")
-def _advance(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
+@partial(jax.jit, static_argnames="structure")
+def _advance(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
     def one(own: Any, state: State) -> State:
-        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
         return interior.advance(objective, caps, low, high, state, _STEPS)
 
     return jax.vmap(one)(own, state)
 
 
-@partial(jax.jit, static_argnames="problem")
-def _end(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
+@partial(jax.jit, static_argnames="structure")
+def _end(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
     """What came of a search: a point, on its bounds where they press."""
 
     def one(own: Any, state: State) -> dict[str, Any]:
-        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
         # With the barrier gone, a multiplier and its room are far apart, unless both are nothing.
         width = high - low
         at_low = state.low * width > (state.x - low) / width
@@ -240,18 +233,18 @@ def _end(problem: Problem, fixed: Any, low: Any, high: Any, own: Any, state: Any
     return jax.vmap(one)(own, state)
 
 
-@partial(jax.jit, static_argnames="problem")
+@partial(jax.jit, static_argnames="structure")
 def _probe(
-    problem: Problem, fixed: Any, low: Any, high: Any, own: Any, end: Any, middle: Any
+    structure: Structure, fixed: Any, low: Any, high: Any, own: Any, end: Any, middle: Any
 ) -> Any:
     """The law at the bounds: where it is not positive, and where it is no worse than at the end."""
 
     def one(own: Any, end: dict[str, Any], middle: Any) -> list[Any]:
-        objective, caps = _functions(problem, fixed, own["budget"], own["limits"], own["raw"])
+        objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
 
         def negative(i: Any, bound: Any) -> Any:
-            columns = problem.columns(middle.at[i].set(bound), fixed, own["budget"], jnp)
-            return ~(problem.form.predict(columns, own["raw"], jnp) > 0)
+            columns = structure.columns(middle.at[i].set(bound), fixed, own["amount"], jnp)
+            return ~(structure.form.predict(columns, own["raw"], jnp) > 0)
 
         def as_good(i: Any, bound: Any) -> Any:
             there = end["x"].at[i].set(bound)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
-from bayeslaw.optimum.answer import Optimum
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import label, math, percent
 
@@ -106,13 +106,13 @@ def active_share(
     curves = [("optimum", style.POSTERIOR, "-", [one.quantities[_SHARE] for one in optima])]
     if rule is not None:
         for optimum in optima:
-            if rule not in optimum.rules:
+            if rule not in optimum.efficient:
                 raise RequestError(
                     f"no rule {rule!r}",
                     place="active_share",
-                    remedy=f"There are: {', '.join(optimum.rules) or 'none'}",
+                    remedy=f"There are: {', '.join(optimum.efficient) or 'none'}",
                 )
-        curves.append((rule, "#009E73", "--", [optimum.rules[rule] for optimum in optima]))
+        curves.append((rule, "#009E73", "--", [optimum.efficient[rule] for optimum in optima]))
     sizes = np.array([_size(optimum) for optimum in optima])
     shown = np.append(sizes, [model.N for model in REAL_MODELS])
     # Room for the name of the largest.
@@ -126,7 +126,7 @@ def active_share(
             for end in ("low", "median", "high")
         )
         ax.fill_between(sizes, low, high, **{**style.CREDIBLE, "color": colour})
-        text = f"{name}, {percent(optima[0].probability)} interval"
+        text = f"{name}, {percent(optima[0].ci_prob)} interval"
         ax.plot(sizes, median, color=colour, lw=1.6, ls=dash, label=text)
     published = np.array([one.quantities[_SHARE].published for one in optima], dtype=float)
     if np.isfinite(published).all():

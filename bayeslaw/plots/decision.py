@@ -35,13 +35,13 @@ def decision(answer: Decision, *, most: int = 15, ax: Axes | None = None) -> Fig
         Bars of expected regret, filled where near-optimal, with the tolerated regret as a line;
         beside them the probability of being the best.
     """
-    table = answer.table.head(most)
+    table = answer.frame.head(most)
     rows = np.arange(len(table))
     figure, canvas = style.canvas(ax, (7.5, 1.2 + 0.27 * len(table)))
     left, right = style.panels(canvas, 1, 2, sharey=True, width_ratios=[2, 1])
     near, unit = table["near_optimal"].to_numpy(), regret_unit(answer.predicts)
     for chosen, face, label in (
-        (near, style.POSTERIOR, f"near-optimal (P ≥ {answer.probability:g})"),
+        (near, style.POSTERIOR, f"near-optimal (P ≥ {answer.ci_prob:g})"),
         (~near, "none", "not near-optimal"),
     ):
         if chosen.any():
@@ -52,14 +52,16 @@ def decision(answer: Decision, *, most: int = 15, ax: Axes | None = None) -> Fig
                 "label": label,
             }
             left.barh(rows[chosen], table["regret"][chosen], **look)
-    left.axvline(answer.within, label=f"{answer.within:g} {unit}", **style.PUBLISHED_LINE)
+    left.axvline(
+        answer.regret_tolerance, label=f"{answer.regret_tolerance:g} {unit}", **style.PUBLISHED_LINE
+    )
     style.rows_of(left, table.index)
     left.set_xlabel(f"expected regret [{unit}]")
     left.legend(loc="upper right", frameon=True)
     right.barh(rows, table["p_best"], color=style.PRIOR, height=0.7)
     right.set_xlim(0, max(1.05 * table["p_best"].max(), 0.05))
     right.set_xlabel("probability of being best")
-    canvas.suptitle(f"{len(answer.table)} configurations{values(answer.at, ' at ')}")
+    canvas.suptitle(f"{len(answer.frame)} configurations{values(answer.at, ' at ')}")
     return figure
 
 
@@ -96,7 +98,7 @@ def regret_map(
     from matplotlib.colors import LogNorm
     from matplotlib.patches import Rectangle
 
-    table = answer.table
+    table = answer.frame
     for name in (x, y):
         if name not in table.columns:
             raise RequestError(
@@ -112,7 +114,7 @@ def regret_map(
         )
     grid = table.pivot(index=y, columns=x, values="regret")
     near = table.pivot(index=y, columns=x, values="near_optimal").to_numpy()
-    regret = grid.to_numpy() / answer.within
+    regret = grid.to_numpy() / answer.regret_tolerance
     best = (grid.index.get_loc(table.iloc[0][y]), grid.columns.get_loc(table.iloc[0][x]))
     size = (max(3.2, 0.42 * grid.shape[1] + 1.3), 0.42 * grid.shape[0] + 1.6)
     figure, ax = style.axes(ax, size, frame=True)
@@ -135,8 +137,8 @@ def regret_map(
     ax.set(xlabel=labels.get(x, x), ylabel=labels.get(y, y))
     ax.tick_params(length=0)
     ax.set_title(
-        f"expected regret [{answer.within:g} {regret_unit(answer.predicts)}]"
+        f"expected regret [{answer.regret_tolerance:g} {regret_unit(answer.predicts)}]"
         f"{values(answer.at, ' at ')}\n"
-        f"★ best; framed: below 1 with probability {answer.probability:g}"
+        f"★ best; framed: below 1 with probability {answer.ci_prob:g}"
     )
     return figure

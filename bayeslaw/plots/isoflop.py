@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
-from bayeslaw.optimum.problem import bought
+from bayeslaw.optimum.spending import affordable
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math, predicted
 from bayeslaw.plots.slices import axis_grid, fixed_values, legal, title
@@ -85,7 +85,7 @@ def isoflop(
     for amount in amounts:
         columns = {name: np.full(_POINTS, value) for name, value in fixed.items()} | {over: grid}
         paid = {name: columns[name] for name in cost.names - {spend}}
-        columns[spend] = bought(cost, paid, spend, amount)
+        columns[spend] = affordable(cost, paid, spend, amount)
         kept = legal(columns)
         if kept.any():
             value = posterior.evaluate({name: column[kept] for name, column in columns.items()})

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
-from bayeslaw.optimum.answer import Optimum, Quantity
-from bayeslaw.optimum.optimum import Frontier
-from bayeslaw.optimum.target import Cheapest
+from bayeslaw.optimum.cheapest import Cheapest
+from bayeslaw.optimum.frontier import Frontier
+from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots import style
 from bayeslaw.plots.density import density, grid_of, posterior_panel
 from bayeslaw.plots.labels import best, count, label, math, percent, regret_unit, values
@@ -52,7 +53,7 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
     pairs = [(answer, name) for answer in optima for name in names]
     for (answer, name), panel in zip(pairs, panels, strict=True):
         quantity = answer.quantities[name]
-        _panel(panel, quantity, f"posterior, {percent(answer.probability)} interval")
+        _panel(panel, quantity, f"posterior, {percent(answer.ci_prob)} interval")
         status = quantity.status.replace("_", " ")
         status = "" if status == "interior" else f" ({status})"
         size = {key: value for key, value in answer.at.items() if key == "N"}
@@ -103,19 +104,19 @@ def regret(answer: Optimum, *, ax: Axes | None = None) -> Figure:
     RequestError
         If no draw has an optimum.
     """
-    if not answer.near:
+    if not answer.near_optimal:
         raise RequestError("no draw has an optimum", place="plots.regret")
-    figure, canvas, panels = style.panels_for(ax, len(answer.near), (2.9, 2.3), (0, 0.7))
+    figure, canvas, panels = style.panels_for(ax, len(answer.near_optimal), (2.9, 2.3), (0, 0.7))
     unit = regret_unit(answer.predicts)
-    for (name, near), panel in zip(answer.near.items(), panels, strict=True):
-        limit = f"{near.within:g} {unit}"
+    for (name, near), panel in zip(answer.near_optimal.items(), panels, strict=True):
+        limit = f"{near.regret_tolerance:g} {unit}"
         known = np.isfinite(near.regret)
         panel.plot(near.values[known], near.regret[known], label="expected regret", **style.MEDIAN)
-        panel.axhline(near.within, label=limit, **style.PUBLISHED_LINE)
+        panel.axhline(near.regret_tolerance, label=limit, **style.PUBLISHED_LINE)
         if np.isfinite(near.low):
-            label = f"below {limit} with probability {near.probability:g}"
+            label = f"below {limit} with probability {near.ci_prob:g}"
             panel.axvspan(near.low, near.high, label=label, **{**style.CREDIBLE, "alpha": 0.15})
-        panel.set_ylim(0, 6 * near.within)
+        panel.set_ylim(0, 6 * near.regret_tolerance)
         style.count_axis(panel, near.values)
         panel.locator_params(axis="y", nbins=4)
         panel.set_title(math(name))
@@ -141,17 +142,17 @@ def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
         A panel for each quantity: medians, bands, the published optimum; shaded beyond the largest
         run. The title lists the caps.
     """
-    first = answer.answers[0]
+    first = answer.optima[0]
     names, flops = list(first.quantities), answer.flops
     figure, canvas, panels = style.panels_for(ax, len(names), (2.9, 2.3), (0, 0.7), sharex=True)
     for name, panel in zip(names, panels, strict=True):
-        quantities = [optimum.quantities[name] for optimum in answer.answers]
+        quantities = [optimum.quantities[name] for optimum in answer.optima]
         low, median, high, published = (
             np.array([getattr(quantity, part) for quantity in quantities], dtype=float)
             for part in ("low", "median", "high", "published")
         )
         panel.plot(flops, median, marker="o", ms=3, label="median", **style.MEDIAN)
-        interval = f"{percent(first.probability)} interval"
+        interval = f"{percent(first.ci_prob)} interval"
         panel.fill_between(flops, low, high, label=interval, **style.CREDIBLE)
         if np.isfinite(published).all():
             panel.plot(flops, published, label="published coefficients", **style.PUBLISHED_LINE)
@@ -187,7 +188,7 @@ def target(answer: Cheapest, *, ax: Axes | None = None) -> Figure:
         The density of the law's value, filled where it reaches the target.
     """
     figure, ax = style.axes(ax, (4.2, 2.8))
-    draws = answer.values[np.isfinite(answer.values)]
+    draws = answer.predicted_draws[np.isfinite(answer.predicted_draws)]
     grid = grid_of(draws, [answer.target], 0.1)
     height = density(draws, grid)
     ax.plot(grid, height, color=style.POSTERIOR, lw=1.2)

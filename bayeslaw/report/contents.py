@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayeslaw.checks.predictive import PosteriorPredictiveCheck
 from bayeslaw.core.notes import Note, worst
-from bayeslaw.optimum.answer import Optimum
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.text import constraints, status_text, with_interval
 
@@ -93,7 +93,7 @@ class Report:
             parts.append(f"Best{where}: {'; '.join(best)}.")
         if self.decision is not None:
             parts.append(
-                f"Of {len(self.decision.table)} configurations {self.decision.best} has the "
+                f"Of {len(self.decision.frame)} configurations {self.decision.best} has the "
                 f"least expected {self.decision.predicts}."
             )
         parts += [f"No {kind}: {why}." for kind, why in self.without.items()]
@@ -110,7 +110,7 @@ class Report:
         fitted = ["bayeslaw", "fit", table, "--law", self.posterior.law.name]
         fitted += ["--noise", self.posterior.noise.name, *_options(named), "--out", self.source]
         again = ["bayeslaw", "report", self.source, *_pairs("at", self.at)]
-        again += _options(self.budget.given)
+        again += _options(self.budget.to_dict())
         again += ["--ci-prob", f"{self.ci_prob:g}", "--out", self.path.name]
         return shlex.join(fitted), shlex.join(again)
 

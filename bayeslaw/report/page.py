@@ -99,10 +99,10 @@ def _short(report: Report) -> Contents:
         why, _, _ = report.without["optimum"].partition(". ")
         more = [f"There is no optimum to report: {why}."]
     else:
-        more = [f"Predicted {best.predicts} there: {text.with_interval(*best.predicted)}."]
+        more = [f"Predicted {best.predicts} there: {text.with_interval(*best.predicted_interval)}."]
     if choice is not None:
         more.append(
-            f"Of {len(choice.table)} configurations {choice.best} has the least expected "
+            f"Of {len(choice.frame)} configurations {choice.best} has the least expected "
             f"{choice.predicts}; {len(choice.near_optimal)} are near-optimal."
         )
     if best is not None and (far := text.furthest(best)):
@@ -190,13 +190,13 @@ def _optimum(report: Report) -> Contents | None:
     if best is None:
         return None
     rows: list[list[Any]] = []
-    named = {f"N_a/N, {name}": quantity for name, quantity in best.rules.items()}
+    named = {f"N_a/N, {name}": quantity for name, quantity in best.efficient.items()}
     for name, q in {**best.quantities, **named}.items():
         shares = [f"{100 * s:.3g}% {kind.replace('_', ' ')}" for kind, s in q.shares.items() if s]
         prior = range_of(q.prior_low, q.prior_high)
         rows.append([name, q.median, q.low, q.high, prior, q.published, ", ".join(shares)])
-    rows.append([f"{best.predicts} there", *best.predicted, "–", None, "–"])
-    flat = best.near_lines(number)
+    rows.append([f"{best.predicts} there", *best.predicted_interval, "–", None, "–"])
+    flat = best.near_optimal_lines(number)
     alternative = f"Expected regret over {len(flat)} variables. {' '.join(flat)}"
     return {
         "where": text.constraints(best.at, best.budget) or " without constraint",
@@ -205,7 +205,7 @@ def _optimum(report: Report) -> Contents | None:
         "flat": flat,
         "unit": report.posterior.runs.loss_unit if best.predicts == "loss" else best.predicts,
         "regret": image(plots.regret(best), alternative) if flat else None,
-        "caps": [f"{name} in {100 * share:.3g}%" for name, share in best.binding.items() if share],
+        "caps": [f"{name} in {100 * part:.3g}%" for name, part in best.active_caps.items() if part],
     }
 
 
@@ -213,7 +213,7 @@ def _decision(report: Report) -> Contents | None:
     choice = report.decision
     if choice is None:
         return None
-    top = choice.table.head(12)
+    top = choice.frame.head(12)
     shown = [name for name in ("K", "shared", "G", "S", "N", "N_a", "D") if name in top.columns]
     numbers = [*shown, "median", "low", "high", "regret", "p_best"]
     rows = [
@@ -223,7 +223,7 @@ def _decision(report: Report) -> Contents | None:
         )
     ]
     where = ", ".join(f"{name} = {number(value)}" for name, value in choice.at.items())
-    count = f"The first {len(top)} of {len(choice.table)} configurations"
+    count = f"The first {len(top)} of {len(choice.frame)} configurations"
     return {
         "caption": f"{count} by expected {choice.predicts}{f' at {where}' if where else ''}",
         "heads": [
@@ -236,7 +236,7 @@ def _decision(report: Report) -> Contents | None:
                 "expected regret",
                 "P(best)",
             ),
-            f"P(regret < {choice.within:g}) ≥ {choice.probability:g}",
+            f"P(regret < {choice.regret_tolerance:g}) ≥ {choice.ci_prob:g}",
         ],
         "rows": rows,
         "picture": image(plots.decision(choice), text.decision_text(choice)),
@@ -248,7 +248,7 @@ def _extrapolation(report: Report) -> Contents:
     if best is None:
         return {"text": "The page predicts nothing beyond the runs."}
     rows = []
-    for name, factor in best.beyond.items():
+    for name, factor in best.extrapolation_factor.items():
         ends = [float(runs.column(name).min()), float(runs.column(name).max())]
         rows.append([name, *ends, factor if factor > text.EDGE else "within"])
     within = "The answer lies within the range of the runs in every variable."

@@ -12,11 +12,11 @@ from bayeslaw.checks.predictive import posterior_predictive_check
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.files import whole_file
 from bayeslaw.core.intervals import INTERVAL
-from bayeslaw.optimum.answer import Optimum
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision, decide, expert_grid
 from bayeslaw.optimum.optimum import optimum
-from bayeslaw.optimum.request import budget_of, numbers_of
+from bayeslaw.optimum.request import Request
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.contents import Report
 from bayeslaw.report.page import page
@@ -83,7 +83,8 @@ def report(
         raise RequestError(
             f"there is no folder {str(path.parent)!r}", place="report", remedy="Create it first"
         )
-    fixed, kept = numbers_of(at, place="report, at"), budget_of(budget, place="report")
+    request = Request.of("report", at, budget)
+    fixed, kept = request.at, request.budget
     best = _best(posterior, fixed, kept, ci_prob)
     if candidates is None:
         choice = _choice(posterior, best, fixed, ci_prob)
@@ -125,7 +126,7 @@ def _best(
         return optimum(posterior, at=fixed, budget=kept, ci_prob=ci_prob)
     except RequestError as error:
         # A constraint that cannot be met is the caller's to mend; none was given here.
-        if fixed or kept.given:
+        if fixed or kept.to_dict():
             raise
         return f"{error.problem}. {error.remedy}"
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.checks.residuals import residuals
-from bayeslaw.optimum.answer import Optimum
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
+from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots.labels import count
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
@@ -53,7 +53,7 @@ def runs_of(runs: Runs) -> str:
 
 def furthest(best: Optimum) -> str:
     """How far an optimum lies beyond the runs; empty where it does not."""
-    far = {name: factor for name, factor in best.beyond.items() if factor > EDGE}
+    far = {name: factor for name, factor in best.extrapolation_factor.items() if factor > EDGE}
     if not far:
         return ""
     name = max(far, key=lambda each: far[each])
@@ -133,7 +133,7 @@ def status_text(status: str) -> str:
 
 def decision_text(choice: Decision) -> str:
     """What the picture of a decision shows."""
-    table = choice.table
+    table = choice.frame
     near = [str(label) for label in choice.near_optimal.index]
     costs = ", ".join(f"{label} costs {number(r)}" for label, r in table["regret"].head(4).items())
     return (

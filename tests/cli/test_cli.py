@@ -191,8 +191,9 @@ def test_optimum_in_json_has_the_promised_shape(folder: Path) -> None:
     assert answer.code == 0
     assert answer.err == ""
     data = answer.json
-    parts = {"quantities", "rules", "near", "binding", "predicted", "at", "budget", "interval"}
-    assert set(data) == {*parts, "beyond", "distance", "level", "notes"}
+    parts = {"quantities", "efficient", "near_optimal", "active_caps", "predicted_interval", "at"}
+    more = {"budget", "ci_prob", "extrapolation_factor", "distance", "level", "notes"}
+    assert set(data) == parts | more
     assert list(data["quantities"]) == ["G", "S", "N_a/N"]
     statuses = {"interior", "at_bound", "prior_only", "none", "not_converged"}
     for one in data["quantities"].values():
@@ -201,7 +202,7 @@ def test_optimum_in_json_has_the_promised_shape(folder: Path) -> None:
         assert one["status"] in statuses
         assert set(one["shares"]) == statuses - {"prior_only"}
         assert sum(one["shares"].values()) == pytest.approx(1, abs=1e-12)
-    assert data["interval"] == 0.89
+    assert data["ci_prob"] == 0.89
     assert data["at"]["N"] == 30e9
     assert data["budget"] == {}
     for note in data["notes"]:
@@ -219,8 +220,8 @@ def test_a_budget_with_caps(folder: Path, tmp_path: Path) -> None:
     data = answer.json
     assert data["budget"] == {"train_flops": 1e22, "max_params": 1e11}
     assert data["quantities"]["N"]["median"] == pytest.approx(1e11)
-    assert data["binding"]["max_params"] == 1
-    assert list(data["rules"]) == ["within 0.01 of the best", "slope 0.4", "0.22 of the best"]
+    assert data["active_caps"]["max_params"] == 1
+    assert list(data["efficient"]) == ["within 0.01 of the best", "slope 0.4", "0.22 of the best"]
     assert picture.stat().st_size > 5000
     said = bayeslaw("optimum", folder / "zhao.nc", *asked).out
     for part in ("Anything from G = ", "N_a/N, slope 0.4", "max_params in 100% of draws"):

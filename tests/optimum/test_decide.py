@@ -52,7 +52,7 @@ def test_expected_loss_and_regret_are_those_of_the_draws(
     )
     loss = shape * room + rest
     regret = loss - loss.min(axis=1, keepdims=True)
-    found = decision.table.loc[table.index]
+    found = decision.frame.loc[table.index]
     np.testing.assert_allclose(found["expected"], loss.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["regret"], regret.mean(axis=0), rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(found["p_within"], (regret < 0.001).mean(axis=0), atol=1e-12)
@@ -61,10 +61,10 @@ def test_expected_loss_and_regret_are_those_of_the_draws(
 
 
 def test_the_order_is_that_of_expected_loss(decision: bl.Decision) -> None:
-    assert (np.diff(decision.table["expected"]) >= 0).all()
-    assert (np.diff(decision.table["regret"]) >= -1e-12).all()
-    assert decision.best == decision.table.index[0]
-    assert decision.table["p_best"].sum() == pytest.approx(1)
+    assert (np.diff(decision.frame["expected"]) >= 0).all()
+    assert (np.diff(decision.frame["regret"]) >= -1e-12).all()
+    assert decision.best == decision.frame.index[0]
+    assert decision.frame["p_best"].sum() == pytest.approx(1)
 
 
 def test_it_finds_what_the_published_law_says(decision: bl.Decision) -> None:
@@ -77,15 +77,15 @@ def test_it_finds_what_the_published_law_says(decision: bl.Decision) -> None:
     near = set(decision.near_optimal.index)
     assert {"5+2", "4+2"} <= near
     assert {"1+0", "8+0", "16+1"} & near == set()
-    regret = decision.table["regret"]
+    regret = decision.frame["regret"]
     assert regret["1+0"] == pytest.approx(0.062 + 0.006, abs=0.01)
     assert regret["7+0"] == pytest.approx(0.006, abs=0.002)
 
 
 def test_a_wider_tolerance_takes_in_more(posterior: bl.Posterior) -> None:
     sizes = [
-        len(bl.decide(posterior, bl.expert_grid(), at=AT, within=within).near_optimal)
-        for within in (1e-4, 1e-3, 1e-2, 1.0)
+        len(bl.decide(posterior, bl.expert_grid(), at=AT, regret_tolerance=tolerance).near_optimal)
+        for tolerance in (1e-4, 1e-3, 1e-2, 1.0)
     ]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1] == len(bl.expert_grid())
@@ -96,19 +96,19 @@ def test_a_budget_leaves_the_rest_for_tokens(posterior: bl.Posterior) -> None:
     answer = bl.decide(
         posterior, sizes, at={"N": 1e10, "G": 7, "S": 0.3}, budget=bl.Budget(train_flops=1e21)
     )
-    found = answer.table.loc[sizes.index]
+    found = answer.frame.loc[sizes.index]
     np.testing.assert_allclose(6 * found["N_a"] * found["D"], 1e21, rtol=1e-12)
     # The best of three sizes is the best of the same three given with their tokens.
     spelt = sizes.assign(D=1e21 / (6 * sizes["N_a"]))
     other = bl.decide(posterior, spelt, at={"N": 1e10, "G": 7, "S": 0.3})
-    assert list(other.table.index) == list(answer.table.index)
-    np.testing.assert_allclose(other.table["expected"], answer.table["expected"], rtol=1e-12)
+    assert list(other.frame.index) == list(answer.frame.index)
+    np.testing.assert_allclose(other.frame["expected"], answer.frame["expected"], rtol=1e-12)
 
 
 def test_what_is_not_the_laws_is_carried_along(posterior: bl.Posterior) -> None:
     table = bl.expert_grid([4, 8], [0]).assign(gpu_hours=[100.0, 120.0])
     answer = bl.decide(posterior, table, at=AT)
-    assert answer.table["gpu_hours"].to_dict() == {"4+0": 100.0, "8+0": 120.0}
+    assert answer.frame["gpu_hours"].to_dict() == {"4+0": 100.0, "8+0": 120.0}
     assert list(table.columns) == ["K", "shared", "G", "S", "gpu_hours"]
 
 
@@ -116,16 +116,18 @@ def test_more_may_be_better() -> None:
     runs = bl.simulate("tian2025", rows=100, noise_sd=0.005, seed=2)
     posterior = bl.fit(runs, "tian2025", method="laplace", seed=1)
     grain = {"granularity": [4.0, 22.0, 120.0], "activation": 0.03, "C": 1e22}
-    answer = bl.decide(posterior, grain, within=0.1)
+    answer = bl.decide(posterior, grain, regret_tolerance=0.1)
     assert answer.best == 1
-    assert (np.diff(answer.table["expected"]) <= 0).all()
-    assert (answer.table["regret"] >= 0).all()
+    assert (np.diff(answer.frame["expected"]) <= 0).all()
+    assert (answer.frame["regret"] >= 0).all()
 
 
 def test_what_was_not_said_is_held_and_named(posterior: bl.Posterior) -> None:
     answer = bl.decide(posterior, bl.expert_grid(), at={"N": 1e9, "N_a": 1e8})
     (note,) = [note for note in answer.notes if note.code == "held_at_reference"]
-    assert note.message.startswith(f"D = {posterior.reference.at['D']:.4g}: held")
+    assert note.message.startswith(
+        f"D = {posterior.reference.at['D']:.4g}: fixed at the reference run"
+    )
     assert answer.at == {"N": 1e9, "N_a": 1e8, "D": posterior.reference.at["D"]}
 
 
@@ -144,7 +146,7 @@ def test_an_order_that_is_the_priors_says_so(posterior: bl.Posterior) -> None:
 def test_two_that_are_the_same_are_a_close_call(posterior: bl.Posterior) -> None:
     twice = pd.DataFrame({"G": [7.0, 7.0], "S": [0.3, 0.3]}, index=["one", "two"])
     answer = bl.decide(posterior, twice, at=AT)
-    assert answer.table["near_optimal"].all()
+    assert answer.frame["near_optimal"].all()
     assert "close_call" in {note.code for note in answer.notes}
     apart = pd.DataFrame({"G": [7.0, 1.0], "S": [0.3, 0.3]})
     assert "close_call" not in {note.code for note in bl.decide(posterior, apart, at=AT).notes}
@@ -162,8 +164,8 @@ def test_what_cannot_be_ranked_is_named(posterior: bl.Posterior) -> None:
     ):
         with pytest.raises(RequestError, match=said):
             bl.decide(posterior, wrong, at=at, budget=bl.Budget(train_flops=budget))
-    with pytest.raises(RequestError, match=r"within = 0\. Give a positive number"):
-        bl.decide(posterior, table, at=AT, within=0)
+    with pytest.raises(RequestError, match=r"regret_tolerance = 0\. Give a positive number"):
+        bl.decide(posterior, table, at=AT, regret_tolerance=0)
     with pytest.raises(TableError, match="S"):
         bl.decide(posterior, {"G": [2.0, 3.0], "S": [0.5, 1.5]}, at=AT)
 
@@ -174,10 +176,10 @@ def test_regret_in_flops_is_what_the_best_could_do_without(posterior: bl.Posteri
     at, budget = {"N": 30e9, "N_a": 3e9}, bl.Budget(train_flops=flops)
     table = {"G": [7.0, 4.0, 2.0], "S": [0.3, 0.3, 0.0]}
     answer = bl.decide(posterior, table, at=at, budget=budget)
-    assert answer.table["regret_flops"].iloc[0] == 0
-    for _, row in answer.table.iloc[1:].iterrows():
+    assert answer.frame["regret_flops"].iloc[0] == 0
+    for _, row in answer.frame.iloc[1:].iterrows():
         left = flops - row["regret_flops"]
-        first = answer.table.iloc[0]
+        first = answer.frame.iloc[0]
         place = {**at, "G": first["G"], "S": first["S"], "D": left / (6 * at["N_a"])}
         fewer = posterior.evaluate({name: np.array([value]) for name, value in place.items()})
         # Between the points at which the first is asked, a line in the logarithm.
@@ -188,12 +190,12 @@ def test_configurations_beyond_a_cap_are_left_out(posterior: bl.Posterior) -> No
     table = pd.DataFrame({"N": [1e10, 3e10, 9e10], "N_a": 3e9, "G": 7.0, "S": 0.3})
     table.index = pd.Index(["small", "middle", "large"])
     answer = bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(max_memory=60e9))
-    assert set(answer.table.index) == {"small", "middle"}
+    assert set(answer.frame.index) == {"small", "middle"}
     (note,) = [note for note in answer.notes if note.code == "left_out"]
     assert "1 of 3 configurations are left out (large)" in note.message
     with pytest.raises(RequestError, match="none of 3 configurations keeps max_params"):
         bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(max_params=1e9))
-    with pytest.raises(RequestError, match="know 'E', which E <= 8 limits"):
+    with pytest.raises(RequestError, match="have 'E', which E <= 8 limits"):
         bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(caps={"E": 8}))
 
 
@@ -201,7 +203,7 @@ def test_a_cost_of_ones_own_marks_what_is_efficient(posterior: bl.Posterior) -> 
     """Of four, one is dearer and worse than another."""
     table = pd.DataFrame({"G": [7.0, 4.0, 2.0, 1.0], "S": 0.3, "cost": [10.0, 5.0, 6.0, 1.0]})
     answer = bl.decide(posterior, table, at=AT)
-    efficient = answer.table.sort_index()["efficient"].tolist()
+    efficient = answer.frame.sort_index()["efficient"].tolist()
     assert efficient == [True, True, False, True]
 
 
@@ -210,7 +212,7 @@ def test_lifetime_in_a_decision(posterior: bl.Posterior) -> None:
     table = {"N_a": [2e9, 4e9], "G": [7.0, 7.0], "S": [0.3, 0.3]}
     budget = bl.Budget(lifetime_flops=1e23, inference_tokens=1e12)
     answer = bl.decide(posterior, table, at={"N": 30e9}, budget=budget)
-    spent = 6 * answer.table["N_a"] * answer.table["D"] + 2 * answer.table["N_a"] * 1e12
+    spent = 6 * answer.frame["N_a"] * answer.frame["D"] + 2 * answer.frame["N_a"] * 1e12
     np.testing.assert_allclose(spent, 1e23, rtol=1e-9)
 
 
@@ -222,7 +224,7 @@ def test_the_command_says_the_same(posterior: bl.Posterior, tmp_path: Path) -> N
     assert result.exit_code == 0
     data = json.loads(result.stdout)
     assert data["configurations"][0]["label"] == "5+2"
-    assert data["within"] == 0.001
+    assert data["regret_tolerance"] == 0.001
     table = tmp_path / "configs.csv"
     table.write_text("name,G,S\na,7,0.3\nb,2,0\n", encoding="utf-8")
     more = [f"--candidates={table}", f"--out={out}", f"--picture={picture}"]
@@ -236,7 +238,7 @@ def test_the_command_says_the_same(posterior: bl.Posterior, tmp_path: Path) -> N
 def test_the_picture_shows_the_first_and_the_limit(decision: bl.Decision) -> None:
     figure = bl.plots.decision(decision, most=6)
     left, right = figure.axes
-    assert [text.get_text() for text in left.get_yticklabels()] == list(decision.table.index[:6])
+    assert [text.get_text() for text in left.get_yticklabels()] == list(decision.frame.index[:6])
     widths = sorted(bar.get_width() for bar in left.patches)
-    np.testing.assert_allclose(widths, sorted(decision.table["regret"][:6]), atol=1e-12)
+    np.testing.assert_allclose(widths, sorted(decision.frame["regret"][:6]), atol=1e-12)
     assert len(right.patches) == 6

@@ -16,7 +16,9 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
 from bayeslaw.model.noise import Noise
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.search import Solution, solve, solve_many
+from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.request import Request
+from bayeslaw.optimum.search import Solution, minimise
 from bayeslaw.posterior.info import FitInfo
 
 CHAINS, DRAWS = 4, 50
@@ -80,6 +82,11 @@ def dense() -> bl.Posterior:
     """Draws around Besiroglu's coefficients, correlated with nothing."""
     law = bl.law("chinchilla")
     return made(law, bl.simulate(law, rows=40, seed=3), jittered(law.published(), 0.03, 1))
+
+
+def solve(problem: Problem, draws: Mapping[str, np.ndarray]) -> Solution:
+    """The search for one problem."""
+    return minimise([problem], draws)[0]
 
 
 def codes(answer: bl.Optimum) -> list[str]:
@@ -243,7 +250,7 @@ def test_tokens_do_not_move_the_optimum(thin: bl.Posterior) -> None:
     few, many = (bl.optimum(thin, at={"N": 30e9, "D": D}) for D in (1e10, 1e13))
     for name in ("G", "S", "N_a/N"):
         np.testing.assert_allclose(few.draws[name], many.draws[name], rtol=EXACT)
-    assert many.predicted < few.predicted
+    assert many.predicted_interval < few.predicted_interval
 
 
 def test_what_is_fixed_shapes_the_rest(thin: bl.Posterior) -> None:
@@ -271,7 +278,7 @@ def test_predicted_is_the_law_at_each_own_optimum(thin: bl.Posterior) -> None:
     value = thin.law.form.predict({"N": 30e9, "D": 1e12, **closed(raw, 30e9)}, raw)
     low, median, high = interval(value)
     # The law is flat at its optimum: an error of 1e-6 there is one of 1e-12 here.
-    assert answer.predicted == pytest.approx((median, low, high), rel=1e-10)
+    assert answer.predicted_interval == pytest.approx((median, low, high), rel=1e-10)
 
 
 def test_a_budget_with_fixed_size_trades_active_parameters_for_tokens(thin: bl.Posterior) -> None:
@@ -432,27 +439,26 @@ def test_an_unbounded_question_is_an_error(slope: float) -> None:
 
 
 def test_starts_do_not_matter(thin: bl.Posterior) -> None:
-    question = pose(
-        thin.law, thin.reference, at={"N": 30e9}, budget=bl.Budget(), free=["G", "S", "N_a"]
-    )
+    request = Request.of("optimum", {"N": 30e9}, free=["G", "S", "N_a"])
+    problem = pose(thin.law, thin.reference, request)
     raw = thin.coefficients()
-    usual = solve(question, raw)
+    usual = solve(problem, raw)
     assert usual.converged.all()
     rng = np.random.default_rng(9)
     # Within a factor of 1000 of the reference run, and anywhere in S.
-    near = question.starts[0] + np.log(1e3) * rng.uniform(-1, 1, (9, 3))
+    near = problem.starts[0] + np.log(1e3) * rng.uniform(-1, 1, (9, 3))
     near[:, 1] = rng.uniform(0.02, 0.98, 9)
-    margin = 0.01 * (question.high - question.low)
-    near = np.clip(near, question.low + margin, question.high - margin)
+    margin = 0.01 * (problem.high - problem.low)
+    near = np.clip(near, problem.low + margin, problem.high - margin)
     # One alone (three times, which compiles nothing new), and nine others.
-    for starts in (question.starts[[0, 0, 0]], near[:3], near[3:6], near[6:]):
-        other = solve(replace(question, starts=starts), raw)
+    for starts in (problem.starts[[0, 0, 0]], near[:3], near[3:6], near[6:]):
+        other = solve(replace(problem, starts=starts), raw)
         assert other.converged.all()
         np.testing.assert_allclose(other.x, usual.x, atol=EXACT)
     # From the ends of a box of 24 decades the search may fail, but says so.
     for _ in range(3):
-        far = rng.uniform(question.low + margin, question.high - margin, (3, 3))
-        other = solve(replace(question, starts=far), raw)
+        far = rng.uniform(problem.low + margin, problem.high - margin, (3, 3))
+        other = solve(replace(problem, starts=far), raw)
         found = other.converged
         assert found.mean() > 0.3
         np.testing.assert_allclose(other.x[found], usual.x[found], atol=EXACT)
@@ -460,29 +466,29 @@ def test_starts_do_not_matter(thin: bl.Posterior) -> None:
 
 def test_starts_do_not_matter_at_a_budget(dense: bl.Posterior) -> None:
     budget = bl.Budget(train_flops=1e22)
-    question = pose(dense.law, dense.reference, at={}, budget=budget, free=None)
+    problem = pose(dense.law, dense.reference, Request.of("optimum", budget=budget))
     raw = dense.coefficients()
-    usual = solve(question, raw)
+    usual = solve(problem, raw)
     rng = np.random.default_rng(10)
     for _ in range(3):
-        anywhere = rng.uniform(question.low + 0.1, question.high - 0.1, (3, 1))
-        other = solve(replace(question, starts=anywhere), raw)
+        anywhere = rng.uniform(problem.low + 0.1, problem.high - 0.1, (3, 1))
+        other = solve(replace(problem, starts=anywhere), raw)
         np.testing.assert_allclose(other.x, usual.x, atol=EXACT)
 
 
 def test_draws_that_do_not_converge_are_left_out_and_said(
     thin: bl.Posterior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("bayeslaw.optimum.per_law")
+    module = importlib.import_module("bayeslaw.optimum.optimise")
 
     def stuck(count: int) -> bl.Optimum:
-        def half(questions: Any, raw: Any) -> list[Solution]:
-            (found,) = solve_many(questions, raw)
+        def half(problems: Any, raw: Any) -> list[Solution]:
+            (found,) = minimise(problems, raw)
             converged = found.converged.copy()
             converged[:count] = False
             return [replace(found, converged=converged)]
 
-        monkeypatch.setattr(module, "solve_many", half)
+        monkeypatch.setattr(module, "minimise", half)
         return bl.optimum(thin, at={"N": 30e9})
 
     answer, sound = stuck(10), closed(thin.coefficients(), 30e9)["G"]
@@ -497,11 +503,11 @@ def test_draws_that_do_not_converge_are_left_out_and_said(
 
 
 def test_no_draw_that_converges(thin: bl.Posterior, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stuck(questions: Any, raw: Any) -> list[Solution]:
-        (found,) = solve_many(questions, raw)
+    def stuck(problems: Any, raw: Any) -> list[Solution]:
+        (found,) = minimise(problems, raw)
         return [replace(found, converged=np.zeros(len(raw["e"]), bool))]
 
-    monkeypatch.setattr(importlib.import_module("bayeslaw.optimum.per_law"), "solve_many", stuck)
+    monkeypatch.setattr(importlib.import_module("bayeslaw.optimum.optimise"), "minimise", stuck)
     answer = bl.optimum(thin, at={"N": 30e9})
     assert {one.status for one in answer.quantities.values()} == {"not_converged"}
     assert np.isnan(answer.quantities["G"].median)
@@ -550,7 +556,7 @@ def test_fixing_it_leaves_it_out(thin: bl.Posterior) -> None:
 def test_what_is_held_at_the_reference_is_said(thin: bl.Posterior) -> None:
     answer = bl.optimum(thin, at={"N": 3e9})
     D = thin.reference.at["D"]
-    assert f"D = {D:.4g}: held at the reference run" in message(answer, "held_at_reference")
+    assert f"D = {D:.4g}: fixed at the reference run" in message(answer, "held_at_reference")
     assert answer.at == {"N": 3e9, "D": D}
     assert "held_at_reference" not in codes(bl.optimum(thin, at={"N": 3e9, "D": 2e10}))
 
@@ -622,7 +628,7 @@ def test_chains_that_disagree_on_the_optimum_are_an_error(thin: bl.Posterior) ->
 def test_wider_probability_wider_interval(thin: bl.Posterior) -> None:
     half = bl.optimum(thin, at={"N": 3e9}, ci_prob=0.5)
     most = bl.optimum(thin, at={"N": 3e9}, ci_prob=0.95)
-    assert (half.probability, most.probability) == (0.5, 0.95)
+    assert (half.ci_prob, most.ci_prob) == (0.5, 0.95)
     for name, draws in half.draws.items():
         a, b = half.quantities[name], most.quantities[name]
         assert b.low < a.low < a.median < a.high < b.high
@@ -632,8 +638,16 @@ def test_wider_probability_wider_interval(thin: bl.Posterior) -> None:
 def test_as_plain_data(thin: bl.Posterior) -> None:
     answer = bl.optimum(thin, at={"N": 30e9})
     data = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    parts = {"quantities", "rules", "near", "binding", "predicted", "at", "budget", "interval"}
-    assert set(data) == {*parts, "beyond", "distance", "level", "notes"}
+    parts = {"quantities", "efficient", "near_optimal", "active_caps", "predicted_interval", "at"}
+    assert set(data) == {
+        *parts,
+        "extrapolation_factor",
+        "distance",
+        "level",
+        "notes",
+        "budget",
+        "ci_prob",
+    }
     assert list(data["quantities"]) == ["G", "S", "N_a/N"]
     for name, one in data["quantities"].items():
         keys = {"median", "low", "high", "status", "shares", "prior_low", "prior_high", "published"}
@@ -642,11 +656,15 @@ def test_as_plain_data(thin: bl.Posterior) -> None:
         assert one["median"] == answer.quantities[name].median
         assert one["low"] < one["median"] < one["high"]
         assert set(one["shares"]) == {"interior", "at_bound", "none", "not_converged"}
-    assert data["interval"] == 0.89
+    assert data["ci_prob"] == 0.89
     assert data["budget"] == {}
-    assert set(data["predicted"]) == {"of", "median", "low", "high"}
-    assert data["predicted"]["of"] == "loss"
-    assert data["predicted"]["low"] < data["predicted"]["median"] < data["predicted"]["high"]
+    assert set(data["predicted_interval"]) == {"of", "median", "low", "high"}
+    assert data["predicted_interval"]["of"] == "loss"
+    assert (
+        data["predicted_interval"]["low"]
+        < data["predicted_interval"]["median"]
+        < data["predicted_interval"]["high"]
+    )
     for note in data["notes"]:
         assert set(note) == {"code", "severity", "message", "remedy"}
 
@@ -709,7 +727,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "nothing left to spend on": (
         "chinchilla",
         {"at": {"N": 1e9, "D": 1e10}, "budget": bl.Budget(train_flops=1e20)},
-        ["train_flops says nothing: 6*N*D has no free variable", "leave out the budget"],
+        ["train_flops fixes nothing: 6*N*D has no free variable", "leave out the budget"],
     ),
     "nothing free": (
         "zhao2025",

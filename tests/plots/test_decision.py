@@ -13,13 +13,13 @@ def test_a_cell_for_every_pair(few: bl.Posterior) -> None:
     (axes,) = bl.plots.regret_map(choice).axes
     said = {tuple(map(int, text.get_position())): text.get_text() for text in axes.texts}
     assert len(said) == 24
-    for label, row in choice.table.iterrows():
+    for label, row in choice.frame.iterrows():
         routed, shared = map(int, str(label).split("+"))
         text = said[routed - 3, shared]
         if label == choice.best:
             assert text == "★"
         else:
-            assert float(text) == pytest.approx(row["regret"] / choice.within, rel=0.06)
+            assert float(text) == pytest.approx(row["regret"] / choice.regret_tolerance, rel=0.06)
     framed = {(round(one.get_x() + 0.46), round(one.get_y() + 0.46)) for one in axes.patches}
     near = choice.near_optimal
     assert framed == {(int(k) - 3, int(s)) for k, s in zip(near["K"], near["shared"], strict=True)}

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
-from bayeslaw.optimum.answer import Quantity
+from bayeslaw.optimum.quantity import Quantity
 from bayeslaw.plots import labels
 
 
@@ -45,17 +45,17 @@ def answer(N: float = 30e9, probability: float = 0.89, **changed: Quantity) -> b
     }
     return bl.Optimum(
         quantities={name: quantity(values) for name, values in draws.items()} | changed,
-        rules={},
-        near={},
-        binding={},
-        beyond={},
-        predicted=(2.4, 2.3, 2.5),
+        efficient={},
+        near_optimal={},
+        active_caps={},
+        extrapolation_factor={},
+        predicted_interval=(2.4, 2.3, 2.5),
         predicts="loss",
         at={"N": N, "D": 2e10},
         budget=bl.Budget(),
-        probability=probability,
+        ci_prob=probability,
         notes=(),
-        values=np.full(2000, 2.4),
+        predicted_draws=np.full(2000, 2.4),
     )
 
 
@@ -162,10 +162,10 @@ def test_the_frontier_has_a_band_for_every_quantity(posterior: bl.Posterior) -> 
     figure = bl.plots.frontier(found)
     shown = [panel for panel in figure.axes if panel.get_visible()]
     assert [panel.get_title() for panel in shown] == [
-        f"optimal {labels.best(name)}" for name in found.answers[0].quantities
+        f"optimal {labels.best(name)}" for name in found.optima[0].quantities
     ]
-    for panel, name in zip(shown, found.answers[0].quantities, strict=True):
-        median = [one.quantities[name].median for one in found.answers]
+    for panel, name in zip(shown, found.optima[0].quantities, strict=True):
+        median = [one.quantities[name].median for one in found.optima]
         np.testing.assert_allclose(panel.lines[0].get_ydata(), median)
         assert panel.get_xscale() == "log"
         # What lies beyond the largest run is shaded.
@@ -180,7 +180,7 @@ def test_regret_is_least_at_the_optimum_and_shaded_below_the_limit(
     found = bl.optimum(posterior, at={"N": 30e9})
     figure = bl.plots.regret(found)
     assert [panel.get_title() for panel in figure.axes] == ["$G$", "$S$", "$N_a$"]
-    for panel, (name, near) in zip(figure.axes, found.near.items(), strict=True):
+    for panel, (name, near) in zip(figure.axes, found.near_optimal.items(), strict=True):
         curve = panel.lines[0]
         best = curve.get_xdata()[np.argmin(curve.get_ydata())]
         assert near.low < best < near.high, name
@@ -189,7 +189,7 @@ def test_regret_is_least_at_the_optimum_and_shaded_below_the_limit(
             (near.low, near.high)
         )
     with pytest.raises(RequestError, match="no draw has an optimum"):
-        bl.plots.regret(replace(found, near={}))
+        bl.plots.regret(replace(found, near_optimal={}))
 
 
 def test_a_target_is_drawn_with_its_share(posterior: bl.Posterior) -> None:

@@ -50,7 +50,7 @@ def test_panels_take_the_place_of_axes(few: bl.Posterior) -> None:
         (lambda ax: bl.plots.optimum(best, ax=ax), 3),
         (lambda ax: bl.plots.regret(best, ax=ax), 3),
         (lambda ax: bl.plots.decision(choice, ax=ax), 2),
-        (lambda ax: bl.plots.frontier(plan, ax=ax), len(plan.answers[0].quantities)),
+        (lambda ax: bl.plots.frontier(plan, ax=ax), len(plan.optima[0].quantities)),
         (lambda ax: bl.plots.residuals(few, over="G", ax=ax), 1),
     ):
         figure, (left, right) = plt.subplots(1, 2, layout="constrained")

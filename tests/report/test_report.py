@@ -104,7 +104,7 @@ def test_the_sections_in_order(page: Page) -> None:
 def test_the_numbers_are_the_answers(page: Page, written: bl.Report, fitted: bl.Posterior) -> None:
     best = bl.optimum(fitted, at={"N": 30e9})
     cells = page.inside("td")
-    for one in (*best.quantities.values(), *best.rules.values()):
+    for one in (*best.quantities.values(), *best.efficient.values()):
         for value in (one.median, one.low, one.high):
             assert number(value) in cells
     for name, row in fitted.to_frame().iterrows():
@@ -188,7 +188,7 @@ def test_pictures_say_what_they_show(page: Page, written: bl.Report, fitted: bl.
     assert number(float(found.median[np.abs(found.median).argmax()])) in left
     assert written.optimum is not None
     assert f"Best G: {number(written.optimum.quantities['G'].median)} (" in best
-    assert number(written.optimum.near["N_a"].low) in regret
+    assert number(written.optimum.near_optimal["N_a"].low) in regret
     assert written.decision is not None
     assert f"{len(written.decision.near_optimal)} are near-optimal" in choice
     assert plt.get_fignums() == [], "a notebook would show what is left open"

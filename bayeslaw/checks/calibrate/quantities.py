@@ -14,11 +14,10 @@ from bayeslaw.core.errors import RequestError, nearest, real
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
 from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.per_law import carried, filled, reported
+from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.problem import Question
-from bayeslaw.optimum.request import budget_of, numbers_of
-from bayeslaw.optimum.search import solve
+from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.request import Request
 from bayeslaw.runs import Reference
 
 # A larger run is one of more parameters and tokens, not one of other experts.
@@ -35,10 +34,10 @@ class Quantities:
         The law.
     reference : Reference
         Where expressions are evaluated.
-    question : Question or None
+    problem : Problem or None
         Whose optima are wanted.
     asked : dict
-        The question as it was given, as plain data.
+        The request, as plain data.
     larger_run : dict of str to float
         A larger configuration whose loss is wanted, by canonical variable; empty for none.
     compute_factor : float
@@ -49,7 +48,7 @@ class Quantities:
 
     law: Law
     reference: Reference
-    question: Question | None
+    problem: Problem | None
     asked: dict[str, Any]
     larger_run: dict[str, float]
     compute_factor: float
@@ -58,7 +57,7 @@ class Quantities:
     @property
     def first(self) -> int:
         """How many quantities come before the further expressions and the coefficients."""
-        optima = 0 if self.question is None else len(reported(self.law, self.question))
+        optima = 0 if self.problem is None else len(self.problem.expressions)
         return optima + bool(self.larger_run)
 
     def of(self, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -66,11 +65,10 @@ class Quantities:
         raw = {name: np.asarray(raw[name]) for name in self.law.parameters}
         found: dict[str, np.ndarray] = {}
         with np.errstate(all="ignore"):
-            if self.question is not None:
-                optima = carried(self.question, solve(self.question, raw))
-                for text in reported(self.law, self.question):
-                    values = filled(parse_expression(text), optima.columns, optima.where)
-                    found[f"{text}*"] = values
+            if self.problem is not None:
+                optima = optimise_draws(self.problem, raw)
+                for text, expression in self.problem.expressions.items():
+                    found[f"{text}*"] = optima.values(expression)
             if self.larger_run:
                 name = f"{self.law.predicts} at {self.compute_factor:g}x compute"
                 found[name] = np.asarray(self.law.form.predict(self.larger_run, raw))
@@ -101,22 +99,16 @@ def read_quantities(
     """Read the options of ``calibrate`` that say what is wanted of every fit."""
     law, reference = simulation.law, simulation.specification.reference
     free = None if free is None else list(free)
-    question = None
+    problem = None
     if (at, budget, free) != (None, None, None):
-        question = pose(
-            law,
-            reference,
-            at=numbers_of(at, place=f"{PLACE}, at"),
-            budget=budget_of(budget, place=PLACE),
-            free=free,
-        )
+        problem = pose(law, reference, Request.of(PLACE, at, budget, free))
     asked = {"at": dict(at or {}), "budget": (budget or Budget()).to_dict(), "free": free}
     factor = 0.0
     if compute_factor is not None:
         factor = real(compute_factor, "compute_factor", place=PLACE)
         if not factor > 1:
-            problem = f"compute_factor = {compute_factor!r}"
-            raise RequestError(problem, place=PLACE, remedy="Above 1, or None")
+            message = f"compute_factor = {compute_factor!r}"
+            raise RequestError(message, place=PLACE, remedy="Above 1, or None")
     run = larger_run(law, simulation.design(0), factor) if factor else {}
     known = {*law.parameters, *law.letters, *(target for target, _ in law.formula.lines)}
     place = f"{PLACE}, quantities"
@@ -125,7 +117,7 @@ def read_quantities(
         for name in sorted(expression.names - known):
             remedy = nearest(name, sorted(known))
             raise RequestError(f"{expression.text!r} reads {name!r}", place=place, remedy=remedy)
-    return Quantities(law, reference, question, asked, run, factor, expressions)
+    return Quantities(law, reference, problem, asked, run, factor, expressions)
 
 
 def larger_run(law: Law, columns: Columns, compute_factor: float) -> dict[str, float]:

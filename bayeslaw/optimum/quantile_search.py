@@ -17,14 +17,15 @@ import numpy as np
 from jax.scipy.special import ndtr
 
 from bayeslaw.core.errors import RequestError
+from bayeslaw.formula import Expression
 from bayeslaw.law import Form
 from bayeslaw.optimum import interior
-from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.interior import BARRIER
+from bayeslaw.optimum.members import Members
 from bayeslaw.optimum.pose import pose
-from bayeslaw.optimum.problem import Problem, Question
+from bayeslaw.optimum.problem import Problem, Structure
+from bayeslaw.optimum.request import Request
 from bayeslaw.posterior.mixture import mixture_draws
-from bayeslaw.posterior.posterior import Posterior
 
 # Width of the kernel that smooths the quantile, in standard deviations of the draws, and what that
 # deviation is taken to be before anything is known of it.
@@ -47,7 +48,7 @@ _FAR = 1e12
 class _Shape(NamedTuple):
     """What compiled code depends on; hashable."""
 
-    problem: Problem
+    structure: Structure
     forms: tuple[Form, ...]
 
 
@@ -58,11 +59,11 @@ class _Numbers(NamedTuple):
     fixed: tuple[dict[str, float], ...]
     raw: tuple[dict[str, np.ndarray], ...]
     each: np.ndarray
-    budget: float
+    amount: float
     limits: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    probability: float
+    confidence: float
     width: float
 
 
@@ -70,7 +71,7 @@ def _logs(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     """Log values at a point, for every draw of every law."""
     parts = []
     for form, fixed, raw in zip(shape.forms, numbers.fixed, numbers.raw, strict=True):
-        value = form.predict(shape.problem.columns(x, fixed, numbers.budget, jnp), raw, jnp)
+        value = form.predict(shape.structure.columns(x, fixed, numbers.amount, jnp), raw, jnp)
         # Where a law predicts nothing it reaches nothing.
         parts.append(jnp.where(value > 0, jnp.log(jnp.where(value > 0, value, 1.0)), _NOWHERE))
     return jnp.concatenate(parts)
@@ -82,14 +83,14 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     still = jax.lax.stop_gradient(values)
     order = jnp.argsort(still)
     summed = jnp.cumsum(each[order])
-    first = still[order][jnp.searchsorted(summed, numbers.probability)]
+    first = still[order][jnp.searchsorted(summed, numbers.confidence)]
     # The same width everywhere: a slope that left its change out would lead nowhere.
     width = numbers.width
 
     def newton(t: Any) -> Any:
         far = (t - values) / width
         density = each @ jnp.exp(-0.5 * far**2) / (width * np.sqrt(2 * np.pi))
-        return t - jnp.clip((each @ ndtr(far) - numbers.probability) / density, -width, width)
+        return t - jnp.clip((each @ ndtr(far) - numbers.confidence) / density, -width, width)
 
     root = jax.lax.fori_loop(0, 8, lambda _, t: newton(t), first)
     # Two steps from the root carry the first two derivatives through.
@@ -99,11 +100,11 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
 @partial(jax.jit, static_argnames="shape")
 def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
     """Where the quantile is least at a budget, whether the search got there, and draws' spread."""
-    problem, low, high = shape.problem, numbers.low, numbers.high
+    structure, low, high = shape.structure, numbers.low, numbers.high
 
     def caps(x: Any) -> Any:
-        columns = problem.columns(x, numbers.fixed[0], numbers.budget, jnp)
-        return problem.room(columns, numbers.budget, numbers.limits, jnp)
+        columns = structure.columns(x, numbers.fixed[0], numbers.amount, jnp)
+        return structure.room(columns, numbers.amount, numbers.limits, jnp)
 
     state = interior.State(
         start,
@@ -122,133 +123,113 @@ def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class End:
+class Minimum:
     """The best configuration at one budget.
 
     Attributes
     ----------
-    question : Question
-        What was asked at that budget.
+    problem : Problem
+        The problem at that budget.
     x : ndarray of shape (free,)
         Search coordinates.
     cost : float
         What it costs, which is the budget unless a cap leaves some of it.
     """
 
-    question: Question
+    problem: Problem
     x: np.ndarray
     cost: float
 
+    @classmethod
+    def of(cls, problem: Problem, x: np.ndarray, cost: Expression) -> Minimum:
+        """A point of the search, priced."""
+        return cls(problem, x, float(cost(problem.columns(x))))
+
     @property
-    def columns(self) -> dict[str, float]:
+    def configuration(self) -> dict[str, float]:
         """Its variables."""
-        question = self.question
-        found = question.problem.columns(self.x, question.fixed, question.budget, np)
-        return {name: float(value) for name, value in found.items() if name != "inference_tokens"}
+        columns = self.problem.columns(self.x)
+        return {name: float(value) for name, value in columns.items() if name != "inference_tokens"}
 
 
-class Search:
+class QuantileSearch:
     """The least budget at which a quantile over draws reaches a target.
 
     Parameters
     ----------
-    parts : list of Posterior
+    members : Members
         Laws, the one with most variables first.
-    weights : ndarray of shape (laws,)
-        They sum to one.
-    at : dict of str to float
-        Fixed variables.
-    budget : Budget
-        Caps, and what is counted as cost.
-    free : list of str or None
-        Variables to search over instead of the card's.
+    request : Request
+        Fixed and free variables, caps, and what is counted as cost.
     """
 
-    def __init__(
-        self,
-        parts: list[Posterior],
-        weights: np.ndarray,
-        at: dict[str, float],
-        budget: Budget,
-        free: list[str] | None,
-    ) -> None:
-        self.parts, self.weights, self.at = parts, weights, at
-        self.budget, self.free = budget, free
-        all_draws = [part.coefficients() for part in parts]
-        sizes = [len(next(iter(draws.values()))) for draws in all_draws]
+    def __init__(self, members: Members, request: Request) -> None:
+        self.members, self.request = members, request
+        every = [posterior.coefficients() for posterior in members.posteriors]
+        sizes = [len(next(iter(draws.values()))) for draws in every]
         rows = [np.linspace(0, size - 1, min(size, _DRAWS)).astype(int) for size in sizes]
         self.raw = tuple(
             {name: values[chosen] for name, values in draws.items()}
-            for draws, chosen in zip(all_draws, rows, strict=True)
+            for draws, chosen in zip(every, rows, strict=True)
         )
-        each = [np.full(len(own), w / len(own)) for own, w in zip(rows, weights, strict=True)]
-        self.each = np.concatenate(each)
-        law, reference = parts[0].law, parts[0].reference
-        self.cost = budget.price(law, at, place="cheapest").expression
-        known = {"inference_tokens": budget.inference_tokens or 0.0, **reference.at, **at}
-        self.typical = float(self.cost(known))
+        self.each = np.concatenate(
+            [np.full(len(own), w / len(own)) for own, w in zip(rows, members.weights, strict=True)]
+        )
+        first, budget = members.posteriors[0], request.budget
+        self.cost = budget.price(first.law, request.at, place="cheapest").expression
+        served = {"inference_tokens": budget.inference_tokens or 0.0}
+        self.typical = float(self.cost({**served, **first.reference.at, **request.at}))
         self.width: float | None = None
 
-    def lowest(self, log_cost: float, confidence: float) -> End:
+    def lowest(self, log_cost: float, confidence: float) -> Minimum:
         """The configuration whose quantile is least, at one budget."""
-        first = self.parts[0]
-        question = pose(
-            first.law,
-            first.reference,
-            at=self.at,
-            budget=self.budget.spending(float(np.exp(log_cost))),
-            free=self.free,
-            settled=True,
-        )
-        if not question.problem.free:
-            # All is said but how much is spent.
-            nothing = np.empty(0)
-            columns = question.problem.columns(nothing, question.fixed, question.budget, np)
-            return End(question, nothing, float(self.cost(columns)))
-        fixed = ({**part.reference.at, **question.fixed} for part in self.parts)
-        problem = question.problem
+        posteriors = self.members.posteriors
+        request = self.request.spending(float(np.exp(log_cost)))
+        problem = pose(posteriors[0].law, posteriors[0].reference, request, may_follow=True)
+        if not problem.structure.free:
+            # All is fixed but how much is spent.
+            return Minimum.of(problem, np.empty(0), self.cost)
+        fixed = [{**posterior.reference.at, **problem.fixed} for posterior in posteriors]
         numbers = _Numbers(
             fixed=tuple(
-                {n: v for n, v in one.items() if n not in question.variables} for one in fixed
+                {n: v for n, v in values.items() if n not in problem.variables} for values in fixed
             ),
             raw=self.raw,
             each=self.each,
-            budget=question.budget,
-            limits=question.limits,
-            low=question.low,
-            high=question.high,
-            probability=confidence,
+            amount=problem.amount,
+            limits=problem.limits,
+            low=problem.low,
+            high=problem.high,
+            confidence=confidence,
             width=self.width or _SMOOTH * _SPREAD,
         )
-        shape = _Shape(problem, tuple(part.law.form for part in self.parts))
-        x, done, spread = _lowest(shape, numbers, question.starts[0])
+        shape = _Shape(problem.structure, tuple(p.law.form for p in posteriors))
+        x, done, spread = _lowest(shape, numbers, problem.starts[0])
         if self.width is None:
             # How far draws lie apart is known once a good configuration is.
             numbers = numbers._replace(width=max(_SMOOTH * float(spread), _NARROW))
-            x, done, spread = _lowest(shape, numbers, question.starts[0])
+            x, done, spread = _lowest(shape, numbers, problem.starts[0])
         self.width = max(_SMOOTH * float(spread), _NARROW)
         if not done:
             raise RequestError(
-                f"the search for the best configuration at {question.budget:.4g} did not converge",
+                f"the search for the best configuration at {problem.amount:.4g} did not converge",
                 place="cheapest",
-                remedy="Fix a variable with at=, or ask optimum() at several budgets",
+                remedy="Fix a variable with at=, or run optimum() at several budgets",
             )
-        x = np.asarray(x)
-        columns = problem.columns(x, question.fixed, question.budget, np)
-        return End(question, x, float(self.cost(columns)))
+        return Minimum.of(problem, np.asarray(x), self.cost)
 
-    def values(self, end: End) -> np.ndarray:
+    def values(self, minimum: Minimum) -> np.ndarray:
         """Values at a configuration for all draws, each law in proportion to its weight."""
-        found = []
-        for part in self.parts:
-            place = {**part.reference.at, **end.columns}
-            columns = {name: np.array([place[name]]) for name in part.law.variables}
-            found.append(part.evaluate(columns)[:, 0])
-        value = mixture_draws(found, self.weights)
+        parts = []
+        for posterior in self.members.posteriors:
+            place = {**posterior.reference.at, **minimum.configuration}
+            columns = {name: np.array([place[name]]) for name in posterior.law.variables}
+            parts.append(posterior.evaluate(columns)[:, 0])
+        value = mixture_draws(parts, self.members.weights)
         return np.where(value > 0, value, np.inf)
 
-    def run(self, target: float, confidence: float) -> End:
-        """The cheapest configuration."""
+    def run(self, target: float, confidence: float) -> Minimum:
+        """The cheapest configuration; the target is a logarithm."""
         from scipy.optimize import brentq
 
         def above(log_cost: float) -> float:
@@ -264,7 +245,7 @@ class Search:
                 f"within the limits, and for {np.exp(most):.2g}, the lowest is "
                 f"{np.exp(target + missed):.5g}",
                 place="cheapest, target",
-                remedy="Ask for more, for less confidence, or loosen a cap",
+                remedy="Raise the target, lower the confidence, or loosen a cap",
             )
         low, high = most, most
         while missed <= 0:
@@ -273,7 +254,7 @@ class Search:
                 raise RequestError(
                     f"{np.exp(target):.5g} is reached for next to nothing",
                     place="cheapest, target",
-                    remedy="Check its unit, or ask for less",
+                    remedy="Check its unit, or lower the target",
                 )
             missed = above(low)
         return self.lowest(float(brentq(above, low, high, xtol=EXACT)), confidence)

@@ -1,0 +1,242 @@
+"""``cheapest``: the least that reaches a target, with a stated confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayeslaw.core.compilation import compiled
+from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.notes import Note
+from bayeslaw.optimum import notes
+from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.members import Members, laws_of
+from bayeslaw.optimum.quantile_search import EXACT, QuantileSearch
+from bayeslaw.optimum.quantity import ends
+from bayeslaw.optimum.request import Request
+from bayeslaw.optimum.result import predicted_dict
+from bayeslaw.posterior.mixture import Mixture
+from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.runs.geometry import extrapolation_factor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cheapest:
+    """The cheapest configuration that reaches a target.
+
+    Attributes
+    ----------
+    configuration : dict of str to float
+        Its variables, those that were fixed or held among them.
+    cost : float
+        What it costs, in the unit of the cost.
+    even : float
+        What the cheapest would cost that reaches the target in half of the draws: the rest of
+        ``cost`` buys confidence.
+    target, confidence : float
+        As requested.
+    reached : float
+        Share of draws in which the configuration reaches the target.
+    predicted_interval : tuple of float
+        Median, low and high of the law's value there.
+    predicts : str
+        What the law predicts.
+    chosen : tuple of str
+        Variables that were searched over.
+    budget : Budget
+        The caps.
+    ci_prob : float
+        Probability of the interval.
+    notes : tuple of Note
+        The posterior's, and the answer's own.
+    predicted_draws : ndarray of shape (draws,)
+        The law's value there, for every draw.
+    """
+
+    configuration: dict[str, float]
+    cost: float
+    even: float
+    target: float
+    confidence: float
+    reached: float
+    predicted_interval: tuple[float, float, float]
+    predicts: str
+    chosen: tuple[str, ...]
+    budget: Budget
+    ci_prob: float
+    notes: tuple[Note, ...] = field(repr=False)
+    predicted_draws: np.ndarray = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        """What it costs to reach the target, and where."""
+        median, low, high = self.predicted_interval
+        place = ", ".join(f"{name} = {value:.4g}" for name, value in self.configuration.items())
+        return (
+            f"{self.predicts} {self.target:g} costs {self.cost:.4g} with probability "
+            f"{self.confidence:g}, and {self.even:.4g} with probability 0.5. The configuration: "
+            f"{place}; predicted {self.predicts} {median:.4g} ({low:.4g} to {high:.4g})."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The configuration as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a variable: its ``value``, and whether it was ``chosen``.
+        """
+        import pandas as pd
+
+        chosen = [name in self.chosen for name in self.configuration]
+        index = pd.Index(self.configuration, name="variable")
+        return pd.DataFrame(
+            {"value": list(self.configuration.values()), "chosen": chosen}, index=index
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain data.
+
+        Returns
+        -------
+        dict
+            All fields, draws left out.
+        """
+        same = ("configuration", "cost", "even", "target", "confidence", "reached")
+        return {
+            **{name: getattr(self, name) for name in same},
+            "predicted_interval": predicted_dict(self.predicts, self.predicted_interval),
+            "chosen": list(self.chosen),
+            "budget": self.budget.to_dict(),
+            "ci_prob": self.ci_prob,
+            "notes": [note.to_dict() for note in self.notes],
+        }
+
+
+def cheapest(
+    posterior: Posterior | Mixture,
+    target: float,
+    *,
+    confidence: float = 0.9,
+    at: Mapping[str, float] | None = None,
+    budget: Budget | None = None,
+    free: Iterable[str] | None = None,
+    ci_prob: float = INTERVAL,
+) -> Cheapest:
+    """Find the cheapest configuration that reaches a target with a stated probability.
+
+    One configuration is chosen for all draws: what it costs is least among those of which so many
+    draws of the law's value are at most the target.
+
+    Parameters
+    ----------
+    posterior : Posterior or Mixture
+        The posterior, or a mixture of several.
+    target : float
+        The law's value that is to be reached, in its unit.
+    confidence : float
+        With what probability.
+    at : mapping, optional
+        Fixed canonical variables, raw counts.
+    budget : Budget, optional
+        Caps; ``inference_tokens`` to count serving, and ``cost`` for a cost of one's own.
+    free : iterable of str, optional
+        Variables to search over besides those that cost something, instead of the card's.
+    ci_prob : float
+        Probability of the interval on the law's value.
+
+    Returns
+    -------
+    Cheapest
+        The configuration, its cost, and what confidence costs.
+
+    Raises
+    ------
+    RequestError
+        If the target cannot be reached with that probability, or the request contradicts itself.
+    """
+    target, confidence = _checked(target, confidence)
+    request = Request.of("cheapest", at, budget, free, ci_prob=ci_prob)
+    request.refuse_amount("cheapest", "Leave it out, or use optimum() for what it buys")
+    laws = laws_of(posterior)
+    widest = max(laws, key=lambda law: len(law.variables))
+    if widest.optimum.sense != "min":
+        raise RequestError(
+            f"more {widest.predicts} is better",
+            place="cheapest",
+            remedy="Give a posterior of a law whose value is to be small",
+        )
+    wanted = widest.optimum.free if request.free is None else request.free
+    members = Members.of(
+        posterior, dict.fromkeys([*request.at, *wanted]), place="cheapest"
+    ).most_variables_first()
+    members.require_same_cost(request.budget, place="cheapest")
+    search = QuantileSearch(members, request)
+    with compiled():
+        minimum = search.run(np.log(target), confidence)
+        even = minimum if confidence == 0.5 else search.run(np.log(target), 0.5)
+        value = search.values(minimum)
+    low, median, high = ends(value, ci_prob)
+    problem = minimum.problem
+    return Cheapest(
+        configuration=minimum.configuration,
+        cost=minimum.cost,
+        even=even.cost,
+        target=target,
+        confidence=confidence,
+        reached=float(np.mean(value <= target * (1 + EXACT))),
+        predicted_interval=(median, low, high),
+        predicts=widest.predicts,
+        chosen=problem.variables,
+        budget=request.budget,
+        ci_prob=ci_prob,
+        notes=tuple(
+            dict.fromkeys(
+                [
+                    *members.notes,
+                    *notes.held(
+                        problem.fixed,
+                        problem.held,
+                        "Fix it with at= or --at if the answer depends on it",
+                    ),
+                    *_extrapolation(members, minimum.configuration),
+                ]
+            )
+        ),
+        predicted_draws=value,
+    )
+
+
+def _checked(target: float, confidence: float) -> tuple[float, float]:
+    target = real(target, "target", place="cheapest")
+    confidence = real(confidence, "confidence", place="cheapest")
+    if not (np.isfinite(target) and target > 0):
+        raise RequestError(
+            f"target = {target!r}", place="cheapest", remedy="Give a positive number"
+        )
+    if not 0 < confidence < 1:
+        raise RequestError(
+            f"confidence = {confidence!r}",
+            place="cheapest",
+            remedy="Give a probability between 0 and 1",
+        )
+    return target, confidence
+
+
+def _extrapolation(members: Members, configuration: Mapping[str, float]) -> list[Note]:
+    found = []
+    for posterior in members.posteriors:
+        names = [name for name in posterior.law.variables if name in configuration]
+        place = {name: np.array([configuration[name]]) for name in names}
+        factors, furthest = extrapolation_factor(posterior.runs, place)
+        found += notes.extrapolation(
+            "the configuration", factors[0], furthest[0], "cost and confidence hold"
+        )
+    return found

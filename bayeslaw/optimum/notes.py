@@ -1,0 +1,185 @@
+"""Notes on optima, rankings and the cheapest configuration: every remark is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from bayeslaw.core import vocabulary
+from bayeslaw.core.notes import Note
+from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.runs import Runs
+from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_text
+
+_OTHER_LAWS = (
+    "Compare the predictions of other laws there; rolling_origin() measures how such predictions "
+    "fared"
+)
+
+
+def held(values: Mapping[str, float], names: Iterable[str], remedy: str) -> list[Note]:
+    """Variables that the request does not name."""
+    listed = ", ".join(f"{name} = {values[name]:.4g}" for name in names)
+    if not listed:
+        return []
+    message = f"{listed}: fixed at the reference run, since the request does not name it"
+    return [Note("held_at_reference", "info", message, remedy)]
+
+
+def optimum_notes(
+    runs: Runs,
+    chosen: Sequence[str],
+    quantities: Mapping[str, Quantity],
+    places: Mapping[str, tuple[float, float]],
+) -> list[Note]:
+    """What limits the use of an optimum: prior, extrapolation, draws without one."""
+    return [
+        *_depends_on_prior(runs, chosen, quantities),
+        *_extrapolation(runs, places),
+        *(note for name, quantity in quantities.items() for note in _lost(name, quantity)),
+    ]
+
+
+def _depends_on_prior(
+    runs: Runs, chosen: Sequence[str], quantities: Mapping[str, Quantity]
+) -> list[Note]:
+    never = runs.constant(chosen)
+    constant = ", ".join(name for name in chosen if name in never)
+    others = ", ".join(n for n, quantity in quantities.items() if quantity.status != "prior_only")
+    if not (constant and others):
+        return []
+    return [
+        Note(
+            "depends_on_prior",
+            "warning",
+            f"{others}: the optimum depends on that of {constant}, which never varied in the runs",
+            f"Fix {constant} with at= or --at to leave it out",
+        )
+    ]
+
+
+def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> list[Note]:
+    notes = []
+    for name, (value, factor) in places.items():
+        if factor > NEARBY:
+            seen, unit = runs.column(name), vocabulary.variable(name).unit
+            side = "largest" if value > seen.max() else "smallest"
+            text = f"{name} = {value:.4g} {unit}".rstrip()
+            text += (
+                f" differs from every run: all have {name} = {seen[0]:.4g}"
+                if np.isinf(factor)
+                else f" lies {factor:.3g} times beyond the {side} run"
+            )
+            text += ": the interval holds only if the law does"
+            notes.append(Note("extrapolation", "warning", text, _OTHER_LAWS))
+    # An optimum may lie within the range of every variable where no run combines them so.
+    away, share = distance(runs, {name: value for name, (value, _) in places.items()})
+    if places and share == 0.0 and not notes:
+        text = (
+            f"the optimum lies {away:.3g} standard deviations from the middle of the runs "
+            f"({', '.join(places)} together), further out than any of them"
+        )
+        notes.append(Note("far_from_runs", "warning", text, _OTHER_LAWS))
+    return notes
+
+
+def _lost(name: str, quantity: Quantity) -> list[Note]:
+    notes = []
+    lost, stuck = quantity.shares["none"], quantity.shares["not_converged"]
+    if lost:
+        text = (
+            f"{100 * lost:.2g}% of draws have no optimum of {name}; they count as beyond every "
+            "bound"
+        )
+        remedy = f"Add runs that constrain {name}, or tighten the priors"
+        notes.append(Note("no_optimum", "warning", text, remedy))
+    if stuck:
+        text = (
+            f"the search for {name} did not converge in {100 * stuck:.2g}% of draws, which are "
+            "left out"
+        )
+        remedy = "Request a configuration nearer to the runs, or tighten the priors"
+        notes.append(Note("search", "error" if stuck > 0.01 else "warning", text, remedy))
+    return notes
+
+
+def choice_of_rule() -> Note:
+    """What no interval of an efficiency-aware rule contains."""
+    return Note(
+        "choice_of_rule",
+        "info",
+        "the intervals of N_a/N by efficiency-aware rules leave out the choice of the rule; slope "
+        "and fraction are inferred from the shares that arXiv:2509.23678 reports, which states no "
+        "rule",
+    )
+
+
+def tied(names: Iterable[str]) -> list[Note]:
+    """Variables that an active cap binds together."""
+    listed = " and ".join(sorted(names))
+    if not listed:
+        return []
+    message = f"near-optimal ranges are not reported for {listed}: an active cap ties them"
+    remedy = "Use decide() to rank configurations within the caps"
+    return [Note("moves_along_a_cap", "info", message, remedy)]
+
+
+def extrapolation(subject: str, factor: float, name: str, claim: str) -> list[Note]:
+    """That a configuration lies beyond the runs."""
+    if factor <= NEARBY:
+        return []
+    message = f"{subject} {extrapolation_text(name, factor)}: {claim} only if the law does"
+    return [Note("extrapolation", "warning", message, _OTHER_LAWS)]
+
+
+def ranking_by_prior(runs: Runs, columns: Mapping[str, np.ndarray]) -> list[Note]:
+    """That configurations differ in what the runs never varied."""
+    varied = [name for name, values in columns.items() if np.ptp(values) > 0]
+    never = runs.constant(varied)
+    unknown = ", ".join(name for name in varied if name in never)
+    if not unknown:
+        return []
+    message = (
+        f"the configurations differ in {unknown}, which never varied in the runs: so far the prior "
+        "alone orders them"
+    )
+    return [Note("prior_only", "warning", message, "Add runs that vary it")]
+
+
+def not_finite(values: np.ndarray) -> list[Note]:
+    """Draws in which the law is not finite."""
+    finite = np.isfinite(values).all(axis=1)
+    if finite.all():
+        return []
+    message = f"the law is not finite in {100 * (1 - finite.mean()):.2g}% of draws"
+    return [Note("not_finite", "error", message)]
+
+
+def close_call(gap: float, error: float) -> list[Note]:
+    """That more draws could exchange the first two configurations."""
+    if gap > 2 * error:
+        return []
+    message = (
+        f"the first two differ by {gap:.2g} in expectation, with a Monte-Carlo error of "
+        f"{error:.1g}: more draws could exchange them"
+    )
+    return [Note("close_call", "info", message, "Choose between them by other criteria")]
+
+
+def left_out(labels: Sequence[object], total: int, caps: str) -> Note:
+    """Configurations that break a cap."""
+    names = ", ".join(str(label) for label in labels[:5]) + (" ..." if len(labels) > 5 else "")
+    message = (
+        f"{len(labels)} of {total} configurations are left out ({names}), since they break a cap: "
+        f"{caps}"
+    )
+    return Note("left_out", "info", message)
+
+
+def unspent(count: int, total: int, name: str | None) -> list[Note]:
+    """That a cap leaves FLOPs unspent."""
+    if not count:
+        return []
+    message = f"in {count} of {total} configurations a cap on {name} leaves FLOPs unspent"
+    return [Note("unspent", "info", message)]

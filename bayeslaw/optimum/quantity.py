@@ -1,0 +1,144 @@
+"""The posterior of one optimum: its interval, and what its draws are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bayeslaw.core.intervals import interval
+from bayeslaw.posterior.convergence import Convergence
+from bayeslaw.posterior.statistics import end_errors
+
+DIAGNOSTICS = ("rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high")
+STATUSES = ("interior", "at_bound", "none", "not_converged")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """The posterior of one optimum.
+
+    Attributes
+    ----------
+    median, low, high : float
+        Of the draws that converged; a draw without optimum counts as infinite (or zero), where it
+        runs to.
+    status : str
+        ``prior_only`` where the runs never varied it, else what most draws are: ``interior``,
+        ``at_bound``, ``none`` (the law falls for ever) or ``not_converged``.
+    shares : dict of str to float
+        Shares of draws by status.
+    prior_low, prior_high : float
+        The same interval before the runs.
+    published : float or None
+        The optimum under the card's first coefficient set, where it has one.
+    draws, prior_draws : ndarray of shape (draws,)
+        The optimum of every draw, of the posterior and of the prior.
+    rhat, ess_bulk, ess_tail : float
+        Diagnostics of the draws; NaN unless every draw of one posterior has an optimum.
+    mcse_low, mcse_high : float
+        Monte-Carlo standard errors of the ends of the interval, likewise.
+    """
+
+    median: float
+    low: float
+    high: float
+    status: str
+    shares: dict[str, float]
+    prior_low: float
+    prior_high: float
+    published: float | None = None
+    draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    prior_draws: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    rhat: float = np.nan
+    ess_bulk: float = np.nan
+    ess_tail: float = np.nan
+    mcse_low: float = np.nan
+    mcse_high: float = np.nan
+
+    @classmethod
+    def of(
+        cls,
+        sets: Sequence[np.ndarray],
+        shares: dict[str, float],
+        *,
+        prior_only: bool,
+        ci_prob: float,
+    ) -> Quantity:
+        """Summarise the optima of the posterior, the prior and, if any, the published set."""
+        draws, prior = sets[:2]
+        low, median, high = ends(draws, ci_prob)
+        prior_low, _, prior_high = ends(prior, ci_prob)
+        return cls(
+            median=median,
+            low=low,
+            high=high,
+            status="prior_only" if prior_only else max(shares, key=lambda name: shares[name]),
+            shares=shares,
+            prior_low=prior_low,
+            prior_high=prior_high,
+            published=float(sets[2][0]) if len(sets) > 2 else None,
+            draws=draws,
+            prior_draws=prior,
+        )
+
+    def __str__(self) -> str:
+        """Median, interval and status."""
+        return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}; {self.status})"
+
+    @property
+    def summary(self) -> str:
+        """A sentence on where the optimum lies."""
+        return f"The best value is {self}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """The quantity as plain data.
+
+        Returns
+        -------
+        dict
+            All fields, draws left out; None for diagnostics that there are not.
+        """
+        names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
+        data = {name: getattr(self, name) for name in (*names, "published")}
+        for name in DIAGNOSTICS:
+            value = getattr(self, name)
+            data[name] = None if np.isnan(value) else value
+        return data
+
+    def diagnosed(self, convergence: Convergence, name: str, ci_prob: float) -> Quantity:
+        """The same quantity with the diagnostics of its draws."""
+        if name not in convergence.rhat:
+            return self
+        low, high = end_errors(self.draws, convergence.ess_tail[name], ci_prob)
+        return replace(
+            self,
+            rhat=convergence.rhat[name],
+            ess_bulk=convergence.ess_bulk[name],
+            ess_tail=convergence.ess_tail[name],
+            mcse_low=low,
+            mcse_high=high,
+        )
+
+
+def ends(draws: np.ndarray, ci_prob: float) -> tuple[float, float, float]:
+    """Low, median and high of draws, those that did not converge left out."""
+    kept = draws[~np.isnan(draws)]
+    if not len(kept):
+        return (np.nan, np.nan, np.nan)
+    low, median, high = interval(kept, ci_prob)
+    return float(low), float(median), float(high)
+
+
+def shares_of(statuses: Sequence[np.ndarray]) -> dict[str, float]:
+    """Shares of draws by status, for a quantity made of several variables.
+
+    It has no optimum, or did not converge, if one of them has none. It is at a bound if all of them
+    are: N_a/N is not, because N stands at its cap.
+    """
+    ranks = np.array([[STATUSES.index(s) for s in status] for status in statuses])
+    gravest = ranks.max(axis=0)
+    rank = np.where(gravest > STATUSES.index("at_bound"), gravest, ranks.min(axis=0))
+    return {name: float(np.mean(rank == i)) for i, name in enumerate(STATUSES)}

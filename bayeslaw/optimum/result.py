@@ -1,0 +1,179 @@
+"""``Optimum``: the best configuration, with its uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayeslaw.core.notes import Note
+from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.flatness import NearOptimal
+from bayeslaw.optimum.quantity import DIAGNOSTICS, Quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class Optimum:
+    """The best configuration, with its uncertainty.
+
+    Attributes
+    ----------
+    quantities : dict of str to Quantity
+        By expression over canonical variables.
+    efficient : dict of str to Quantity
+        N_a/N by each efficiency-aware rule, where N_a is free.
+    near_optimal : dict of str to NearOptimal
+        The values of each variable that cost next to nothing.
+    active_caps : dict of str to float
+        Share of draws in which each cap is reached.
+    extrapolation_factor : dict of str to float
+        By which factor the answer lies beyond the runs in each variable, 1 within their range.
+    predicted_interval : tuple of float
+        Median, low and high of the law's value at each draw's own optimum.
+    predicts : str
+        What the law predicts.
+    at : dict of str to float
+        Variables that were fixed or held.
+    budget : Budget
+        Its constraints.
+    ci_prob : float
+        Probability of the intervals.
+    notes : tuple of Note
+        The posterior's, and the optimum's own.
+    predicted_draws : ndarray of shape (draws,)
+        The law's value at each draw's optimum.
+    distance : tuple of float or None
+        Mahalanobis distance of the answer from the middle of the runs, all variables together, and
+        the share of runs that lie as far out. None of a mixture.
+    """
+
+    quantities: dict[str, Quantity]
+    efficient: dict[str, Quantity]
+    near_optimal: dict[str, NearOptimal]
+    active_caps: dict[str, float]
+    extrapolation_factor: dict[str, float]
+    predicted_interval: tuple[float, float, float]
+    predicts: str
+    at: dict[str, float]
+    budget: Budget
+    ci_prob: float
+    notes: tuple[Note, ...]
+    predicted_draws: np.ndarray = field(repr=False)
+    distance: tuple[float, float] | None = None
+
+    def __repr__(self) -> str:
+        """Quantities, where they hold, and the number of notes."""
+        best = "\n".join(f"  {name} = {quantity}" for name, quantity in self.quantities.items())
+        end = f"  {self._prediction()}; {len(self.notes)} notes"
+        return f"Optimum{self._constraints()}:\n{best}\n{end}"
+
+    @property
+    def summary(self) -> str:
+        """The best configuration, its prediction, and what costs next to nothing."""
+        best = ", ".join(
+            f"{name} = {q.median:.4g} ({q.low:.4g} to {q.high:.4g})"
+            for name, q in self.quantities.items()
+        )
+        head = f"Best{self._constraints()}: {best}; {100 * self.ci_prob:g}% intervals."
+        return " ".join([head, f"Predicted {self._prediction()}.", *self.near_optimal_lines()])
+
+    def _constraints(self) -> str:
+        values = {**self.at, **self.budget.to_dict()}
+        texts = [
+            f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
+            for name, value in values.items()
+        ]
+        return f" at {', '.join(texts)}" if texts else ""
+
+    def _prediction(self) -> str:
+        median, low, high = self.predicted_interval
+        return f"{self.predicts} {median:.4g} ({low:.4g} to {high:.4g})"
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        """The optimum of every draw, by expression."""
+        return {name: quantity.draws for name, quantity in self.quantities.items()}
+
+    def near_optimal_lines(self, write: Callable[[float], str] = "{:.3g}".format) -> list[str]:
+        """What costs next to nothing.
+
+        Parameters
+        ----------
+        write : callable
+            Formats a number.
+
+        Returns
+        -------
+        list of str
+            A sentence for each variable.
+        """
+        lines = []
+        for name, near in self.near_optimal.items():
+            tolerance, probability = f"{near.regret_tolerance:g}", f"{near.ci_prob:g}"
+            if np.isfinite(near.low):
+                lines.append(
+                    f"Anything from {name} = {write(near.low)} to {write(near.high)} costs less "
+                    f"than {tolerance} with probability {probability}."
+                )
+            else:
+                lines.append(
+                    f"No {name} is within {tolerance} of the best with probability {probability}: "
+                    f"at most {near.p_within.max():.2g}."
+                )
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain data, draws left out.
+
+        Returns
+        -------
+        dict
+            The fields by their names; ``level``: regrets are of the law's value.
+        """
+        kept = ("low", "high", "regret_tolerance", "ci_prob")
+        return {
+            "quantities": {name: q.to_dict() for name, q in self.quantities.items()},
+            "efficient": {name: q.to_dict() for name, q in self.efficient.items()},
+            "near_optimal": {
+                name: {key: getattr(near, key) for key in kept}
+                for name, near in self.near_optimal.items()
+            },
+            "active_caps": self.active_caps,
+            "extrapolation_factor": self.extrapolation_factor,
+            "distance": None
+            if self.distance is None
+            else dict(zip(("from_runs", "share_as_far"), self.distance, strict=True)),
+            "predicted_interval": predicted_dict(self.predicts, self.predicted_interval),
+            "at": self.at,
+            "budget": self.budget.to_dict(),
+            "ci_prob": self.ci_prob,
+            "level": "law",
+            "notes": [note.to_dict() for note in self.notes],
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """The quantities as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a quantity; shares of draws by status, and diagnostics of the draws, in columns of
+            their own.
+        """
+        import pandas as pd
+
+        rows = {name: quantity.to_dict() for name, quantity in self.quantities.items()}
+        for row in rows.values():
+            row |= row.pop("shares")
+        frame = pd.DataFrame.from_dict(rows, orient="index")
+        return frame.astype(dict.fromkeys(DIAGNOSTICS, float))
+
+
+def predicted_dict(predicts: str, predicted: tuple[float, float, float]) -> dict[str, Any]:
+    """A predicted interval as plain data."""
+    return {"of": predicts, **dict(zip(("median", "low", "high"), predicted, strict=True))}
