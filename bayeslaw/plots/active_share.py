@@ -103,7 +103,7 @@ def active_share(
         raise RequestError(
             f"{len(optima)} answers make no curve", place="active_share", remedy="Give several N"
         )
-    curves = [("optimum", style.POSTERIOR, "-", [one.quantities[_SHARE] for one in optima])]
+    curves = [("optimum", style.POSTERIOR, "-", [optimum.quantities[_SHARE] for optimum in optima])]
     if rule is not None:
         for optimum in optima:
             if rule not in optimum.efficient:
@@ -128,7 +128,7 @@ def active_share(
         ax.fill_between(sizes, low, high, **{**style.CREDIBLE, "color": colour})
         text = f"{name}, {percent(optima[0].ci_prob)} interval"
         ax.plot(sizes, median, color=colour, lw=1.6, ls=dash, label=text)
-    published = np.array([one.quantities[_SHARE].published for one in optima], dtype=float)
+    published = np.array([optimum.quantities[_SHARE].published for optimum in optima], dtype=float)
     if np.isfinite(published).all():
         ax.plot(sizes, published, label="published", **style.PUBLISHED_LINE)
     _released(ax)

@@ -110,13 +110,13 @@ _MOST_NAMES = 8
 
 @style.picture
 def calibration(
-    found: Calibration, *, names: Iterable[str] | None = None, ax: Axes | None = None
+    answer: Calibration, *, names: Iterable[str] | None = None, ax: Axes | None = None
 ) -> Figure:
     """Draw a calibration.
 
     Parameters
     ----------
-    found : Calibration
+    answer : Calibration
         The calibration.
     names : iterable of str, optional
         Quantities to name; the rest is drawn in grey. By default the optima and the loss of a
@@ -137,33 +137,33 @@ def calibration(
     RequestError
         If no fit counts, or there is no such quantity.
     """
-    if not found.quantities:
+    if not answer.quantities:
         raise RequestError(
             "no fit counts: there is nothing to draw",
             place="plots.calibration",
             remedy="See left_out for the reasons",
         )
-    named = list(dict.fromkeys([*found.first, *found.nonuniform] if names is None else names))
+    named = list(dict.fromkeys([*answer.first, *answer.nonuniform] if names is None else names))
     for name in named:
-        if name not in found.quantities:
-            raise RequestError(f"no quantity {name!r}", remedy=nearest(name, found.quantities))
+        if name not in answer.quantities:
+            raise RequestError(f"no quantity {name!r}", remedy=nearest(name, answer.quantities))
     figure, canvas = style.canvas(ax, (8.4, 3.6))
     left, right = style.panels(canvas, 1, 2)
-    ecdf = found.ecdf()
-    if found.ranked:
+    ecdf = answer.ecdf()
+    if answer.ranked:
         left.fill_between(ecdf.index, ecdf["low"], ecdf["high"], step="mid", color="0.9", lw=0)
-    wide = np.linspace(0.02, 0.98, 49)
-    error = OFF * np.array([found.coverage(found.quantities[0], p)[1] for p in wide])
-    right.fill_between(wide, -error, error, color="0.9", lw=0)
+    probabilities = np.linspace(0.02, 0.98, 49)
+    error = OFF * np.array([answer.coverage(answer.quantities[0], p)[1] for p in probabilities])
+    right.fill_between(probabilities, -error, error, color="0.9", lw=0)
     colours = style.law_styles(named)
-    for name in [*(n for n in found.quantities if n not in named), *named]:
-        shares = np.array([found.coverage(name, probability)[0] for probability in wide])
+    for name in [*(n for n in answer.quantities if n not in named), *named]:
+        shares = np.array([answer.coverage(name, p)[0] for p in probabilities])
         look: style.Look = {"color": "0.6", "lw": 0.6, "alpha": 0.6}
         if name in named:
             look = {"color": colours[name][0], "lw": 1.6}
         label = name if name in named[:_MOST_NAMES] else None
         left.plot(ecdf.index, ecdf[name], label=label, **look)
-        right.plot(wide, shares - wide, **look)
+        right.plot(probabilities, shares - probabilities, **look)
     for panel, x, y in (
         (left, "probability that the fit gave to less than the truth", "ECDF less uniform"),
         (right, "probability of the interval", "share that holds the truth, less it"),
@@ -174,5 +174,5 @@ def calibration(
     if 0 < len(named) <= _MOST_NAMES:
         # Beside the curves: where they leave room differs from one calibration to the next.
         style.legend(canvas, columns=min(len(named), 4))
-    canvas.suptitle(f"{found.law}, {found.tables} tables of {found.runs} runs, {found.truth}")
+    canvas.suptitle(f"{answer.law}, {answer.tables} tables of {answer.runs} runs, {answer.truth}")
     return figure

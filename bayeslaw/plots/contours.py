@@ -67,14 +67,14 @@ def contours(
         axis_grid(runs.column(name), name, span, _POINTS, place="contours")
         for name, span in ((x, x_span), (y, y_span))
     )
-    wide, high = np.meshgrid(across, up)
-    columns = {name: np.full(wide.shape, value) for name, value in fixed.items()}
-    columns |= {x: wide, y: high}
+    x_grid, y_grid = np.meshgrid(across, up)
+    columns = {name: np.full(x_grid.shape, value) for name, value in fixed.items()}
+    columns |= {x: x_grid, y: y_grid}
     kept = legal(columns)
     if not kept.any():
         raise RequestError(f"no legal pair of {x} and {y} over those spans", place="contours")
     median = posterior.predict({name: values[kept] for name, values in columns.items()})["median"]
-    value = np.full(wide.shape, np.nan)
+    value = np.full(x_grid.shape, np.nan)
     value[kept] = median
     figure, ax = style.axes(ax, (4.6, 4.0), frame=True)
     better = "Blues_r" if law.optimum.sense == "min" else "Blues"

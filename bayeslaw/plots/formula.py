@@ -47,11 +47,11 @@ def formula_lines(latex: str) -> list[tuple[str, str]]:
     """Mathtext left of each equals sign, and from it on."""
     aligned = re.fullmatch(r"\\begin\{aligned\}(.*)\\end\{aligned\}", latex.strip(), re.DOTALL)
     lines = aligned[1].split(r"\\") if aligned else [latex]
-    found = []
+    sides = []
     for line in lines:
         target, _, expression = line.replace("&=", "=", 1).partition("=")
-        found.append((f"${target.strip()}$", f"$\\;=\\;{_display(expression.strip())}$"))
-    return found
+        sides.append((f"${target.strip()}$", f"$\\;=\\;{_display(expression.strip())}$"))
+    return sides
 
 
 def _display(latex: str) -> str:

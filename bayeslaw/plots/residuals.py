@@ -32,9 +32,8 @@ _MOST_BARS = 150
 
 @dataclass(frozen=True)
 class _Series:
-    """Points of one law, or of one of its groups; ``shown`` are the finite ones among its runs."""
+    """Points of one law or of one of its groups: those of its runs that are ``shown``."""
 
-    name: str
     label: str
     colour: str
     marker: str
@@ -83,27 +82,27 @@ def residuals(
     fits = {posterior.law.name: posterior} if isinstance(posterior, Posterior) else {**posterior}
     if not fits:
         raise RequestError("no posterior is given", place="residuals", remedy="Give one or more")
-    found = {name: residuals_of(fit) for name, fit in fits.items()}
-    reach = _reach(found)
-    series = _series(fits, found)
+    by_law = {name: residuals_of(fit) for name, fit in fits.items()}
+    reach = _reach(by_law)
+    series = _series(fits, by_law)
     wanted = [over] if over is not None else [*_varying(fits), FITTED]
     placed = {what: _places(what, series) for what in wanted}
-    bars = sum(len(left.median) for left in found.values()) <= _MOST_BARS
+    bars = sum(len(residual.median) for residual in by_law.values()) <= _MOST_BARS
     figure, canvas, panels = style.panels_for(
         ax, len(wanted), (2.7, 2.3), (0.9, 0.6), across=_ACROSS, sharey=True
     )
     predicts = next(iter(fits.values())).law.predicts
     for place, (panel, (what, (x, names))) in enumerate(zip(panels, placed.items(), strict=True)):
-        _band(panel, found)
-        for each, one in zip(x, series, strict=True):
-            _points(panel, one, each, bars=bars)
+        _band(panel, by_law)
+        for part, places in zip(series, x, strict=True):
+            _points(panel, part, places, bars=bars)
         _axis(panel, what, np.concatenate(x), names)
         if place % _ACROSS == 0:
             panel.set_ylabel(f"log {predicts} less the law's\n[noise scales]")
     panels[0].set_ylim(-reach, reach)
     if len(series) > 1:
         style.legend(canvas, markerscale=1.5)
-    canvas.suptitle(_title(fits, found), fontsize=9.5)
+    canvas.suptitle(_title(fits, by_law), fontsize=9.5)
     return figure
 
 
@@ -116,19 +115,21 @@ def _varying(fits: Mapping[str, Posterior]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _series(fits: Mapping[str, Posterior], found: Mapping[str, Residuals]) -> list[_Series]:
-    first = next(iter(fits.values()))
-    groups = _groups(first.runs) if len(fits) == 1 else None
-    names = list(dict.fromkeys(fits if groups is None else groups))
-    styles = style.law_styles(names)
+def _series(fits: Mapping[str, Posterior], by_law: Mapping[str, Residuals]) -> list[_Series]:
+    first, *others = fits
+    groups = None if others else _groups(fits[first].runs)
+    if groups is None:
+        parts = [(law, law, np.array(True)) for law in fits]
+    else:
+        parts = [(group, first, groups == group) for group in dict.fromkeys(groups)]
+    styles = style.law_styles(name for name, _, _ in parts)
     series = []
-    for name in names:
-        fit = first if groups is not None else fits[name]
-        left = next(iter(found.values())) if groups is not None else found[name]
-        shown = np.isfinite(left.median) & (True if groups is None else groups == name)
-        label = textwrap.shorten(name, 30, placeholder="...")
-        label += f" (scale {left.scale:.2g})" if len(fits) > 1 else ""
-        series.append(_Series(name, label, *styles[name], fit.runs, left, shown))
+    for name, law, chosen in parts:
+        residual = by_law[law]
+        text = textwrap.shorten(name, 30, placeholder="...")
+        text += f" (scale {residual.scale:.2g})" if others else ""
+        shown = chosen & np.isfinite(residual.median)
+        series.append(_Series(text, *styles[name], fits[law].runs, residual, shown))
     return series
 
 
@@ -141,22 +142,22 @@ def _groups(runs: Runs) -> np.ndarray | None:
     return np.array(names) if 1 < len(set(names)) <= _MOST_GROUPS else None
 
 
-def _band(panel: Axes, found: Mapping[str, Residuals]) -> None:
+def _band(panel: Axes, by_law: Mapping[str, Residuals]) -> None:
     panel.axhline(0.0, color=style.PRIOR, lw=0.8, zorder=1)
-    if len(found) == 1:
-        (left,) = found.values()
-        panel.axhspan(*left.band, color="#eeeeee", lw=0, zorder=0)
+    if len(by_law) == 1:
+        (residual,) = by_law.values()
+        panel.axhspan(*residual.band, color="#eeeeee", lw=0, zorder=0)
         return
-    styles = style.law_styles(found)
-    for name, left in found.items():
-        for end in left.band:
+    styles = style.law_styles(by_law)
+    for name, residual in by_law.items():
+        for end in residual.band:
             panel.axhline(end, color=styles[name][0], lw=0.8, ls="--", zorder=1)
 
 
 def _points(panel: Axes, series: _Series, x: np.ndarray, *, bars: bool) -> None:
-    left, shown, colour = series.residuals, series.shown, series.colour
+    residual, shown, colour = series.residuals, series.shown, series.colour
     if bars:
-        panel.vlines(x, left.low[shown], left.high[shown], color=colour, lw=0.8, alpha=0.5)
+        panel.vlines(x, residual.low[shown], residual.high[shown], color=colour, lw=0.8, alpha=0.5)
     look: style.Look = {
         "color": colour,
         "ms": 4.0 if bars else 2.5,
@@ -164,22 +165,22 @@ def _points(panel: Axes, series: _Series, x: np.ndarray, *, bars: bool) -> None:
         "mew": 0,
         "zorder": 3,
     }
-    panel.plot(x, left.median[shown], series.marker, label=series.label, **look)
+    panel.plot(x, residual.median[shown], series.marker, label=series.label, **look)
 
 
 def _places(what: str, series: list[_Series]) -> tuple[list[np.ndarray], list[str] | None]:
     """Where the points of each series stand on an axis, and its names where it has no numbers."""
     if what == FITTED:
-        return [one.residuals.fitted[one.shown] for one in series], None
-    if not all(_has_labels(one.runs, what) for one in series):
-        return [_values(one.runs, what)[one.shown] for one in series], None
-    labels = [np.array([str(text) for text in one.runs.labels(what)]) for one in series]
+        return [part.residuals.fitted[part.shown] for part in series], None
+    if not all(_has_labels(part.runs, what) for part in series):
+        return [_values(part.runs, what)[part.shown] for part in series], None
+    labels = [np.array([str(text) for text in part.runs.labels(what)]) for part in series]
     names = list(dict.fromkeys(np.concatenate(labels)))
     # Beside each other, where series share a place.
     shifts = 0.5 * ((np.arange(len(series)) + 0.5) / len(series) - 0.5)
     return [
-        np.array([names.index(text) for text in texts[one.shown]]) + shift
-        for texts, one, shift in zip(labels, series, shifts, strict=True)
+        np.array([names.index(text) for text in texts[part.shown]]) + shift
+        for texts, part, shift in zip(labels, series, shifts, strict=True)
     ], names
 
 
@@ -221,11 +222,11 @@ def _axis(panel: Axes, what: str, values: np.ndarray, names: list[str] | None) -
         panel.set_xlabel(textwrap.fill(label(what), 34))
 
 
-def _reach(found: Mapping[str, Residuals]) -> float:
+def _reach(by_law: Mapping[str, Residuals]) -> float:
     """An axis from minus this to this has all medians and bands; the ends of bars may leave it."""
-    values = np.concatenate([[*left.median, *left.band] for left in found.values()])
+    values = np.concatenate([[*residual.median, *residual.band] for residual in by_law.values()])
     values = values[np.isfinite(values)]
-    if len(values) <= 2 * len(found):
+    if len(values) <= 2 * len(by_law):
         raise RequestError(
             "no residual is finite",
             place="residuals",
@@ -234,12 +235,12 @@ def _reach(found: Mapping[str, Residuals]) -> float:
     return 1.15 * float(np.abs(values).max())
 
 
-def _title(fits: Mapping[str, Posterior], found: Mapping[str, Residuals]) -> str:
-    first, left = next(iter(fits.values())), next(iter(found.values()))
+def _title(fits: Mapping[str, Posterior], by_law: Mapping[str, Residuals]) -> str:
+    first, residual = next(iter(fits.values())), next(iter(by_law.values()))
     title = f"{len(first.runs)} runs ({first.runs.source})"
     if len(fits) == 1:
-        title = f"{first.law.name} on {title}: noise scale {left.scale:.2g}"
+        title = f"{first.law.name} on {title}: noise scale {residual.scale:.2g}"
     band = "in the grey band" if len(fits) == 1 else "between dashed lines"
-    title += f"\n{percent(left.ci_prob)} of the noise {band}"
-    lost = sum(int((~np.isfinite(one.median)).sum()) for one in found.values())
+    title += f"\n{percent(residual.ci_prob)} of the noise {band}"
+    lost = sum(int((~np.isfinite(each.median)).sum()) for each in by_law.values())
     return f"{title}; {lost} residuals are infinite and not drawn" if lost else title

@@ -56,7 +56,7 @@ def furthest(best: Optimum) -> str:
     far = {name: factor for name, factor in best.extrapolation_factor.items() if factor > EDGE}
     if not far:
         return ""
-    name = max(far, key=lambda each: far[each])
+    name = max(far, key=far.__getitem__)
     return (
         f"The answer {extrapolation_text(name, far[name])}: the further, the more it rests on the "
         "law and the less on the runs."
@@ -101,16 +101,16 @@ def coefficients_text(posterior: Posterior, summary: Mapping[str, Mapping[str, A
 
 def residuals_text(posterior: Posterior) -> str:
     """What the picture of residuals shows."""
-    found = residuals(posterior)
-    median = found.median
-    inside = int(((found.band[0] <= median) & (median <= found.band[1])).sum())
+    residual = residuals(posterior)
+    median = residual.median
+    inside = int(((residual.band[0] <= median) & (median <= residual.band[1])).sum())
     far = int(np.argmax(np.abs(median)))
     variables = posterior.law.variables
     where = ", ".join(f"{n} = {count(posterior.runs.column(n)[far])}" for n in variables)
     return (
         f"Residuals of {len(median)} runs over each variable and the fitted value, in units of the "
-        f"noise scale {found.scale:.2g}: {inside} lie within the grey band that holds "
-        f"{100 * found.ci_prob:g}% of the noise. The largest is {number(float(median[far]))}, "
+        f"noise scale {residual.scale:.2g}: {inside} lie within the grey band that holds "
+        f"{100 * residual.ci_prob:g}% of the noise. The largest is {number(float(median[far]))}, "
         f"of the run with {where}."
     )
 
@@ -118,11 +118,11 @@ def residuals_text(posterior: Posterior) -> str:
 def optimum_text(best: Optimum) -> str:
     """What the picture of an optimum shows."""
     texts = []
-    for name, one in best.quantities.items():
-        text = f"Best {name}: {with_interval(one.median, one.low, one.high)}"
-        if one.published is not None:
-            text += f", published {number(one.published)}"
-        texts.append(f"{text}{status_text(one.status)}.")
+    for name, quantity in best.quantities.items():
+        text = f"Best {name}: {with_interval(quantity.median, quantity.low, quantity.high)}"
+        if quantity.published is not None:
+            text += f", published {number(quantity.published)}"
+        texts.append(f"{text}{status_text(quantity.status)}.")
     return " ".join(texts)
 
 
