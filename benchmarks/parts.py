@@ -28,6 +28,7 @@ import bayeslaw as bl
 from bayeslaw.comparison.leave_out import leave_runs_out
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode
+from bayeslaw.inference.target import Target
 from bayeslaw.law.library import cards
 
 SIZE, ROWS = 30e9, 100_000
@@ -146,7 +147,7 @@ def _parts(folder: Path, seed: int) -> list[Part]:
 
     def mode() -> object:
         with jax.enable_x64(True):
-            return find_mode(density, data, priors, seed=seed)
+            return find_mode(Target(density, numbers, priors), seed=seed)
 
     def fit(method: Any) -> Callable[[], object]:
         return lambda: bl.fit(runs, law, method=method, seed=seed, progress=False)

@@ -24,7 +24,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from multiprocessing import get_context
 
-import jax
 import numpy as np
 import pandas as pd
 from provenance import heading, keep, table
@@ -35,11 +34,11 @@ from bayeslaw.comparison.leave_out import largest_k
 from bayeslaw.comparison.ranking import DISTINGUISHED
 from bayeslaw.comparison.scores import log_likelihood, mean_density
 from bayeslaw.core.compilation import compiled
-from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, find_mode
 from bayeslaw.inference.nuts import nuts
+from bayeslaw.inference.target import Target
 from bayeslaw.model.specification import Specification
-from bayeslaw.posterior.info import FitInfo
+from bayeslaw.posterior.info import FitInfo, FitSettings
 
 LAWS = (
     "zhao2025",
@@ -287,26 +286,14 @@ def sampled(
     from arviz_stats.base import array_stats
 
     specification = Specification.of(runs, law, reference)
-    model, numbers = specification.build(runs)
-    density, data = Density(model), jax.device_put(numbers)
-    mode = find_mode(
-        density,
-        data,
-        specification.priors,
-        seed=1,
-        points=None if near is None else [near.z],
-    )
+    target = Target.of(specification, runs)
+    mode = find_mode(target, seed=1, points=None if near is None else [near.z])
     chains = nuts(
-        density,
-        data,
+        target.density,
+        target.device_data,
         mode.whitening,
-        seed=1,
-        chains=CHAINS,
-        draws=DRAWS,
-        warmup=WARMUP,
+        FitSettings(seed=1, chains=CHAINS, draws=DRAWS, warmup=WARMUP),
         target_accept=TARGET_ACCEPT,
-        report=lambda done: None,
-        threads=1,
     )
     r_hat = max(
         float(array_stats.rhat(z, chain_axis=0, draw_axis=1)) for z in np.moveaxis(chains.z, -1, 0)
@@ -317,7 +304,7 @@ def sampled(
         runs=runs,
         reference=reference,
         noise=specification.noise,
-        draws=density.constrain(chains.z, numbers),
+        draws=target.constrain(chains.z),
         stats=chains.stats,
         notes=(),
         info=FitInfo(),

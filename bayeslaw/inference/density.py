@@ -41,16 +41,16 @@ class Density:
         It is that of the NumPyro model, term by term (a test holds the two together); going through
         NumPyro's handlers would cost half as much again to trace, to compile and to evaluate.
         """
-        return self.apart(z, z[:0], data)
+        return self.conditional_potential(z, z[:0], data)
 
-    def apart(self, z: Any, shared: Any, data: Data) -> Any:
-        """``potential`` with the last coordinates given apart.
+    def conditional_potential(self, z: Any, shared: Any, data: Data) -> Any:
+        """``potential`` with the last coordinates as a separate argument.
 
-        Many points that share those of the discrepancy share the matrix that they make.
+        Points that share those of the discrepancy share its covariance matrix.
         """
         away, change, centre, values = self.parts([*z, *shared], data)
-        fitted = self.model.log_likelihood(centre, values, data)
-        return 0.5 * (away**2).sum() - fitted + change
+        log_likelihood = self.model.log_likelihood(centre, values, data)
+        return 0.5 * (away**2).sum() - log_likelihood + change
 
     def root(self, shared: Any, data: Data) -> Any:
         """Factor of the covariance of log losses around the law."""
@@ -64,7 +64,7 @@ class Density:
         )
 
     def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:
-        """What ``potential`` is made of."""
+        """Terms of ``potential``: standard normals, Jacobian, centre of log loss, parameters."""
         model = self.model
         moved = dict(zip(model.sampled, z, strict=True))
         normal, change, floor = self._normal(moved, data, jnp)

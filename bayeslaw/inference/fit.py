@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import metadata
 
-import jax
 import numpy as np
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.version import __version__
-from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import NoFiniteStart, find_mode, located
+from bayeslaw.inference.mode import Mode, NoFiniteStart, find_mode
+from bayeslaw.inference.nuts import Report
+from bayeslaw.inference.outlier_weights import draw_degrees, misfit_starts, robust_mode
 from bayeslaw.inference.progress import bar
-from bayeslaw.inference.robust import draw_degrees, robust_mode, rough_and_smooth
-from bayeslaw.inference.sampled import Report, draw, prior_alone
+from bayeslaw.inference.sampling import sample, sample_prior
+from bayeslaw.inference.target import Target
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.model.design_notes import design_notes
 from bayeslaw.model.options import DiscrepancyOption, PoolOption
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.fit_checks import fit_checks
-from bayeslaw.posterior.info import FitInfo, FitSettings, Method
+from bayeslaw.posterior.info import FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -102,9 +103,9 @@ def fit(
             place="fit",
             remedy="bl.read_runs reads tables, DataFrames included",
         )
-    one = load_law(law)
-    with compiled(), bar(progress, settings.iterations, f"fitting {one.name}") as report:
-        return fit_one(runs, one, reference, settings, report, os.cpu_count() or 1)
+    law = load_law(law)
+    with compiled(), bar(progress, settings.iterations, f"fitting {law.name}") as report:
+        return fit_one(runs, law, reference, settings, report, os.cpu_count() or 1)
 
 
 def fit_one(
@@ -118,58 +119,50 @@ def fit_one(
 ) -> Posterior:
     """Fit one table, inside ``compiled``."""
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
-    specification = Specification.of(
-        runs,
-        law,
-        reference,
-        noise=settings.noise,
-        discrepancy=settings.discrepancy,
-        pool=settings.pool,
-    )
-    misses, observation = specification.discrepancy, specification.noise
-    model, numbers = specification.build(runs, rows=rows)
-    density, data = Density(model), jax.device_put(numbers)
-    priors = specification.priors
-    squared = None
-    starts = None
+    options = {name: getattr(settings, name) for name in ("noise", "discrepancy", "pool")}
+    specification = Specification.of(runs, law, reference, **options)
+    target = Target.of(specification, runs, rows=rows)
+    mode = squared = None
     try:
-        if misses is None:
-            mode = find_mode(density, data, priors, seed=settings.seed)
-        else:
-            points = located(density, numbers, rough_and_smooth(priors, misses))
-            if "noise_df" in priors:
-                numbers, mode, squared = robust_mode(density, numbers, priors, points)
-                data = jax.device_put(numbers)
-            else:
-                mode = find_mode(density, data, priors, seed=settings.seed, points=points)
+        target, mode, squared = _find_mode(target, specification, settings.seed)
     except NoFiniteStart as error:
         # One table among hundreds, or one law among several, does not take the others with it.
-        sampled = prior_alone(density, numbers, priors, settings, error)
+        drawn = sample_prior(target, settings, error)
     else:
-        starts = (mode.found, mode.starts)
-        sampled = draw(density, data, numbers, mode, settings, report, threads)
+        drawn = sample(target, mode, settings, report, threads)
     if squared is not None:
-        shape, rng = sampled.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
-        prior = observation.priors["noise_df"]
-        drawn = draw_degrees(squared, prior, rng, int(np.prod(shape)))
-        sampled.draws["noise_df"] = drawn.reshape(shape)
+        shape, rng = drawn.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
+        degrees = draw_degrees(squared, target.priors["noise_df"], rng, int(np.prod(shape)))
+        drawn.draws["noise_df"] = degrees.reshape(shape)
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
     posterior = Posterior(
         law=law,
         runs=runs,
         reference=specification.reference,
-        noise=observation,
-        discrepancy=misses,
-        weights=numbers.weights,
+        noise=specification.noise,
+        discrepancy=specification.discrepancy,
+        weights=target.data.weights,
         pool=specification.pool,
-        draws=sampled.draws,
-        stats=sampled.stats,
-        notes=(*runs.notes, *design_notes(runs, law, specification.reference), *sampled.notes),
-        info=FitInfo(
+        draws=drawn.draws,
+        stats=drawn.stats,
+        notes=(*runs.notes, *design_notes(runs, law, specification.reference), *drawn.notes),
+        info=replace(
+            drawn.info,
             settings=settings.as_recorded,
+            starts_at_mode=None if mode is None else (mode.converged, mode.starts),
             versions={"bayeslaw": __version__, **versions},
-            starts_at_mode=starts,
-            **{"method": settings.method, **sampled.settings},
         ),
     )
-    return posterior.with_notes(*fit_checks(posterior)) if starts else posterior
+    return posterior if mode is None else posterior.with_notes(*fit_checks(posterior))
+
+
+def _find_mode(
+    target: Target, specification: Specification, seed: int
+) -> tuple[Target, Mode, np.ndarray | None]:
+    """The mode; beside a discrepancy, with weights of outliers where the noise has heavy tails."""
+    if specification.discrepancy is None:
+        return target, find_mode(target, seed=seed), None
+    points = misfit_starts(target, specification.discrepancy)
+    if "noise_df" in target.priors:
+        return robust_mode(target, points)
+    return target, find_mode(target, seed=seed, points=points), None

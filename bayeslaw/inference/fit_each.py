@@ -25,17 +25,13 @@ def fit_each(
 
     Parameters
     ----------
-    runs : Runs
-        The table.
-    law : str or Law
-        A law, its name, or the path of a card.
+    runs, law, **options
+        As for ``fit``.
     by : str
-        Column that says to which group a run belongs.
+        Column of the groups.
     reference : Reference, optional
-        Where priors are stated, for all groups; the full table's typical run unless given, since
-        priors stated at a reference that moves from group to group would not be the same.
-    **options
-        Everything else that ``fit`` takes.
+        Where priors are stated, for all groups; the full table's typical run unless given, so that
+        every group has the same priors.
 
     Returns
     -------
@@ -49,7 +45,7 @@ def fit_each(
     RequestError
         If an option does not fit.
     """
-    one = load_law(law)
+    law = load_law(law)
     if not isinstance(runs, Runs) or not isinstance(by, str):
         raise RequestError(
             f"by = {by!r} and a {type(runs).__name__}, where the name of a column and runs belong",
@@ -57,26 +53,20 @@ def fit_each(
             remedy='bl.fit_each(bl.read_runs(table), law, by="router_type")',
         )
     labels = runs.labels(by)
-    runs = runs.require([*one.variables, one.predicts], purpose=f"the law {one.name!r}")
+    runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     gaps = labels.isna()
     if gaps.any():
-        where = ", ".join(map(str, labels.index[gaps][:5]))
+        rows = ", ".join(map(str, labels.index[gaps][:5]))
         raise TableError(
-            f"the column {by!r} is empty in {int(gaps.sum())} rows ({where})",
+            f"the column {by!r} is empty in {int(gaps.sum())} rows ({rows})",
             place=runs.source,
             remedy="Fill it, or leave those rows out with where=",
         )
     if reference is None:
-        reference = Reference.of(runs, one.variables, one.predicts)
-    return {
-        value: fit(
-            replace(
-                runs.select((labels == value).to_numpy()),
-                source=f"{runs.source}, {by} = {value}",
-            ),
-            one,
-            reference=reference,
-            **options,
-        )
-        for value in dict.fromkeys(labels)
-    }
+        reference = Reference.of(runs, law.variables, law.predicts)
+    posteriors = {}
+    for value in dict.fromkeys(labels):
+        part = runs.select((labels == value).to_numpy())
+        named = replace(part, source=f"{runs.source}, {by} = {value}")
+        posteriors[value] = fit(named, law, reference=reference, **options)
+    return posteriors

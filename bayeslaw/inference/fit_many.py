@@ -1,4 +1,4 @@
-"""Many fits of one law: in batches that can be resumed, and handed to other machines."""
+"""``fit_many``: one law fitted to many tables, in batches that can be kept and sent elsewhere."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 import os
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -21,6 +22,7 @@ from bayeslaw.core.files import whole_file
 from bayeslaw.core.notes import Note
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit import fit_one
+from bayeslaw.inference.nuts import Report
 from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
@@ -29,6 +31,9 @@ from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
+
+# Of a file that is truncated or no batch.
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
 
 
 def fit_many(
@@ -59,27 +64,23 @@ def fit_many(
     ----------
     tables : sequence of Runs
         The tables.
-    law : str or Law
-        A law, its name, or the path of a card.
-    method, noise, discrepancy, chains, draws, warmup, fallback
+    law, method, noise, discrepancy, chains, draws, warmup, fallback, progress
         As for ``fit``.
     reference : Reference, optional
         Where priors are stated, for all tables; the first table's typical run unless given, since
         priors stated at a reference that moves from table to table would not be the same.
     seed : int
-        Table ``i`` is fitted with ``seed + i``, in whatever batch it is.
+        Table ``i`` is fitted with ``seed + i``, in any batch.
     folder : str or Path, optional
-        Where finished batches are kept. A batch that is there already, for the same tables, law
-        and settings, is read instead of fitted.
+        Keeps finished batches. A batch that it holds, for the same tables, law and settings, is
+        read instead of fitted.
     executor : concurrent.futures.Executor, optional
         Takes the batches: a process pool, Dask's ``client.get_executor()``, mpi4py's pool. Without
         one, tables are fitted by the threads of this process.
     rows : int, optional
-        Fill shorter tables up to so many rows, which do not count.
+        Fill shorter tables up to this many rows, which do not count.
     batch : int
         Tables in a batch; a kept batch is found again only under the same number.
-    progress : bool, optional
-        Whether to show a progress bar; by default where the error stream is a terminal.
 
     Returns
     -------
@@ -96,86 +97,96 @@ def fit_many(
         If a kept batch cannot be read.
     """
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
-    one, tables = load_law(law), list(tables)
+    law, tables = load_law(law), list(tables)
     whole(batch, "batch", place="fit_many", least=1)
     if not tables:
         return []
-    needs = [*one.variables, one.predicts]
-    tables = [table.require(needs, purpose=f"the law {one.name!r}") for table in tables]
+    needs = [*law.variables, law.predicts]
+    tables = [table.require(needs, purpose=f"the law {law.name!r}") for table in tables]
     if reference is None:
-        reference = Reference.of(tables[0], one.variables, one.predicts)
-    jobs = [
-        _Job(tables[i : i + batch], one, reference, replace(settings, seed=settings.seed + i), rows)
+        reference = Reference.of(tables[0], law.variables, law.predicts)
+    batches = [
+        _Batch(
+            tables[i : i + batch],
+            law.card,
+            law.place,
+            reference,
+            replace(settings, seed=settings.seed + i),
+            rows,
+        )
         for i in range(0, len(tables), batch)
     ]
-    keep = None if folder is None else Path(folder)
-    if keep is not None:
+    keep = None if folder is None else _folder(Path(folder))
+    with bar(progress, len(tables), f"fitting {law.name} to {len(tables)} tables") as report:
+        return _fit_all(batches, keep, executor, report)
+
+
+def _folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"the folder {folder.name!r} cannot be made ({error.strerror})",
+            place="fit_many",
+            remedy="Name a folder",
+        ) from None
+    return folder
+
+
+def _fit_all(
+    batches: list[_Batch], folder: Path | None, executor: Executor | None, report: Report
+) -> list[Posterior]:
+    """Read the batches that are kept, fit and keep the others."""
+    paths = [folder and folder / f"{batch.key}.npz" for batch in batches]
+    fits = {
+        i: batch.read(path)
+        for i, (batch, path) in enumerate(zip(batches, paths, strict=True))
+        if path is not None and path.exists()
+    }
+    report(sum(map(len, fits.values())))
+    open_batches = [i for i in range(len(batches)) if i not in fits]
+
+    def done(i: int, posteriors: list[Posterior]) -> None:
+        if (path := paths[i]) is not None:
+            _write(path, posteriors)
+        fits[i] = posteriors
+        report(sum(map(len, fits.values())))
+
+    if executor is None:
+        for i in open_batches:
+            done(i, batches[i].fit(os.cpu_count() or 1))
+    else:
+        futures = {executor.submit(batches[i].fit, 1): i for i in open_batches}
         try:
-            keep.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RequestError(
-                f"the folder {keep.name!r} cannot be made ({error.strerror})",
-                place="fit_many",
-                remedy="Name a folder",
-            ) from None
-    found: dict[int, list[Posterior]] = {}
-    with bar(progress, len(tables), f"fitting {one.name} to {len(tables)} tables") as report:
-        for i, job in enumerate(jobs):
-            path = _path(keep, job)
-            if path is not None and path.exists():
-                found[i] = _read(path, job)
-        report(sum(map(len, found.values())))
-        open_jobs = [i for i in range(len(jobs)) if i not in found]
-
-        def done(i: int, posteriors: list[Posterior]) -> None:
-            path = _path(keep, jobs[i])
-            if path is not None:
-                _write(path, posteriors)
-            found[i] = posteriors
-            report(sum(map(len, found.values())))
-
-        if executor is None:
-            threads = os.cpu_count() or 1
-            for i in open_jobs:
-                done(i, _fit_batch(jobs[i], threads))
-        else:
-            futures: dict[Future[list[Posterior]], int] = {
-                executor.submit(_fit_batch, jobs[i], 1): i for i in open_jobs
-            }
-            try:
-                for future in as_completed(futures):
-                    done(futures[future], future.result())
-            finally:
-                # After an error or an interrupt, nothing new is begun.
-                for future in futures:
-                    future.cancel()
-    return [posterior for i in range(len(jobs)) for posterior in found[i]]
+            for future in as_completed(futures):
+                done(futures[future], future.result())
+        finally:
+            # After an error or an interrupt, nothing new is begun.
+            for future in futures:
+                future.cancel()
+    return [posterior for i in range(len(batches)) for posterior in fits[i]]
 
 
-class _Job:
-    """A batch: what a worker needs, and nothing that is not data."""
+@dataclass(frozen=True)
+class _Batch:
+    """Tables to fit with consecutive seeds: plain data, which other processes can be sent."""
 
-    def __init__(
-        self,
-        tables: Sequence[Runs],
-        law: Law,
-        reference: Reference,
-        settings: FitSettings,
-        rows: int | None,
-    ) -> None:
-        self.tables, self.reference, self.settings = list(tables), reference, settings
-        self.rows = rows
-        # The law's parsed parts are made anew where they are used.
-        self.card, self.place = law.card, law.place
+    tables: list[Runs]
+    card: dict[str, Any]
+    place: str
+    reference: Reference
+    settings: FitSettings
+    rows: int | None
 
     @property
     def law(self) -> Law:
+        # Its parsed parts are made anew where they are used.
         return Law(self.card, self.place)
 
     @property
     def key(self) -> str:
-        """What the outcome depends on."""
-        about = {
+        """A hash of everything that the posteriors depend on."""
+        parts = {
             "version": __version__,
             "card": self.card,
             "reference": self.reference.to_dict(),
@@ -183,77 +194,76 @@ class _Job:
             "rows": self.rows,
             "tables": [table.fingerprint for table in self.tables],
         }
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
+    def fit(self, threads: int) -> list[Posterior]:
+        law, settings, reference = self.law, self.settings, self.reference
 
-def _fit_batch(job: _Job, threads: int) -> list[Posterior]:
-    law = job.law
+        def fit_table(i: int) -> Posterior:
+            own = replace(settings, seed=settings.seed + i)
+            with compiled():
+                return fit_one(self.tables[i], law, reference, own, lambda done: None, 1, self.rows)
 
-    def one(i: int) -> Posterior:
-        settings = replace(job.settings, seed=job.settings.seed + i)
-        with compiled():
-            return fit_one(
-                job.tables[i], law, job.reference, settings, lambda done: None, 1, job.rows
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(fit_table, range(len(self.tables))))
+
+    def read(self, path: Path) -> list[Posterior]:
+        """The posteriors that ``_write`` kept."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                about = json.loads(str(kept["about"]))
+                arrays = {name: kept[name] for name in kept.files if name != "about"}
+            if len(about) != len(self.tables):
+                raise ValueError(f"{len(about)} fits for {len(self.tables)} tables")
+        except _UNREADABLE as error:
+            problem = f"a kept batch cannot be read ({error})"
+            raise PosteriorError(problem, place=path.name, remedy="Remove that file") from None
+        law = self.law
+        read_options = partial(
+            Specification.of,
+            law=law,
+            reference=self.reference,
+            noise=self.settings.noise,
+            discrepancy=self.settings.discrepancy,
+        )
+        posteriors = []
+        for i, (table, meta) in enumerate(zip(self.tables, about, strict=True)):
+            specification = read_options(table)
+            draws, stats = (
+                {
+                    name.removeprefix(head): values
+                    for name, values in arrays.items()
+                    if name.startswith(head)
+                }
+                for head in (f"{i}/draws/", f"{i}/stats/")
             )
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(one, range(len(job.tables))))
-
-
-def _path(folder: Path | None, job: _Job) -> Path | None:
-    return None if folder is None else folder / f"{job.key}.npz"
+            posteriors.append(
+                Posterior(
+                    law=law,
+                    runs=table,
+                    reference=self.reference,
+                    noise=specification.noise,
+                    discrepancy=specification.discrepancy,
+                    weights=arrays.get(f"{i}/weights"),
+                    draws=draws,
+                    stats=stats,
+                    notes=tuple(Note(**note) for note in meta["notes"]),
+                    info=FitInfo.from_dict(meta.get("info") or meta["settings"]),
+                )
+            )
+        return posteriors
 
 
 def _write(path: Path, posteriors: list[Posterior]) -> None:
     arrays: dict[str, Any] = {}
-    for i, one in enumerate(posteriors):
-        arrays |= {f"{i}/draws/{name}": values for name, values in one.draws.items()}
-        arrays |= {f"{i}/stats/{name}": values for name, values in one.stats.items()}
-        if one.weights is not None:
-            arrays[f"{i}/weights"] = one.weights
+    for i, posterior in enumerate(posteriors):
+        arrays |= {f"{i}/draws/{name}": values for name, values in posterior.draws.items()}
+        arrays |= {f"{i}/stats/{name}": values for name, values in posterior.stats.items()}
+        if posterior.weights is not None:
+            arrays[f"{i}/weights"] = posterior.weights
     about = [
-        {"notes": [note.to_dict() for note in one.notes], "info": one.info.to_dict()}
-        for one in posteriors
+        {"notes": [note.to_dict() for note in posterior.notes], "info": posterior.info.to_dict()}
+        for posterior in posteriors
     ]
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), **arrays)
-
-
-def _read(path: Path, job: _Job) -> list[Posterior]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            about = json.loads(str(kept["about"]))
-            arrays = {name: kept[name] for name in kept.files if name != "about"}
-        if len(about) != len(job.tables):
-            raise ValueError(f"{len(about)} fits for {len(job.tables)} tables")
-    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error) as error:
-        raise PosteriorError(
-            f"a kept batch cannot be read ({error})", place=path.name, remedy="Remove that file"
-        ) from None
-    law, options = job.law, job.settings
-
-    def part(i: int, kind: str) -> dict[str, np.ndarray]:
-        head = f"{i}/{kind}/"
-        return {name[len(head) :]: v for name, v in arrays.items() if name.startswith(head)}
-
-    specifications = [
-        Specification.of(
-            table, law, job.reference, noise=options.noise, discrepancy=options.discrepancy
-        )
-        for table in job.tables
-    ]
-    return [
-        Posterior(
-            law=law,
-            runs=table,
-            reference=job.reference,
-            noise=specifications[i].noise,
-            discrepancy=specifications[i].discrepancy,
-            weights=arrays.get(f"{i}/weights"),
-            draws=part(i, "draws"),
-            stats=part(i, "stats"),
-            notes=tuple(Note(**note) for note in about[i]["notes"]),
-            info=FitInfo.from_dict(about[i].get("info") or about[i]["settings"]),
-        )
-        for i, table in enumerate(job.tables)
-    ]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayeslaw.core.diagnostics import smoothed_log_weights
-from bayeslaw.inference import clustered
+from bayeslaw.inference import conditional_laplace
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.model import Data
@@ -53,20 +53,20 @@ class Weighted:
     effective: float
 
     @property
-    def standing(self) -> tuple[bool, float, float]:
-        """By which one set of draws is better than another."""
-        return self.good, self.effective, -self.pareto_k
+    def quality(self) -> tuple[bool, float, float]:
+        """Larger for the better of two sets of draws."""
+        return self.reliable, self.effective, -self.pareto_k
 
     @property
-    def good(self) -> bool:
-        """Whether the weights can be relied on."""
+    def reliable(self) -> bool:
+        """Whether Pareto k and the effective number of draws are within their limits."""
         return self.pareto_k < LARGEST_PARETO_K and self.effective > SMALLEST_EFFECTIVE
 
 
 @partial(jax.jit, static_argnames="density")
 def potentials(density: Density, z: Any, data: Data) -> Any:
     """Minus the log density at many points."""
-    return jax.vmap(lambda one: density.potential(one, data))(z)
+    return jax.vmap(lambda point: density.potential(point, data))(z)
 
 
 def laplace(
@@ -86,9 +86,9 @@ def laplace(
         z, lp = (np.concatenate(part) for part in zip(*parts, strict=True))
         found, logarithms = _weighted(z, lp, proposals, rng, draws)
         # Of several estimates of k one can be low by luck: twice running is no accident.
-        if (found.good and before) or len(proposals) == ROUNDS:
+        if (found.reliable and before) or len(proposals) == ROUNDS:
             return found
-        before = found.good
+        before = found.reliable
         # The curvature at the mode says little of the whole: the weighted draws say more.
         proposals.append(_moved(z, logarithms))
 
@@ -112,10 +112,10 @@ def laplace_with_misfit(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     best = None
     while True:
-        z, common, proposed = clustered.proposals(
+        z, common, proposed = conditional_laplace.proposals(
             density, data, whitening.centre[:own], outer, draws=draws, rng=rng
         )
-        lp = -np.asarray(clustered.potentials(density, z, common, data))
+        lp = -np.asarray(conditional_laplace.potentials(density, z, common, data))
         wide = np.broadcast_to(common[:, None, :], (*z.shape[:2], shared))
         joined = np.concatenate([z, wide], axis=-1).reshape(lp.size, -1)
         # The rounds' densities compare only with the volume of each.
@@ -126,9 +126,9 @@ def laplace_with_misfit(
             np.concatenate(x) for x in zip(*parts[len(parts) > 1 :], strict=True)
         )
         found, _ = _resampled(joined, lp, proposed, rng, draws)
-        if best is None or found.standing > best.standing:
+        if best is None or found.quality > best.quality:
             best = found
-        if len(parts) > 1 and (best.good or len(parts) == ROUNDS_WITH_MISFIT):
+        if len(parts) > 1 and (best.reliable or len(parts) == ROUNDS_WITH_MISFIT):
             return best
         outer = Whitening.of_draws(found.z[None, :, own:])
         if len(parts) > 1:

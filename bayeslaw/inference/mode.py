@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from scipy.optimize import minimize
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
+from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.law.priors import Prior
 from bayeslaw.model.model import Data
 
 _PLATEAU = 1e15
@@ -36,12 +37,12 @@ def value_and_gradient(density: Density, z: Any, data: Data) -> Any:
 
 
 class NoFiniteStart(RequestError):
-    """The density has no value where a search could begin."""
+    """The density is finite at no starting point."""
 
 
 @dataclass(frozen=True)
-class Apart:
-    """Another mode, with the posterior next to nothing between it and the best one.
+class OtherMode:
+    """Another mode, with next to no density between it and the best one.
 
     Attributes
     ----------
@@ -70,49 +71,38 @@ class Mode:
         Minus the log density there.
     whitening : Whitening
         The normal approximation there.
-    found : int
-        How many starts ended there.
-    starts : int
-        How many there were.
-    others : tuple of Apart
+    converged, starts : int
+        Searches that ended there, and all searches.
+    others : tuple of OtherMode
         Other modes that searches ended at.
     """
 
     z: np.ndarray
     potential: float
     whitening: Whitening
-    found: int
+    converged: int
     starts: int
-    others: tuple[Apart, ...] = ()
+    others: tuple[OtherMode, ...] = ()
 
 
-@dataclass(frozen=True)
-class _End:
-    """Where a search may go on, as SciPy's minimisers tell it."""
+class _End(NamedTuple):
+    """Where a search ended, with rough standard deviations there."""
 
-    x: np.ndarray
-    fun: float
-    hess_inv: np.ndarray
+    z: np.ndarray
+    potential: float
+    spread: np.ndarray
 
 
 def find_mode(
-    density: Density,
-    data: Data,
-    priors: Mapping[str, Prior],
-    *,
-    seed: int,
-    starts: int = 4,
-    points: Sequence[np.ndarray] | None = None,
+    target: Target, *, seed: int, starts: int = 4, points: Sequence[np.ndarray] | None = None
 ) -> Mode:
-    """Search for the mode from the prior's median and from draws of the prior."""
-    from scipy.optimize import minimize
-
-    objective = _objective(density, data)
-    begun = _starts(density, data, priors, seed, starts) if points is None else list(points)
+    """Search for the mode from ``points``, or from the prior's median and draws of the prior."""
+    objective = _objective(target)
+    begun = _starts(target, seed, starts) if points is None else list(points)
     usable = [start for start in begun if objective(start)[0] < _PLATEAU]
     count = len(begun)
     if not usable and points is None:
-        begun = _starts(density, data, priors, seed + 1, _MORE_STARTS)
+        begun = _starts(target, seed + 1, _MORE_STARTS)
         usable = [start for start in begun if objective(start)[0] < _PLATEAU][:starts]
         count = len(usable)
     if not usable:
@@ -121,73 +111,67 @@ def find_mode(
             remedy="Check units of the table, the reference run and the priors",
         )
     options = {"gtol": 1e-3, "maxiter": 2000}
-    ends = [
-        minimize(objective, start, jac=True, method="BFGS", options=options) for start in usable
-    ]
-    best = min(ends, key=lambda end: end.fun)
+    ends = []
+    for start in usable:
+        end = minimize(objective, start, jac=True, method="BFGS", options=options)
+        ends.append(_End(end.x, float(end.fun), _spread(end.hess_inv)))
+    best = min(ends, key=lambda end: end.potential)
     # Twice this difference is far below what could change an interval.
-    found = sum(end.fun < best.fun + 1e-2 for end in ends)
-    spread = np.sqrt(np.maximum(np.diag(best.hess_inv), 1e-16))
-    whitening = _whitening(objective, best.x, spread)
-    others = _others(objective, best.x, float(best.fun), whitening, ends)
-    return Mode(best.x, float(best.fun), whitening, found, count, others)
+    converged = sum(end.potential < best.potential + 1e-2 for end in ends)
+    whitening = _whitening(objective, best.z, best.spread)
+    others = _other_modes(objective, best.z, best.potential, whitening, ends)
+    return Mode(best.z, best.potential, whitening, converged, count, others)
 
 
-def moved_mode(density: Density, data: Data, mode: Mode, *, final: bool = True) -> Mode:
+def updated_mode(target: Target, mode: Mode, *, final: bool = True) -> Mode:
     """The mode of a density that differs little from one whose mode is known."""
-    from scipy.optimize import minimize
-
-    objective, matrix = _objective(density, data), mode.whitening.matrix
-
-    def whitened(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = objective(mode.z + matrix @ x)
-        return value, matrix.T @ gradient
-
-    start = np.zeros_like(mode.z)
-    end = minimize(whitened, start, jac=True, method="BFGS", options={"gtol": 1e-2})
-    z = mode.z + matrix @ end.x
+    objective, matrix = _objective(target), mode.whitening.matrix
+    z, potential = _descend(objective, mode.z, matrix, 1e-2)
     whitening, others = mode.whitening, mode.others
     if final:
         whitening = _whitening(objective, z, np.sqrt((matrix**2).sum(axis=1)))
         # What was another mode of the old density may be none of the new one.
-        around = matrix @ matrix.T
-        ends = [_End(one.z, objective(one.z)[0], around) for one in mode.others]
-        others = _others(objective, z, float(end.fun), whitening, ends)
-    return Mode(z, float(end.fun), whitening, mode.found, mode.starts, others)
+        spread = _spread(matrix @ matrix.T)
+        ends = [_End(other.z, objective(other.z)[0], spread) for other in mode.others]
+        others = _other_modes(objective, z, potential, whitening, ends)
+    return Mode(z, potential, whitening, mode.converged, mode.starts, others)
 
 
-def _others(
-    objective: _Objective, z: np.ndarray, least: float, whitening: Whitening, ends: Sequence[Any]
-) -> tuple[Apart, ...]:
+def sampling_coordinates(target: Target, points: Sequence[Mapping[str, float]]) -> list[np.ndarray]:
+    """Coordinates to start from, of parameters chosen without the runs."""
+    data, density = target.data, target.density
+    with np.errstate(all="ignore"):
+        # Where a draw of the prior overflows, no search begins.
+        found = [density.locate(point, data) for point in points]
+    floor = density.model.form.floor
+    if floor is not None:
+        where = density.model.sampled.index(floor)
+        for z in found:
+            z[where] = np.exp(np.mean(data.observed[data.counted])) / data.scale
+    return found
+
+
+def _other_modes(
+    objective: _Objective, z: np.ndarray, least: float, whitening: Whitening, ends: Sequence[_End]
+) -> tuple[OtherMode, ...]:
     """Ends of searches that are modes of their own, and not merely searches that got stuck."""
-    from scipy.optimize import minimize
-
-    found: list[Apart] = []
+    others: list[OtherMode] = []
     for end in ends:
-        away = np.linalg.solve(whitening.matrix, end.x - z)
-        same = end.fun - least < 1e-2 and float(np.linalg.norm(away)) < _NEAR
-        if same or end.fun - least > _BELOW:
+        away = np.linalg.solve(whitening.matrix, end.z - z)
+        same = end.potential - least < 1e-2 and float(np.linalg.norm(away)) < _NEAR
+        if same or end.potential - least > _BELOW:
             continue
         # A search that stopped on the way goes on in better coordinates.
-        spread = np.sqrt(np.maximum(np.diag(end.hess_inv), 1e-16))
-        there, centre = _whitening(objective, end.x, spread), end.x
-
-        def moved(
-            x: np.ndarray, centre: np.ndarray = centre, matrix: np.ndarray = there.matrix
-        ) -> tuple[float, np.ndarray]:
-            value, gradient = objective(centre + matrix @ x)
-            return value, matrix.T @ gradient
-
-        again = minimize(moved, np.zeros_like(z), jac=True, method="BFGS", options={"gtol": 1e-3})
-        point, value = centre + there.matrix @ again.x, float(again.fun)
-        known = [(z, least), *((one.z, one.potential) for one in found)]
-        if any(not _barrier(objective, point, value, *one) for one in known):
+        matrix = _whitening(objective, end.z, end.spread).matrix
+        point, value = _descend(objective, end.z, matrix, 1e-3)
+        known = [(z, least), *((other.z, other.potential) for other in others)]
+        if any(not _barrier(objective, point, value, *mode) for mode in known):
             continue
-        there = _whitening(objective, point, np.sqrt((there.matrix**2).sum(axis=1)))
-        volume = np.linalg.slogdet(there.matrix)[1] - np.linalg.slogdet(whitening.matrix)[1]
+        matrix = _whitening(objective, point, np.sqrt((matrix**2).sum(axis=1))).matrix
+        volume = np.linalg.slogdet(matrix)[1] - np.linalg.slogdet(whitening.matrix)[1]
         odds = np.exp(min(least - value + volume, 50.0))
-        found.append(Apart(point, value, float(odds / (1.0 + odds))))
-    return tuple(found)
+        others.append(OtherMode(point, value, float(odds / (1.0 + odds))))
+    return tuple(others)
 
 
 def _barrier(objective: _Objective, a: np.ndarray, at_a: float, b: np.ndarray, at_b: float) -> bool:
@@ -196,17 +180,36 @@ def _barrier(objective: _Objective, a: np.ndarray, at_a: float, b: np.ndarray, a
     return between > max(at_a, at_b) + _BARRIER
 
 
-def _objective(density: Density, data: Data) -> _Objective:
+def _objective(target: Target) -> _Objective:
     """Potential and gradient for SciPy."""
 
     def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = (np.asarray(part) for part in value_and_gradient(density, z, data))
+        at = value_and_gradient(target.density, z, target.device_data)
+        value, gradient = (np.asarray(part) for part in at)
         if np.isfinite(value) and np.isfinite(gradient).all():
             return float(value), gradient
         # A line search that stepped into overflow has to come back, which it does from a plateau.
         return _PLATEAU, np.zeros_like(z)
 
     return objective
+
+
+def _descend(
+    objective: _Objective, centre: np.ndarray, matrix: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, float]:
+    """Minimum of the potential near a point, searched in whitened coordinates."""
+
+    def whitened(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = objective(centre + matrix @ x)
+        return value, matrix.T @ gradient
+
+    start, options = np.zeros_like(centre), {"gtol": tolerance}
+    end = minimize(whitened, start, jac=True, method="BFGS", options=options)
+    return centre + matrix @ end.x, float(end.fun)
+
+
+def _spread(covariance: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(np.diag(covariance), 1e-16))
 
 
 def _whitening(objective: _Objective, z: np.ndarray, spread: np.ndarray) -> Whitening:
@@ -220,28 +223,11 @@ def _whitening(objective: _Objective, z: np.ndarray, spread: np.ndarray) -> Whit
     return Whitening.of_hessian(z, (hessian + hessian.T) / 2)
 
 
-def _starts(
-    density: Density, data: Data, priors: Mapping[str, Prior], seed: int, starts: int
-) -> list[np.ndarray]:
+def _starts(target: Target, seed: int, starts: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    points = [{name: prior.median for name, prior in priors.items()}]
+    points = [{name: prior.median for name, prior in target.priors.items()}]
     while len(points) < starts:
-        points.append({name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()})
-    return located(density, data, points)
-
-
-def located(
-    density: Density, data: Data, points: Sequence[Mapping[str, float]]
-) -> list[np.ndarray]:
-    """Sampling coordinates to start from, of parameters that know nothing of the runs."""
-    # Taken apart as NumPy's: every slice of a JAX array is a call of its own.
-    data = jax.device_get(data)
-    with np.errstate(all="ignore"):
-        # Where a draw of the prior overflows, no search begins.
-        found = [density.locate(point, data) for point in points]
-    floor = density.model.form.floor
-    if floor is not None:
-        where = density.model.sampled.index(floor)
-        for z in found:
-            z[where] = np.exp(np.mean(data.observed[data.counted])) / data.scale
-    return found
+        points.append(
+            {name: float(prior.sample(rng, 1)[0]) for name, prior in target.priors.items()}
+        )
+    return sampling_coordinates(target, points)

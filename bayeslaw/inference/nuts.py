@@ -19,7 +19,10 @@ from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import value_and_gradient
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.model import Data
-from bayeslaw.posterior.info import CHUNK
+from bayeslaw.posterior.info import CHUNK, FitSettings
+
+#: Takes the number of iterations done.
+Report = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -116,23 +119,20 @@ def nuts(
     density: Density,
     data: Data,
     whitening: Whitening,
+    settings: FitSettings,
     *,
-    seed: int,
-    chains: int,
-    draws: int,
-    warmup: int,
     target_accept: float,
-    report: Callable[[int], None],
-    threads: int,
     thin: int = 1,
+    report: Report = lambda done: None,
+    threads: int = 1,
 ) -> Chains:
     """Sample by NUTS."""
     centre, matrix = whitening.centre, whitening.matrix
-    size = len(centre)
+    chains, warmup = settings.chains, settings.warmup
     # NumPy's: every function of JAX's generator would be compiled, which takes a tenth of a second.
-    rng = np.random.default_rng(seed)
-    starts = rng.standard_normal((chains, size))
-    chain_keys = [jax.random.key(int(one)) for one in rng.integers(2**32, size=chains)]
+    rng = np.random.default_rng(settings.seed)
+    starts = rng.standard_normal((chains, len(centre)))
+    chain_keys = [jax.random.key(int(number)) for number in rng.integers(2**32, size=chains)]
     stop, done = threading.Event(), [0] * chains
     energies: list[list[np.ndarray]] = [[] for _ in range(chains)]
 
@@ -149,7 +149,7 @@ def nuts(
             shared = (density, data, centre, matrix, start, target_accept)
             state = _begin(*shared, warmup=warmup)
             kept = []
-            for chunk in range((warmup + draws * thin) // CHUNK):
+            for chunk in range((warmup + settings.draws * thin) // CHUNK):
                 if stop.is_set():
                     break
                 state, out = _advance(*shared, state, warmup=warmup)
@@ -176,5 +176,5 @@ def nuts(
     report(sum(done))
     named = dict(zip(_STATS, stats, strict=True))
     bfmi = smallest_bfmi(np.stack([np.concatenate(energies[i]) for i in good]))
-    failed = tuple(f"{type(one).__name__}: {one}" for one in ended if one is not None)
+    failed = tuple(f"{type(error).__name__}: {error}" for error in ended if error is not None)
     return Chains(centre + x @ matrix.T, named, bfmi, failed)

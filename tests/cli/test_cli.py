@@ -833,14 +833,14 @@ def test_what_was_there_survives_a_failing_command(
 TELLING = """
 import importlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-sampled = importlib.import_module("bayeslaw.inference.sampled")
-nuts = sampled.nuts
+sampling = importlib.import_module("bayeslaw.inference.sampling")
+nuts = sampling.nuts
 def telling(*args, report, **options):
     def told(done):
         print(done, flush=True)
         report(done)
     return nuts(*args, report=told, **options)
-sampled.nuts = telling
+sampling.nuts = telling
 from bayeslaw.cli.app import main
 sys.exit(main())
 """

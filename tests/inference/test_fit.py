@@ -22,13 +22,14 @@ import bayeslaw as bl
 from bayeslaw.core.errors import RequestError, TableError
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import find_mode, value_and_gradient
+from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.specification import Specification
 from bayeslaw.runs import read_runs
 
 # `bayeslaw.inference.fit` is the function: the modules behind it go by their full names.
 FIT: Any = importlib.import_module("bayeslaw.inference.fit")
-DRAWN: Any = importlib.import_module("bayeslaw.inference.sampled")
+DRAWN: Any = importlib.import_module("bayeslaw.inference.sampling")
 SAMPLER: Any = importlib.import_module("bayeslaw.inference.nuts")
 AXES = {"chain_axis": 0, "draw_axis": 1}
 
@@ -437,7 +438,7 @@ def test_the_mode_is_flat_and_round_in_whitened_coordinates(table: bl.Runs) -> N
     model, data = specification.build(table)
     density = Density(model)
     with jax.enable_x64(True):
-        mode = find_mode(density, data, specification.priors, seed=1)
+        mode = find_mode(Target(density, data, specification.priors), seed=1)
 
         def slope(x: np.ndarray) -> np.ndarray:
             z = mode.whitening.centre + mode.whitening.matrix @ x
@@ -446,7 +447,7 @@ def test_the_mode_is_flat_and_round_in_whitened_coordinates(table: bl.Runs) -> N
         steps = 1e-3 * np.eye(len(mode.z))
         curvature = np.array([(slope(step) - slope(-step)) / 2e-3 for step in steps])
         flat = slope(np.zeros(len(mode.z)))
-    assert (mode.found, mode.starts) == (4, 4)
+    assert (mode.converged, mode.starts) == (4, 4)
     assert (mode.whitening.centre == mode.z).all()
     # In posterior sds; the search stops at a slope of 1e-3 before whitening.
     assert abs(flat).max() < 1e-2
@@ -459,15 +460,15 @@ def test_the_search_for_the_mode_begins_where_it_is_told(table: bl.Runs) -> None
     model, data = specification.build(table)
     priors = specification.priors
     with jax.enable_x64(True):
-        found = find_mode(Density(model), data, priors, seed=1)
-        again = find_mode(Density(model), data, priors, seed=2, points=[found.z])
+        found = find_mode(Target(Density(model), data, priors), seed=1)
+        again = find_mode(Target(Density(model), data, priors), seed=2, points=[found.z])
         # Whatever is further out than a number can be is no point to begin at.
         lost = np.full(len(found.z), 1e200)
-        both = find_mode(Density(model), data, priors, seed=2, points=[lost, found.z])
+        both = find_mode(Target(Density(model), data, priors), seed=2, points=[lost, found.z])
         with pytest.raises(bl.BayesLawError, match="at none of 1 starting points"):
-            find_mode(Density(model), data, priors, seed=2, points=[lost])
-    assert (again.found, again.starts) == (1, 1)
-    assert (both.found, both.starts) == (1, 2)
+            find_mode(Target(Density(model), data, priors), seed=2, points=[lost])
+    assert (again.converged, again.starts) == (1, 1)
+    assert (both.converged, both.starts) == (1, 2)
     np.testing.assert_allclose(again.z, found.z, atol=1e-6)
     assert again.potential <= found.potential + 1e-9
 

@@ -16,6 +16,7 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.laplace import laplace
 from bayeslaw.inference.mode import find_mode, value_and_gradient
+from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
 
 LAPLACE: Any = importlib.import_module("bayeslaw.inference.laplace")
@@ -168,7 +169,7 @@ def test_a_target_with_far_heavier_tails_has_a_large_pareto_k() -> None:
     with jax.enable_x64(True):
         found = laplace(heavy, np.zeros(4), narrow, seed=5, draws=4000)
     assert found.pareto_k > 0.7
-    assert not found.good
+    assert not found.reliable
 
 
 @pytest.mark.parametrize(("shift", "width"), [(4.0, 1.0), (0.0, 1 / 6), (2.0, 0.3)])
@@ -180,7 +181,7 @@ def test_an_approximation_far_off_is_moved_to_where_the_weights_are(
     with jax.enable_x64(True):
         data = (np.zeros(4), np.eye(4))
         found = laplace(NORMAL, data, wrong, seed=5, draws=draws)
-    assert found.good
+    assert found.reliable
     error = np.sqrt(1 / found.effective + 1 / draws)
     assert abs(found.z.mean(axis=0)).max() < 4 * error
     assert abs(np.cov(found.z.T) - np.eye(4)).max() < 4 * np.sqrt(2) * 1.4 * error
@@ -241,7 +242,7 @@ def test_starts_that_end_elsewhere_are_reported(
     table: bl.Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def disagreeing(*args: Any, **options: Any) -> Any:
-        return replace(find_mode(*args, **options), found=2)
+        return replace(find_mode(*args, **options), converged=2)
 
     monkeypatch.setattr(FIT, "find_mode", disagreeing)
     drawn = quick(table)
@@ -266,7 +267,7 @@ def test_the_mode_is_one_draw_where_the_density_is_highest(table: bl.Runs) -> No
     density, data, z = coordinates(point, 0, 0)
     with jax.enable_x64(True):
         value, gradient = value_and_gradient(density, z, data)
-        whitening = find_mode(density, data, point.specification.priors, seed=1).whitening
+        whitening = find_mode(Target(density, data, point.specification.priors), seed=1).whitening
     assert point.stats["lp"][0, 0] == pytest.approx(-float(value), rel=1e-9)
     # In posterior sds; the search stops at a slope of 1e-3 before whitening.
     assert abs(whitening.matrix.T @ np.asarray(gradient)).max() < 1e-2

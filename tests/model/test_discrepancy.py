@@ -13,7 +13,7 @@ from scipy import stats
 import bayeslaw as bl
 from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.robust import draw_degrees, precisions
+from bayeslaw.inference.outlier_weights import draw_degrees, precisions
 from bayeslaw.model.discrepancy import Discrepancy, conditional, log_density
 from bayeslaw.model.kernels import GROWTH, SCALE
 from bayeslaw.model.noise import Noise

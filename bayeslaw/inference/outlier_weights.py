@@ -1,4 +1,4 @@
-"""Outliers beside a misfit: how much each run's noise is trusted, and what that says of its tails.
+"""Weights of outliers beside a misfit, and the tails of the noise that follow from them.
 
 A Student-t is a normal whose precision varies from run to run. Beside a Gaussian process these
 precisions are replaced by their expectations (Jordan et al. 1999; Kuss and Rasmussen 2005 for
@@ -8,7 +8,6 @@ from its neighbours and the law counts for little.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,8 @@ import numpy as np
 from scipy.stats import t
 
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import Mode, find_mode, moved_mode
+from bayeslaw.inference.mode import Mode, find_mode, sampling_coordinates, updated_mode
+from bayeslaw.inference.target import Target
 from bayeslaw.law.priors import Prior
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.model import Data
@@ -33,7 +33,7 @@ _OUTLIER = 0.3
 
 @partial(jax.jit, static_argnames="density")
 def noise_parts(density: Density, z: Any, data: Data) -> Any:
-    """Which part of each residual is noise, at one point."""
+    """Squared noise over its variance, for each run and for each without its own residual."""
     model = density.model
     _, _, centre, values = density.parts(z, data)
     assert model.discrepancy is not None
@@ -43,19 +43,20 @@ def noise_parts(density: Density, z: Any, data: Data) -> Any:
     root = jnp.linalg.cholesky(covariance)
     inverse = jax.scipy.linalg.cho_solve((root, True), jnp.eye(len(centre)))
     variance = values["noise_scale"] ** 2 / data.weights
-    mean = variance * (inverse @ (data.observed - centre))
-    left = variance - variance**2 * jnp.diag(inverse)
+    white = inverse @ (data.observed - centre)
+    mean = variance * white
+    remaining = variance - variance**2 * jnp.diag(inverse)
     base = values["noise_scale"] ** 2
     own = 1.0 / jnp.diag(inverse)
-    others = own * (inverse @ (data.observed - centre))
-    return (mean**2 + left) / base, others**2 / (own - variance + base)
+    left_out = own * white
+    return (mean**2 + remaining) / base, left_out**2 / (own - variance + base)
 
 
 def precisions(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, float]:
-    """Expected precision of each run's noise, and the degrees of freedom that suit them."""
+    """Expected precision of each run's noise at the most probable degrees of freedom, and those."""
     grid, log_density = _degrees(squared, prior)
     degrees = float(grid[np.argmax(log_density)])
-    return (degrees + 1.0) / (degrees + squared), degrees
+    return np.asarray((degrees + 1.0) / (degrees + squared)), degrees
 
 
 def draw_degrees(
@@ -75,35 +76,31 @@ def _degrees(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray]
     return grid, t.logpdf(np.sqrt(squared), grid[:, None]).sum(axis=1) - 0.5 * away**2
 
 
-def rough_and_smooth(priors: dict[str, Prior], misses: Discrepancy) -> list[dict[str, float]]:
+def misfit_starts(target: Target, misfit: Discrepancy) -> list[np.ndarray]:
     """Two starts, since the same runs may be much noise and little misfit, or the reverse."""
-    medians = {name: prior.median for name, prior in priors.items()}
-    wide = {name: prior.location * prior.spread for name, prior in misses.priors.items()}
-    noise = priors["noise_scale"]
-    return [medians, {**medians, **wide, "noise_scale": noise.location / noise.spread}]
+    medians = {name: prior.median for name, prior in target.priors.items()}
+    wide = {name: prior.location * prior.spread for name, prior in misfit.priors.items()}
+    noise = target.priors["noise_scale"]
+    smooth = {**medians, **wide, "noise_scale": noise.location / noise.spread}
+    return sampling_coordinates(target, [medians, smooth])
 
 
-def robust_mode(
-    density: Density,
-    numbers: Data,
-    priors: dict[str, Prior],
-    points: list[np.ndarray],
-) -> tuple[Data, Mode, np.ndarray]:
-    """The mode and the weights of outliers, in turn."""
-    prior = priors["noise_df"]
-    mode = find_mode(density, jax.device_put(numbers), priors, seed=0, points=points)
-    squared, alone = (np.asarray(x) for x in noise_parts(density, mode.z, numbers))
+def robust_mode(target: Target, points: list[np.ndarray]) -> tuple[Target, Mode, np.ndarray]:
+    """The target with weights of outliers, its mode, and squared residuals of the noise there."""
+    density, prior = target.density, target.priors["noise_df"]
+    mode = find_mode(target, seed=0, points=points)
+    squared, left_out = (np.asarray(x) for x in noise_parts(density, mode.z, target.data))
     # At first each run is judged by the others, lest the noise stays as wide as outliers made it.
-    numbers = replace(numbers, weights=precisions(alone, prior)[0])
-    if numbers.weights.min() < _OUTLIER:
+    weights, _ = precisions(left_out, prior)
+    target = target.with_weights(weights)
+    if weights.min() < _OUTLIER:
         # What looked like noise everywhere may be misfit and a few outliers.
-        mode = find_mode(density, jax.device_put(numbers), priors, seed=0, points=points)
+        mode = find_mode(target, seed=0, points=points)
     for _ in range(_TURNS):
-        mode = moved_mode(density, jax.device_put(numbers), mode, final=False)
-        squared = np.asarray(noise_parts(density, mode.z, numbers)[0])
-        weights, _ = precisions(squared, prior)
-        change = float(np.abs(np.log(weights / numbers.weights)).max())
-        numbers = replace(numbers, weights=weights)
-        if change < _CLOSE:
+        mode = updated_mode(target, mode, final=False)
+        squared = np.asarray(noise_parts(density, mode.z, target.data)[0])
+        before, (weights, _) = weights, precisions(squared, prior)
+        target = target.with_weights(weights)
+        if float(np.abs(np.log(weights / before)).max()) < _CLOSE:
             break
-    return numbers, moved_mode(density, jax.device_put(numbers), mode), squared
+    return target, updated_mode(target, mode), squared

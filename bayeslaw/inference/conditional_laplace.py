@@ -35,7 +35,7 @@ def potentials(density: Density, z: Any, shared: Any, data: Data) -> Any:
     """Minus the log density of clusters of points."""
 
     def cluster(one: Any) -> Any:
-        return jax.vmap(lambda z: density.apart(z, one[1], data))(one[0])
+        return jax.vmap(lambda z: density.conditional_potential(z, one[1], data))(one[0])
 
     return jax.lax.map(cluster, (z, shared))
 
