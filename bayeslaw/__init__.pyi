@@ -39,8 +39,9 @@ from .optimum.optimum import optimum as optimum
 from .optimum.quantity import Quantity as Quantity
 from .optimum.request import EfficiencyRules as EfficiencyRules
 from .optimum.result import Optimum as Optimum
+from .posterior.load import load as load
 from .posterior.mixture import Mixture as Mixture, average_laws as average_laws
-from .posterior.posterior import Posterior as Posterior, load as load
+from .posterior.posterior import Posterior as Posterior
 from .report.contents import Report as Report
 from .report.report import report as report
 from .runs.read import read_runs as read_runs

@@ -28,6 +28,7 @@ from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.prediction import read_configurations
 from bayeslaw.runs import Runs
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class RollingOrigin:
         RequestError, TableError
             If a variable is missing, or a value outside its domain.
         """
-        at = self.posterior.configurations(new)
+        at = read_configurations(new, self.posterior.law)
         expression = parse_expression(self.over)
         lacking = sorted(expression.names - set(at.table.columns))
         if lacking:

@@ -13,7 +13,7 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.posterior.prediction import Level, predictive
+from bayeslaw.posterior.prediction import Level, predictive, read_configurations
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import extrapolation_factor
 
@@ -84,7 +84,7 @@ class Mixture:
         """
         import pandas as pd
 
-        tables = [posterior.configurations(new) for posterior in self.posteriors]
+        tables = [read_configurations(new, posterior.law) for posterior in self.posteriors]
         draws, factors, variables = [], [], []
         for posterior, table in zip(self.posteriors, tables, strict=True):
             model, at = posterior.model, table.columns(posterior.law.variables)

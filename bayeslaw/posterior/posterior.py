@@ -58,8 +58,7 @@ class Posterior:
     discrepancy : Discrepancy or None
         Misfit of the law that runs share.
     weights : ndarray of shape (runs,), optional
-        Beside a discrepancy, by which the precision of each run's noise is multiplied: small for an
-        outlier.
+        Beside a discrepancy, factors of the precision of each run's noise: small for outliers.
     pool : tuple of Pool
         Coefficients that vary by group; draws of a coefficient are those of its common value.
     """
@@ -78,22 +77,20 @@ class Posterior:
 
     def __repr__(self) -> str:
         """Law, table and size, briefly."""
+        return f"Posterior({self._size}, {len(self.notes)} notes)"
+
+    @property
+    def _size(self) -> str:
         chains, draws = self.stats["diverging"].shape
-        return (
-            f"Posterior({self.law.name} on {len(self.runs)} runs of {self.runs.source}, "
-            f"{chains} chains of {draws} draws, {len(self.notes)} notes)"
-        )
+        runs = f"{len(self.runs)} runs of {self.runs.source}"
+        return f"{self.law.name} on {runs}, {chains} chains of {draws} draws"
 
     @property
     def summary(self) -> str:
         """Law, table, method and whether the fit is trusted, in plain sentences."""
-        chains, draws = self.stats["diverging"].shape
         errors = ", ".join(note.code for note in self.notes if note.severity == "error")
-        return (
-            f"{self.law.name} is fitted to {len(self.runs)} runs of {self.runs.source} by "
-            f"{self.info.method}: {chains} chains of {draws} draws. "
-            + (f"Do not use its numbers: {errors}." if errors else "No note is an error.")
-        )
+        trust = f"Do not use its numbers: {errors}." if errors else "No note is an error."
+        return f"{self._size} by {self.info.method}. {trust}"
 
     @property
     def trusted(self) -> bool:
@@ -138,28 +135,11 @@ class Posterior:
         return {name: draws[name] for name in self.draws}
 
     def coefficients(self) -> dict[str, np.ndarray]:
-        """Raw coefficients of the law, chains run together.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (draws,)
-            In the paper's letters and units.
-        """
+        """Raw coefficients in the paper's letters and units, each of shape (draws,)."""
         return self.model.coefficients
 
     def informed_by(self, name: str) -> str:
-        """What informs a parameter: ``runs``, ``prior only`` or ``combination``, as ``to_frame``.
-
-        Parameters
-        ----------
-        name : str
-            A parameter.
-
-        Returns
-        -------
-        str
-            One of the three.
-        """
+        """What informs a parameter: ``runs``, ``prior only`` or ``combination``."""
         if name in self.informed.prior_only:
             return "prior only"
         return "combination" if name in self.informed.confounded else "runs"
@@ -175,11 +155,10 @@ class Posterior:
         Returns
         -------
         pandas.DataFrame
-            A row a parameter: median, low, high, the same of the prior, the first published set,
-            R-hat, bulk and tail ESS, the Monte-Carlo errors ``mcse_low`` and ``mcse_high`` of the
-            interval's ends, and ``informed_by``: ``runs``; ``prior only`` where the table's
-            configurations have no effect on it; ``combination`` where they inform the parameter
-            only together with others.
+            A row a parameter: interval, prior interval, the first published value, R-hat, bulk and
+            tail ESS, the Monte-Carlo errors ``mcse_low`` and ``mcse_high`` of the interval's ends,
+            and ``informed_by``: ``runs``; ``prior only`` where it has no effect on the runs;
+            ``combination`` where they inform it only together with others.
         """
         import pandas as pd
 
@@ -209,19 +188,7 @@ class Posterior:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
 
     def to_dict(self, *, ci_prob: float = INTERVAL) -> dict[str, Any]:
-        """The coefficients and the notes as plain data.
-
-        Parameters
-        ----------
-        ci_prob : float
-            As for ``to_frame``.
-
-        Returns
-        -------
-        dict
-            Law, number of runs, ``coefficients`` (rows of ``to_frame`` by name), reference,
-            ``ci_prob`` and notes.
-        """
+        """Law, size, coefficients (rows of ``to_frame``), reference and notes as plain data."""
         return {
             "law": self.law.name,
             "runs": len(self.runs),
@@ -237,9 +204,8 @@ class Posterior:
         Parameters
         ----------
         columns : mapping of str to ndarray of shape (configurations,)
-            Canonical variables. Coefficients that vary by group are the common ones, or the
-            configuration's group's where the columns name it; an unseen group draws from the
-            population.
+            Canonical variables. Coefficients are the configuration's group's where the columns name
+            it; an unseen group draws from the population. Without groups they are the common ones.
 
         Returns
         -------
@@ -259,8 +225,7 @@ class Posterior:
         Returns
         -------
         Posterior
-            With the group's coefficients, for predictions and optima. Its table is that of all
-            groups, to which its coefficients are fitted, and its prior that of the common values.
+            With the group's coefficients, the table of all groups and the common values' prior.
 
         Raises
         ------
@@ -288,9 +253,8 @@ class Posterior:
             Canonical variables of the law; other columns are ignored.
         level : {"law", "run", "observation"}
             ``law``: the law's value. ``run``: the next run's true value, misfit included; without a
-            discrepancy, scatter beyond that of replicates counts as misfit, and all of it where the
-            table has none. ``observation``: what would be measured, with the table's typical error
-            where it states errors.
+            discrepancy, scatter beyond that of replicates (all, without any) counts as misfit.
+            ``observation``: what would be measured, with the table's typical error, if any.
         ci_prob : float
             Probability of the equal-tailed intervals.
         seed : int
@@ -304,14 +268,12 @@ class Posterior:
 
         Raises
         ------
-        RequestError
-            If a variable is missing or the level is unknown.
-        TableError
-            If a value is outside the domain of its variable.
+        RequestError, TableError
+            If the level is unknown, or a variable is missing or outside its domain.
         """
         import pandas as pd
 
-        table = self.configurations(new)
+        table = prediction.read_configurations(new, self.law)
         columns = self.model.columns(table)
         blocks = prediction.predictive(self.model, columns, level=level, seed=seed)
         parts = [interval(block, ci_prob) for block in blocks] or [Interval(*np.empty((3, 0)))]
@@ -322,9 +284,8 @@ class Posterior:
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         """What makes predictions uncertain: coefficients, misfit and noise, each by its share.
 
-        The variance of a Student-t is infinite up to two degrees of freedom, which its posterior
-        seldom rules out. So each source counts by the squared half width of the central 68%
-        interval that it alone gives log loss: its variance where it is normal, and finite always.
+        Each source counts by the squared half width of the central 68% interval that it alone gives
+        log loss: its variance where it is normal, and finite for every Student-t.
 
         Parameters
         ----------
@@ -334,24 +295,15 @@ class Posterior:
         Returns
         -------
         pandas.DataFrame
-            For each configuration shares that sum to one. ``coefficients``: how what law and misfit
-            together predict of a run varies with the coefficients; near runs that a discrepancy
-            explains this is less than the variance of the law's own value. ``misfit``: what stays
-            uncertain of the misfit at known coefficients; without a discrepancy there is no such
-            column, and ``noise`` holds both. ``noise``: what replicates differ by. Then ``spread``,
-            the root of the sum of the squared half widths, on log loss, and
-            ``extrapolation_factor`` and ``variable`` as of ``predict``.
-
-        Raises
-        ------
-        RequestError
-            If a variable is missing.
-        TableError
-            If a value is outside the domain of its variable.
+            For each configuration shares that sum to one. ``coefficients``: of law and misfit
+            together, which near the runs is less than of the law alone. ``misfit``: at known
+            coefficients; without a discrepancy ``noise`` includes it. ``noise``: what replicates
+            differ by. Then ``spread``, the root of the sum of the squared half widths, on log loss,
+            and ``extrapolation_factor`` and ``variable`` as of ``predict``.
         """
         import pandas as pd
 
-        table = self.configurations(new)
+        table = prediction.read_configurations(new, self.law)
         widths = half_widths(self.model, self.model.columns(table))
         squared = pd.DataFrame(widths, index=table.table.index) ** 2
         total = squared.sum(axis=1, skipna=False)
@@ -362,33 +314,8 @@ class Posterior:
         factor, variable = extrapolation_factor(self.runs, table.columns(self.law.variables))
         return {"extrapolation_factor": factor, "variable": variable}
 
-    def configurations(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> Runs:
-        """Configurations in any form as a table with the law's variables.
-
-        Parameters
-        ----------
-        new : Runs, DataFrame or mapping
-            Canonical variables.
-
-        Returns
-        -------
-        Runs
-            The table, checked.
-
-        Raises
-        ------
-        BayesLawError
-            If a variable is missing or outside its domain.
-        """
-        return prediction.read_configurations(new, self.law)
-
     def log_likelihood(self) -> np.ndarray:
-        """Log density of each run's log loss, for every draw.
-
-        Returns
-        -------
-        ndarray of shape (chains, draws, runs)
-            The observation model's.
+        """Log density of each run's log loss, of shape (chains, draws, runs).
 
         Raises
         ------
@@ -399,14 +326,7 @@ class Posterior:
         return prediction.log_likelihood(self.model).reshape(shape)
 
     def to_arviz(self) -> xr.DataTree:
-        """The posterior for ArviZ.
-
-        Returns
-        -------
-        xarray.DataTree
-            Groups posterior, sample_stats, observed_data, constant_data, prior, and log_likelihood
-            where it has no more than 1e7 numbers.
-        """
+        """For ArviZ; log_likelihood is included where it has no more than 1e7 numbers."""
         return storage.to_tree(self.model, self.stats, self.prior, self.notes, self.info)
 
     def save(self, path: str | Path) -> None:
@@ -425,37 +345,5 @@ class Posterior:
         storage.write(Path(path), self.to_arviz)
 
     def with_notes(self, *notes: Note) -> Posterior:
-        """The same posterior with more notes.
-
-        Parameters
-        ----------
-        *notes : Note
-            Notes to add.
-
-        Returns
-        -------
-        Posterior
-            A new one.
-        """
+        """The same posterior with more notes."""
         return replace(self, notes=(*self.notes, *notes))
-
-
-def load(path: str | Path) -> Posterior:
-    """Open a saved posterior.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file that ``Posterior.save`` or ``bayeslaw fit --out`` wrote.
-
-    Returns
-    -------
-    Posterior
-        As it was saved.
-
-    Raises
-    ------
-    PosteriorError
-        If the file is missing, truncated or foreign, or its table is not the one fitted to.
-    """
-    return Posterior(**storage.read(Path(path)))

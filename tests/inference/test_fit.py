@@ -522,7 +522,7 @@ def test_a_second_mode_is_told() -> None:
         found = short(runs, method=method)
         told = {note.code: note for note in found.notes}["several_modes"]
         assert told.severity == "error"
-        assert "0.0 nats below the best, that holds about 50% of the mass" in told.message
+        assert "0.0 nats below the best, with about 50% of the mass" in told.message
         assert not found.trusted
     # The same runs with sizes and tokens apart have one.
     assert "several_modes" not in codes(short(bl.simulate("chinchilla", rows=60, seed=3)))

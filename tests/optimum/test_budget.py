@@ -755,6 +755,6 @@ def test_weights_that_are_none(thin: bl.Posterior, weights: Any, said: str) -> N
 
 
 def test_mixtures_that_are_none(thin: bl.Posterior) -> None:
-    with pytest.raises(RequestError, match="1 posterior to be mixed"):
+    with pytest.raises(RequestError, match="1 posterior to average"):
         bl.average_laws([thin])
     assert len(bl.average_laws([thin, thin, thin], [0.5, 0, 0.5]).posteriors) == 2
