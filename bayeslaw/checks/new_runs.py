@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.core.errors import RequestError, TableError, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, extrapolation_factor
@@ -23,7 +24,7 @@ _SURPRISE = 0.05
 
 
 @dataclass(frozen=True)
-class NewRunsCheck:
+class NewRunsCheck(Result):
     """New runs against a posterior's predictions.
 
     Attributes
@@ -44,37 +45,13 @@ class NewRunsCheck:
         The posterior's, and those on the new runs.
     """
 
+    _rows = "runs"
+
     frame: pd.DataFrame = field(repr=False)
     coverage: float
     ci_prob: float
     summary: str
     notes: tuple[Note, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Every run as a row.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As ``frame``.
-        """
-        return self.frame
-
-    def to_dict(self) -> dict[str, Any]:
-        """The check as plain data.
-
-        Returns
-        -------
-        dict
-            All fields; the frame as a list of rows with their ``row``.
-        """
-        return {
-            "runs": self.frame.reset_index(names="row").to_dict("records"),
-            "coverage": self.coverage,
-            "ci_prob": self.ci_prob,
-            "summary": self.summary,
-            "notes": [note.to_dict() for note in self.notes],
-        }
 
 
 def check_new_runs(
@@ -121,7 +98,7 @@ def check_new_runs(
     factor, furthest = extrapolation_factor(posterior.runs, runs.columns(law.variables))
     frame = _frame(scores, ci_prob).assign(extrapolation_factor=factor, variable=furthest)
     frame.insert(0, "observed", runs.column(law.predicts))
-    frame.index = runs.table.index
+    frame.index = runs.table.index.rename("row")
     summary, notes = _assess(scores, ci_prob, factor)
     again = _fitted_too(posterior.runs, runs, needs)
     if again:

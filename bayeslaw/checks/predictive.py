@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from bayeslaw.comparison.scores import score
 from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _LEAST = 5
 
 
 @dataclass(frozen=True)
-class PosteriorPredictiveCheck:
+class PosteriorPredictiveCheck(Result):
     """How many of its own runs a posterior leaves outside their predictive intervals.
 
     Attributes
@@ -41,6 +42,8 @@ class PosteriorPredictiveCheck:
         Probability of the predictive intervals, and of chance staying between ``few`` and ``many``
         in all parts together.
     """
+
+    _rows = "parts"
 
     frame: pd.DataFrame = field(repr=False)
     over: str
@@ -77,33 +80,6 @@ class PosteriorPredictiveCheck:
     @property
     def _beyond_chance(self) -> pd.DataFrame:
         return self.frame[self.frame["outside"] > self.frame["many"]]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Every part as a row.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As ``frame``.
-        """
-        return self.frame
-
-    def to_dict(self) -> dict[str, Any]:
-        """The check as plain data.
-
-        Returns
-        -------
-        dict
-            All fields, the frame as a list of rows; summary and notes.
-        """
-        return {
-            "parts": self.frame.to_dict("records"),
-            "over": self.over,
-            "share": self.share,
-            "ci_prob": self.ci_prob,
-            "summary": self.summary,
-            "notes": [note.to_dict() for note in self.notes],
-        }
 
 
 def posterior_predictive_check(

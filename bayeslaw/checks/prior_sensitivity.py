@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.model.specification import Specification
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
@@ -29,7 +30,7 @@ _SOFT = 0.8
 
 
 @dataclass(frozen=True)
-class PriorSensitivity:
+class PriorSensitivity(Result):
     """How far coefficients and optima depend on the runs, and on the prior.
 
     Attributes
@@ -49,6 +50,8 @@ class PriorSensitivity:
         with the part ``left`` of the prior's standard deviation, and the coefficients that make up
         the ``direction``. Coefficients that trade off are soft together, each alone need not be.
     """
+
+    _rows = "quantities"
 
     frame: pd.DataFrame = field(repr=False)
     directions: pd.DataFrame = field(repr=False)
@@ -78,31 +81,6 @@ class PriorSensitivity:
             return ()
         remedy = "Add runs that constrain it, or state what else is known in with_priors(...)"
         return (Note("prior_decides", "warning", self.summary, remedy),)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Every coefficient and optimum as a row.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As ``frame``.
-        """
-        return self.frame
-
-    def to_dict(self) -> dict[str, Any]:
-        """The result as plain data.
-
-        Returns
-        -------
-        dict
-            Frames as lists of rows; summary and notes.
-        """
-        return {
-            "quantities": self.frame.reset_index(names="quantity").to_dict("records"),
-            "directions": self.directions.to_dict("records"),
-            "summary": self.summary,
-            "notes": [note.to_dict() for note in self.notes],
-        }
 
 
 def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> PriorSensitivity:
@@ -179,7 +157,8 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
             "decided_by": _decided_by(source[name], prior[name], runs[name]),
         }
     directions = _softest({name: deviations[name] for name in law.parameters})
-    return PriorSensitivity(pd.DataFrame.from_dict(rows, orient="index"), directions)
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+    return PriorSensitivity(frame, directions)
 
 
 def _prior_deviations(posterior: Posterior) -> dict[str, np.ndarray]:

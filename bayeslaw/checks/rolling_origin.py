@@ -26,6 +26,7 @@ from bayeslaw.comparison.scores import score
 from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.prediction import read_configurations
@@ -42,7 +43,7 @@ _NEAREST = 1.0
 
 
 @dataclass(frozen=True)
-class RollingOrigin:
+class RollingOrigin(Result):
     """How predictions of ever larger runs fared, and how much wider they should have been.
 
     Attributes
@@ -70,6 +71,9 @@ class RollingOrigin:
     left_out : tuple of str
         Origins that could not be fitted, and why.
     """
+
+    _rows = "by_distance"
+    _omitted = ("posterior",)
 
     posterior: Posterior = field(repr=False)
     over: str
@@ -185,21 +189,9 @@ class RollingOrigin:
         Returns
         -------
         dict
-            All figures; frames as lists of rows.
+            All figures but the posterior; frames as lists of rows.
         """
-        bands = self.to_frame().reset_index().astype({"extrapolation_factor": str})
-        return {
-            "over": self.over,
-            "largest": self.largest,
-            "growth": self.growth,
-            "coverage": self.coverage,
-            "ci_prob": self.ci_prob,
-            "trusted": self.trusted,
-            "by_distance": bands.to_dict("records"),
-            "rows": self.rows.to_dict("records"),
-            "summary": self.summary,
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        return {**super().to_dict(), "coverage": self.coverage}
 
 
 def widening(extrapolation_factor: np.ndarray, growth: float) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,18 +17,23 @@ from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
 from bayeslaw.posterior.posterior import Posterior
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Factors on every prior's spread, to see how far a Bayes factor depends on it.
 SPREADS = (0.5, 2.0)
 
 
 def bayes_factors(
     fits: Mapping[str, Posterior], seed: int = 0, progress: bool | None = None
-) -> tuple[dict[str, dict[str, float]], list[Note]]:
+) -> tuple[pd.DataFrame, list[Note]]:
     """Columns of evidence by law, and notes."""
+    import pandas as pd
+
     stated = {label: evidence(posterior, seed=seed) for label, posterior in fits.items()}
     best = _best(stated)
     notes = [
-        Note(note.code, note.severity, f"{label}: {note.message}", note.remedy)
+        replace(note, message=f"{label}: {note.message}")
         for label, each in stated.items()
         for note in each.notes
         if note not in fits[label].notes
@@ -36,26 +42,18 @@ def bayes_factors(
     respreads: dict[float, dict[str, Evidence]] = {}
     for times in SPREADS if across else ():
         again = {label: _respread_fit(fits[label], times, progress) for label in (best, *across)}
-        respreads[times] = {
-            label: evidence(posterior, seed=seed) for label, posterior in again.items()
-        }
-    error = stated[best].error
-    ranges = {
-        label: [_factor(each, best, label) for each in (stated, *respreads.values())]
-        for label in across
-    }
-    columns = {
-        "log_evidence": {label: each.log_evidence for label, each in stated.items()},
-        "evidence_error": {label: each.error for label, each in stated.items()},
-        "log_bayes_factor": {label: _factor(stated, best, label) for label in fits},
-        "bayes_factor_error": {
-            label: 0.0 if label == best else float(np.hypot(each.error, error))
-            for label, each in stated.items()
-        },
-        "bayes_factor_low": {label: min(ranges.get(label, [np.nan])) for label in fits},
-        "bayes_factor_high": {label: max(ranges.get(label, [np.nan])) for label in fits},
-    }
-    return columns, [*notes, *_respread_notes(best, respreads)]
+        respreads[times] = {label: evidence(fitted, seed=seed) for label, fitted in again.items()}
+    rows = {label: (each.log_evidence, each.error) for label, each in stated.items()}
+    names = ["log_evidence", "evidence_error"]
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=names)
+    error = np.hypot(frame["evidence_error"], stated[best].error)
+    frame["log_bayes_factor"] = frame["log_evidence"] - stated[best].log_evidence
+    frame["bayes_factor_error"] = error.where(frame.index != best, 0.0)
+    every = (stated, *respreads.values())
+    ranges = {label: [_factor(each, best, label) for each in every] for label in across}
+    frame["bayes_factor_low"] = pd.Series({k: min(v) for k, v in ranges.items()}, dtype=float)
+    frame["bayes_factor_high"] = pd.Series({k: max(v) for k, v in ranges.items()}, dtype=float)
+    return frame, [*notes, *_respread_notes(best, respreads)]
 
 
 def is_nested(full: Law, part: Law) -> bool:

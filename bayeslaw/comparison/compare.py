@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bayeslaw.comparison.bayes_factors import bayes_factors
-from bayeslaw.comparison.candidates import LawLike, read_candidates
+from bayeslaw.comparison.candidates import Candidates, LawLike, read_candidates
 from bayeslaw.comparison.extrapolation import CUTS
 from bayeslaw.comparison.held_out import Leave, plan_held_out
 from bayeslaw.comparison.notes import comparison_notes
-from bayeslaw.comparison.ranking import LawScores, rank, score_law
+from bayeslaw.comparison.ranking import rank, score_law
 from bayeslaw.comparison.result import Comparison
 from bayeslaw.core.errors import PosteriorError, RequestError, TableError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.inference.fit import fit
+from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Reference, Runs
 
@@ -43,9 +43,8 @@ def compare(
 ) -> Comparison:
     """Compare laws by how they predict runs left out: within the table, and beyond it.
 
-    All laws see the same rows, loss scale and noise model. Fits to all runs are by NUTS. Fits
-    without some runs are normal approximations at the mode with importance weights, or NUTS with at
-    most 500 draws a chain where that approximation fails its own check.
+    All laws see the same rows, loss scale and noise model. Fits to all runs are by NUTS, those
+    without some runs by ``method="laplace"`` where it passes its own check.
 
     Parameters
     ----------
@@ -56,57 +55,40 @@ def compare(
     noise, reference, seed, chains, draws, warmup, progress
         As for ``fit``, the same for all laws.
     leave : {"run", "group"}, optional
-        What is left out at a time; by default the group where the runs were read with ``group=``,
-        and single runs are then reported beside it, as interpolation. Single runs are left out by
-        importance sampling, or by fits without them where Pareto k is large; groups always by fits,
-        in ten folds where there are more than ten.
-    over : str, optional
-        Variable or expression that orders runs by size; by default the table's own compute, else
-        ``6*N_a*D`` or ``6*N*D``.
-    cuts : sequence of float
-        Shares of its levels that are held out, the largest first: each law is fitted to the rest,
-        priors stated at the rest's typical run. Empty for no extrapolation.
+        What is left out at a time; by default groups where the runs have some (``group=`` of
+        ``read_runs``), by fits in at most ten folds, with single runs beside as interpolation.
+        Single runs are left out by importance sampling, or by fits where Pareto k is large.
+    over, cuts : str, optional, and sequence of float
+        What orders runs by size, by default their compute, and the shares of its levels that are
+        held out: each law is fitted to the smaller runs, priors stated at their typical run.
     skip_unfit, force : bool
         Leave out laws that need what the table lacks, with a note; compare fits that cannot be
         trusted too, and mark them. Both are errors by default.
     evidence : bool
-        Add Bayes factors to the law of the highest evidence. They depend on every prior: laws that
-        do not share theirs, as those made by ``constrain`` of one another do, are fitted twice
-        again with priors half and twice as wide, and the range is reported.
+        Add Bayes factors, with their range under other widths of priors that laws do not share.
     ci_prob : float
         Probability of the predictive intervals whose coverage is reported.
 
     Returns
     -------
     Comparison
-        The laws, the best first. Standard errors treat groups as independent of each other, and are
-        rough below about 100 runs or 10 groups.
+        The laws, the best first. Standard errors are rough below about 100 runs or 10 groups.
 
     Raises
     ------
     RequestError, TableError, PosteriorError
-        If laws or options do not fit each other or the table; if the table lacks what a law needs,
-        or has fewer than three runs; if a fit cannot be trusted.
+        If laws, options or table do not fit each other, or a fit cannot be trusted.
     """
     _check(runs, ci_prob)
     candidates = read_candidates(runs, laws, reference, skip_unfit=skip_unfit)
-    parameters = max(len(law.parameters) for law in candidates.laws.values())
-    held_out = plan_held_out(candidates.runs, leave, over, cuts, parameters)
-    how: dict[str, Any] = {"noise": noise, "seed": seed, "chains": chains, "draws": draws}
-    how |= {"warmup": warmup, "progress": progress}
-    fits: dict[str, Posterior] = {}
-    for label, law in candidates.laws.items():
-        fits[label] = fit(candidates.runs, law, reference=candidates.reference_of(law), **how)
-        if not force:
-            _require_trusted(label, fits[label])
-    scores: dict[str, LawScores] = {
-        label: score_law(posterior, held_out, ci_prob, progress)
-        for label, posterior in fits.items()
-    }
-    columns, evidence_notes = bayes_factors(fits, seed, progress) if evidence else ({}, [])
+    held_out = plan_held_out(candidates, leave, over, cuts)
+    how = FitSettings("nuts", noise, seed, chains, draws, warmup)
+    fits = {label: _fit(candidates, label, how, force, progress) for label in candidates.laws}
+    scores = {label: score_law(fits[label], held_out, ci_prob, progress) for label in fits}
+    columns, evidence_notes = bayes_factors(fits, seed, progress) if evidence else (None, [])
     frame, extrapolation = rank(scores, held_out, columns)
-    ranked = {str(label): scores[str(label)] for label in frame.index}
     notes = comparison_notes(candidates.runs, scores, frame, extrapolation, held_out)
+    ranked = {label: scores[label] for label in map(str, frame.index)}
     return Comparison(
         frame=frame,
         posteriors={label: each.posterior for label, each in ranked.items()},
@@ -115,7 +97,7 @@ def compare(
         extrapolation=extrapolation,
         held_out={label: each.cut_densities for label, each in ranked.items()},
         leave=held_out.leave,
-        over="" if held_out.over is None else held_out.over.text,
+        over=held_out.ordered_by,
         ci_prob=ci_prob,
         predicts=next(iter(candidates.laws.values())).predicts,
         notes=(*candidates.notes, *held_out.notes, *notes, *evidence_notes),
@@ -136,11 +118,27 @@ def _check(runs: Runs, ci_prob: float) -> None:
         raise RequestError(f"ci_prob = {ci_prob!r}", place="compare", remedy="Between 0 and 1")
 
 
-def _require_trusted(label: str, posterior: Posterior) -> None:
+def _fit(
+    candidates: Candidates, label: str, how: FitSettings, force: bool, progress: bool | None
+) -> Posterior:
+    """Fit one law to all runs; refuse a fit that cannot be trusted."""
+    law = candidates.laws[label]
+    posterior = fit(
+        candidates.runs,
+        law,
+        noise=how.noise,
+        reference=candidates.reference_of(law),
+        seed=how.seed,
+        chains=how.chains,
+        draws=how.draws,
+        warmup=how.warmup,
+        progress=progress,
+    )
     errors = [note for note in posterior.notes if note.severity == "error"]
-    if errors:
+    if errors and not force:
         raise PosteriorError(
             f"the fit of {label!r} cannot be trusted: {'; '.join(note.message for note in errors)}",
             place="compare",
             remedy=f"{errors[0].remedy}. Or leave that law out, or give force=True (--force)",
         )
+    return posterior

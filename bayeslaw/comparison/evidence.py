@@ -18,6 +18,7 @@ from bayeslaw.comparison.bridge import LEAST_DRAWS, bridge
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.inference.laplace import potentials
 from bayeslaw.model.model import Data
@@ -35,7 +36,7 @@ _BLOCK = 1000
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Result):
     """The marginal likelihood of a law: the prior predictive density of the log losses.
 
     Attributes
@@ -80,23 +81,6 @@ class Evidence:
             for (half, chain), value in np.ndenumerate(self.parts)
         ]
         return pd.DataFrame(rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The evidence as plain data.
-
-        Returns
-        -------
-        dict
-            All fields, and the summary.
-        """
-        return {
-            "log_evidence": self.log_evidence,
-            "error": self.error,
-            "parts": self.parts.tolist(),
-            "below": self.below,
-            "summary": self.summary,
-            "notes": [note.to_dict() for note in self.notes],
-        }
 
 
 def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:

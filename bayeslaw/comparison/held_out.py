@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from bayeslaw.comparison.candidates import Candidates
 from bayeslaw.comparison.extrapolation import (
     CUTS,
     LEAST_HELD_OUT,
@@ -20,7 +21,6 @@ from bayeslaw.comparison.leave_out import group_numbers
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
 from bayeslaw.formula import Expression
-from bayeslaw.runs import Runs
 
 Leave = Literal["run", "group"]
 
@@ -49,11 +49,17 @@ class HeldOut:
     cuts: tuple[Cut, ...] = ()
     notes: tuple[Note, ...] = ()
 
+    @property
+    def ordered_by(self) -> str:
+        """What orders runs by size, as text; empty without cuts."""
+        return "" if self.over is None else self.over.text
+
 
 def plan_held_out(
-    runs: Runs, leave: Leave | None, over: str | None, shares: Sequence[float], parameters: int
+    candidates: Candidates, leave: Leave | None, over: str | None, shares: Sequence[float]
 ) -> HeldOut:
     """Read what to hold out, before anything is fitted."""
+    runs = candidates.runs
     groups = group_numbers(runs)
     count = int(groups.max(initial=-1)) + 1
     several = bool(runs.groups) and 1 < count < len(runs)
@@ -78,7 +84,8 @@ def plan_held_out(
     if ordered is None:
         problem, remedy = "nothing orders the runs by size", "Name what does (over=, --over)"
     else:
-        least = max(LEAST_TRAINING, parameters)
+        parameters = (len(law.parameters) for law in candidates.laws.values())
+        least = max(LEAST_TRAINING, *parameters)
         cuts, notes = make_cuts(runs, ordered, shares, least)
         if cuts:
             return HeldOut(leave, groups, ordered, tuple(cuts), tuple(notes))

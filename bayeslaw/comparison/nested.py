@@ -19,6 +19,7 @@ from bayeslaw.comparison.result import Comparison
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.law import Law
 from bayeslaw.law.constrain import split_chain
 from bayeslaw.law.library import law as load_law
@@ -33,7 +34,7 @@ _AHEAD = {"worse": "better", "perhaps worse": "perhaps better"}
 
 
 @dataclass(frozen=True)
-class Nested:
+class Nested(Result):
     """A law beside itself under a constraint.
 
     Differences are the constrained law's log predictive density of log loss less the free law's, in
@@ -60,6 +61,8 @@ class Nested:
     notes : tuple of Note
         Those of the comparison, and those on the constraint.
     """
+
+    _omitted = ("comparison",)
 
     law: str
     constraint: str
@@ -133,19 +136,8 @@ class Nested:
         dict
             All fields but the comparison, and the summary.
         """
-        return {
-            "law": self.law,
-            "constraint": self.constraint,
-            "summary": self.summary,
-            "verdict": self.verdict,
-            "difference": self.difference,
-            "error": self.error,
-            "extrapolation": self.extrapolation.to_dict("records"),
-            "restricted": {name: each.to_dict() for name, each in self.restricted.items()},
-            "leave": self.comparison.leave,
-            "ci_prob": self.comparison.ci_prob,
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        own = {"leave": self.comparison.leave, "ci_prob": self.comparison.ci_prob}
+        return {**super().to_dict(), **own}
 
 
 def nested(

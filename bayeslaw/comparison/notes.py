@@ -105,11 +105,10 @@ def extrapolation_notes(
     frame: pd.DataFrame, extrapolation: pd.DataFrame, held_out: HeldOut
 ) -> Iterator[Note]:
     """Fits to smaller runs that failed, and another order beyond the runs than within."""
-    over = "" if held_out.over is None else held_out.over.text
     for label, rows in extrapolation[~extrapolation["trusted"]].groupby("law", sort=False):
         message = (
-            f"{label}: the fits that leave out the {', '.join(rows['cut'])} of {over} "
-            "cannot be trusted"
+            f"{label}: the fits that leave out the {', '.join(rows['cut'])} of "
+            f"{held_out.ordered_by} cannot be trusted"
         )
         yield Note("extrapolation_not_trusted", "warning", message, _ROUGH)
     values = frame["extrapolation_elpd"]
@@ -119,7 +118,7 @@ def extrapolation_notes(
     if lead.max() >= DISTINGUISHED:
         message = (
             f"{best} predicts best within the runs, {first} beyond them: {values[first]:.3g} "
-            f"against {values[best]:.3g} nats for each run held out by {over}"
+            f"against {values[best]:.3g} nats for each run held out by {held_out.ordered_by}"
         )
         close = frame.loc[first, "verdict"] == "not distinguished"
         remedy = "For larger runs, trust the extrapolation more"

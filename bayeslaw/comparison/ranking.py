@@ -85,7 +85,7 @@ def score_law(
 def rank(
     scores: Mapping[str, LawScores],
     held_out: HeldOut,
-    evidence: Mapping[str, Mapping[str, float]],
+    evidence: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a law, the best first, and a row a law and cut in the same order."""
     import pandas as pd
@@ -119,8 +119,8 @@ def rank(
             frame[f"extrapolation_{name}"] = np.mean(by_law, axis=1)
         by_cut = zip(*(each.cut_densities for each in scores.values()), strict=True)
         frame["extrapolation_weight"] = stack_parts([np.stack(cut, axis=1) for cut in by_cut])
-    for name, values in evidence.items():
-        frame[name] = pd.Series(values)
+    if evidence is not None:
+        frame = frame.join(evidence)
     frame["notes"] = [each.codes for each in scores.values()]
     frame = frame.sort_values("elpd", ascending=False, kind="stable")
     cuts = [{"law": label, **row} for label in frame.index for row in scores[label].cut_rows]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayeslaw.comparison.held_out import Leave
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Result):
     """Laws in the order in which they predict runs that were left out.
 
     Densities are of log loss, summed over runs in nats unless stated.
@@ -64,6 +65,9 @@ class Comparison:
         On table, fits and comparison.
     """
 
+    _rows = "laws"
+    _omitted = ("posteriors", "held_out")
+
     frame: pd.DataFrame = field(repr=False)
     posteriors: dict[str, Posterior] = field(repr=False)
     pointwise: dict[str, np.ndarray] = field(repr=False)
@@ -104,35 +108,3 @@ class Comparison:
             ahead = self.frame["extrapolation_elpd"].idxmax()
             sentences.append(f"{ahead} predicts the largest {self.over} held out best")
         return f"{'. '.join(sentences)}."
-
-    def to_frame(self) -> pd.DataFrame:
-        """Every law as a row, the best first.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As ``frame``.
-        """
-        return self.frame
-
-    def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain data, without the posteriors.
-
-        Returns
-        -------
-        dict
-            The frame as a list of rows with their ``law``, the extrapolation as a list of rows, and
-            all other fields.
-        """
-        return {
-            "summary": self.summary,
-            "laws": self.frame.reset_index().to_dict("records"),
-            "extrapolation": self.extrapolation.to_dict("records"),
-            "pointwise": {law: values.tolist() for law, values in self.pointwise.items()},
-            "pareto_k": {law: values.tolist() for law, values in self.pareto_k.items()},
-            "leave": self.leave,
-            "over": self.over,
-            "ci_prob": self.ci_prob,
-            "predicts": self.predicts,
-            "notes": [note.to_dict() for note in self.notes],
-        }

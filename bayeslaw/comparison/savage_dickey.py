@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import logsumexp
@@ -14,6 +14,7 @@ from bayeslaw.comparison.bridge import effective_size, halves
 from bayeslaw.comparison.evidence import log_joint, rough, sampled_density
 from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 from bayeslaw.model.model import Data
 from bayeslaw.posterior.posterior import Posterior
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SavageDickey:
+class SavageDickey(Result):
     """How much better a law does with a parameter fixed than free.
 
     Attributes
@@ -64,20 +65,6 @@ class SavageDickey:
 
         row = {"constraint": self.constraint, "log_bayes_factor": self.log_bayes_factor}
         return pd.DataFrame([{**row, "error": self.error}])
-
-    def to_dict(self) -> dict[str, Any]:
-        """The Bayes factor as plain data.
-
-        Returns
-        -------
-        dict
-            All fields, the summary and the notes.
-        """
-        return {
-            **self.to_frame().iloc[0].to_dict(),
-            "summary": self.summary,
-            "notes": [note.to_dict() for note in self.notes],
-        }
 
 
 def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey:

@@ -146,7 +146,7 @@ def test_origins_that_cannot_be_fitted_are_left_out_and_told(clean: bl.Runs) -> 
     found = bl.rolling_origin(posterior)
     assert 0 < len(found.left_out) < 5
     assert "all" in found.left_out[0]
-    assert "of one family" in found.left_out[0]
+    assert "have the same family" in found.left_out[0]
     assert any(note.code == "left_out" for note in found.notes)
     pooled = bl.fit(grouped, "chinchilla", pool=["E"], method="laplace", seed=1)
     with pytest.raises(bl.BayesLawError, match="coefficients vary by group"):

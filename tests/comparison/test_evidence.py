@@ -382,7 +382,7 @@ def test_a_winner_that_the_priors_decide_is_labelled(
     monkeypatch.setattr(FACTORS, "fit", fit)
     monkeypatch.setattr(FACTORS, "evidence", evidence)
     columns, notes = FACTORS.bayes_factors(fits)
-    assert columns["log_bayes_factor"] == {"one": 0.0, "other": -1.0}
+    assert columns["log_bayes_factor"].to_dict() == {"one": 0.0, "other": -1.0}
     assert columns["bayes_factor_low"]["other"] == -2.0
     assert columns["bayes_factor_high"]["other"] == 1.0
     assert len(asked) == 4

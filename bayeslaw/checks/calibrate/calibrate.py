@@ -1,4 +1,11 @@
-"""``calibrate``: whether the intervals of a design will be right, before compute is spent."""
+"""``calibrate``: whether the intervals of a design will be right, before compute is spent.
+
+With truths from the prior this is simulation-based calibration (Talts et al. 2018,
+arXiv:1804.06788; Modrák et al. 2023, arXiv:2211.02383, on the log likelihood as a quantity of its
+own); with draws of a posterior, fitted again with its runs and new ones, posterior SBC (Säilynoja
+et al. 2025, arXiv:2502.03279). Both are exact: a rank that is not uniform is an error of the
+computation. At given coefficients nothing has to be exact.
+"""
 
 from __future__ import annotations
 
@@ -64,52 +71,36 @@ def calibrate(
 ) -> Calibration:
     """Simulate tables of a design, fit each, and count how often intervals hold the truth.
 
-    With truths from the prior this is simulation-based calibration (Talts et al. 2018,
-    arXiv:1804.06788; Modrák et al. 2023, arXiv:2211.02383, on the log likelihood as a quantity),
-    with draws of a posterior, fitted again with its runs and new ones, posterior SBC (Säilynoja et
-    al. 2025, arXiv:2502.03279). Both are exact: a rank that is not uniform is an error of the
-    computation. At given coefficients coverage, width and bias describe intervals, no more.
-
     Parameters
     ----------
     design : str, Runs, DataFrame, mapping or Posterior
-        ``independent`` or ``one_at_a_time``, drawn anew for each table; configurations without
-        losses, the same for every table; or a posterior: its runs' configurations and its draws.
+        ``independent`` or ``one_at_a_time``, drawn anew for each table; the configurations of every
+        table; or a posterior: its runs' configurations and its draws.
     law, method, noise, discrepancy, reference, chains, draws, warmup, fallback, progress
-        As for ``fit``; by default the reference of the posterior, or of the design with the loss
-        under the first published set.
+        As for ``fit``; by default the posterior's reference, or the design's typical run.
     truth : str, mapping or Posterior, optional
-        ``"prior"``; ``"published"``, the name of a published set, or raw coefficients; a posterior
-        of this law. The design's posterior where that is one, else the prior.
+        ``"prior"`` (default), ``"published"`` or a published set; raw coefficients; a posterior of
+        this law, such as the design's (default).
     tables, rows, batch : int
-        Number of tables (more can be added in the same folder); runs of a named design; tables in a
-        batch.
-    at, budget, free
-        As for ``optimum``; no optimum unless one of them is given.
-    compute_factor : float, optional
-        Adds the loss of a run with so many times the largest compute; None for none.
-    quantities : mapping of str to str, optional
-        Further expressions by name, over parameters, helper lines, and letters at the reference.
+        Number of tables (more can be added in a folder); runs of a named design; tables in a batch.
+    at, budget, free, compute_factor, quantities
+        As for ``optimum``, none unless one is given; adds the loss of a run with so many times the
+        largest compute; expressions by name over parameters, helper lines, and letters.
     noise_sd, prior_shift : float
-        Standard deviation of log loss at given coefficients; a shift of every prior median in its
-        own factors (or standard deviations), for truths and fits alike.
-    seed : int
-        Table ``i`` is the same however many there are.
-    folder : str or Path, optional
-        Where finished rounds of ``batch`` tables (eight times as many with an executor) are kept.
-    executor : concurrent.futures.Executor, optional
-        As for ``fit_many``.
+        Standard deviation of log loss at given coefficients; shift of every prior median in its own
+        factors or standard deviations, for truths and fits alike.
+    seed, folder, executor
+        As for ``fit_many``; the folder keeps rounds of ``batch`` tables, or eight times as many.
 
     Returns
     -------
     Calibration
-        Ranks, coverage, width and bias of all quantities. Fits that cannot be trusted and tables of
-        absurd losses are left out, by rules on the observed, and counted.
+        Ranks, coverage, width and bias; fits that cannot be trusted are left out and counted.
 
     Raises
     ------
     RequestError, TableError, PosteriorError
-        If an option does not fit; if the design lacks a variable; if a kept round is unreadable.
+        If an option does not fit, the design lacks a variable, or a kept round is unreadable.
     """
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
     _check_settings(settings, tables, batch)
@@ -118,21 +109,15 @@ def calibrate(
     )
     wanted = read_quantities(simulation, at, budget, free, compute_factor, quantities)
     rounds = _Rounds(simulation, wanted, settings, batch, executor, _made(folder))
-    parts = []
-    with bar(progress, tables, f"calibrating {simulation.law.name} on {tables} tables") as report:
-        for start in range(0, tables, rounds.size):
-            numbers = range(start, min(start + rounds.size, tables))
-            parts.append(rounds.outcomes(numbers))
-            report(numbers.stop)
-    about = {name: value for name, value in rounds.about.items() if name != "card"}
+    found = rounds.run(tables, progress)
     return Calibration(
         law=simulation.law.name,
         runs=simulation.rows,
         truth=simulation.label,
         ranked=simulation.ranked,
-        first=tuple(parts[0].names[: wanted.first]),
-        outcomes=Outcomes.joined(parts),
-        settings={**about, "prior_shift": prior_shift},
+        first=found.names[: wanted.first],
+        outcomes=found,
+        settings={**rounds.about, "prior_shift": prior_shift},
         design_notes=_design_notes(simulation, design, seed),
     )
 
@@ -149,26 +134,31 @@ class _Rounds:
     folder: Path | None
 
     @property
-    def size(self) -> int:
-        """Tables of a round."""
-        return self.batch * (1 if self.executor is None else _AT_ONCE)
-
-    @property
     def about(self) -> dict[str, Any]:
-        """What the outcomes depend on beside the simulated tables."""
+        """What the outcomes depend on beside the simulated tables and the card."""
         return {
-            "card": self.simulation.law.card,
             "reference": self.simulation.specification.reference.to_dict(),
             "fit": self.settings.to_dict(),
             "truth": self.simulation.label,
             **self.quantities.to_dict(),
         }
 
-    def outcomes(self, numbers: range) -> Outcomes:
-        """Those of some tables: read where they are kept, else computed."""
+    def run(self, tables: int, progress: bool | None) -> Outcomes:
+        """Outcomes of all tables, in rounds."""
+        parts, step = [], self.batch * (1 if self.executor is None else _AT_ONCE)
+        text = f"calibrating {self.simulation.law.name} on {tables} tables"
+        with bar(progress, tables, text) as report:
+            for start in range(0, tables, step):
+                parts.append(self._round(range(start, min(start + step, tables))))
+                report(min(start + step, tables))
+        return Outcomes.joined(parts)
+
+    def _round(self, numbers: range) -> Outcomes:
+        """Outcomes of some tables: read where they are kept, else computed."""
         tables = [self.simulation.simulated(self.settings.seed, number) for number in numbers]
         prints = [table.runs.fingerprint for table in tables]
-        text = json.dumps({"version": __version__, "tables": prints, **self.about}, sort_keys=True)
+        model = {"version": __version__, "card": self.simulation.law.card, "tables": prints}
+        text = json.dumps({**model, **self.about}, sort_keys=True)
         path = None
         if self.folder is not None:
             path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.npz"

@@ -13,6 +13,7 @@ from bayeslaw.checks.calibrate.outcomes import PROBABILITIES, Outcomes
 from bayeslaw.checks.calibrate.uniform import ecdf_band, ecdf_points, p_value
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ _MANY_LEFT_OUT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(Result):
     """Fits of simulated tables against the truths that the tables came from.
 
     Attributes
@@ -49,6 +50,9 @@ class Calibration:
     design_notes : tuple of Note
         What the design leaves to the prior.
     """
+
+    _rows = "quantities"
+    _omitted = ("outcomes", "design_notes")
 
     law: str
     runs: int
@@ -265,18 +269,8 @@ class Calibration:
         dict
             Summary, quantities (rows of the frame with their name), numbers, settings and notes.
         """
-        return {
-            "summary": self.summary,
-            "law": self.law,
-            "runs": self.runs,
-            "truth": self.truth,
-            "tables": self.tables,
-            "kept": int(self.kept.sum()),
-            "left_out": self.left_out,
-            "quantities": self.to_frame().reset_index().to_dict("records"),
-            "settings": self.settings,
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        counts = {"tables": self.tables, "kept": int(self.kept.sum()), "left_out": self.left_out}
+        return {**super().to_dict(), **counts}
 
 
 def _median(values: np.ndarray) -> tuple[float, float]:
