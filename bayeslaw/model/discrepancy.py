@@ -16,7 +16,7 @@ import numpy as np
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.law.priors import Prior
-from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets, Values
+from bayeslaw.model.kernels import Columns, GaussianProcess, Growth, Kernel, Offsets, Values
 
 # Keeps the covariance of repeated configurations positive definite; a share of the misfit's.
 _JITTER = 1e-8
@@ -46,9 +46,7 @@ class Discrepancy(Kernel):
         return {name: prior for part in self.parts for name, prior in part.priors.items()}
 
     @override
-    def inputs(
-        self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def inputs(self, seen: Columns, columns: Columns) -> np.ndarray:
         return np.concatenate([part.inputs(seen, columns) for part in self.parts])
 
     @override
@@ -65,10 +63,7 @@ class Discrepancy(Kernel):
         yield from zip(self.parts, map(slice, ends, ends[1:]), strict=True)
 
     def draw(
-        self,
-        rng: np.random.Generator,
-        values: Mapping[str, float],
-        columns: Mapping[str, np.ndarray],
+        self, rng: np.random.Generator, values: Mapping[str, float], columns: Columns
     ) -> np.ndarray:
         """Draw the misfit of a table."""
         inputs = self.inputs(columns, columns)

@@ -36,7 +36,8 @@ _OFFSET = Prior("lognormal", 0.005, 3.0)
 _GROWTH = Prior("lognormal", 0.001, 3.0)
 
 
-#: Values of parameters by name.
+#: Columns of a table, each of shape (configurations,), and values of parameters, by name.
+type Columns = Mapping[str, np.ndarray]
 type Values = Mapping[str, jax.Array | float]
 
 
@@ -59,9 +60,7 @@ class Kernel(ABC):
         """Its parameters and their priors."""
 
     @abstractmethod
-    def inputs(
-        self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def inputs(self, seen: Columns, columns: Columns) -> np.ndarray:
         """Inputs of configurations, standardised or numbered by the runs fitted to (``seen``)."""
 
     @abstractmethod
@@ -92,9 +91,7 @@ class OverVariables(Kernel):
         return self.variables
 
     @override
-    def inputs(
-        self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def inputs(self, seen: Columns, columns: Columns) -> np.ndarray:
         rows = []
         for name in self.variables:
             before, x = (
@@ -184,9 +181,7 @@ class Offsets(Kernel):
         return {self.scale: _OFFSET}
 
     @override
-    def inputs(
-        self, seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
-    ) -> np.ndarray:
+    def inputs(self, seen: Columns, columns: Columns) -> np.ndarray:
         if self.column not in columns:
             return np.full((1, len(next(iter(columns.values())))), -1.0)
         # As text, since a table that was saved and read again may hold numbers.
