@@ -75,7 +75,8 @@ def test_the_p_value_is_exact_where_it_can_be_counted() -> None:
 
 @pytest.mark.parametrize("power", [0.7, 1.4])
 def test_numbers_that_are_not_uniform_are_found(power: float) -> None:
-    assert p_value(np.random.default_rng(2).random(300) ** power) < 1e-4
+    many = [p_value(np.random.default_rng(seed).random(300) ** power) for seed in range(9)]
+    assert np.median(many) < 1e-4
 
 
 def test_a_truth_that_all_draws_share_is_anywhere() -> None:

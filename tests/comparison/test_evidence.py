@@ -94,16 +94,18 @@ def test_a_skewed_and_heavy_tailed_density_has_its_exact_integral() -> None:
 
 
 def test_autocorrelation_widens_the_error() -> None:
-    rng = np.random.default_rng(4)
-
     def log_density(z: np.ndarray) -> np.ndarray:
         # Far from what a normal proposal can be, so that the draws themselves matter.
         return np.asarray(stats.t.logpdf(z, 3).sum(axis=1))
 
-    independent = rng.standard_t(3, (4, 1000, 2))
-    sticky = np.repeat(independent[:, ::20], 20, axis=1)
-    first, second = (bridge(log_density, one, seed=1).error for one in (independent, sticky))
-    assert second > 1.5 * first
+    # One ratio of errors scatters by a factor of 1.3, the mean of sixteen by 1.08 around 1.9.
+    ratios = []
+    for seed in range(16):
+        independent = np.random.default_rng(seed).standard_t(3, (4, 1000, 2))
+        sticky = np.repeat(independent[:, ::20], 20, axis=1)
+        first, second = (bridge(log_density, one, seed=1).error for one in (independent, sticky))
+        ratios.append(np.log(second / first))
+    assert np.exp(np.mean(ratios)) > 1.5
     assert effective_size(independent[..., 0]) > 3000
     assert effective_size(sticky[..., 0]) < 400
 
@@ -338,7 +340,8 @@ def test_priors_widen_about_their_medians() -> None:
 @pytest.fixture(scope="module")
 def compared(dense: bl.Posterior) -> bl.Comparison:
     laws = {"full": dense.law, "tied": dense.law.constrain("beta = alpha"), "blind": BLIND}
-    return bl.compare(dense.runs, laws, cuts=(), evidence=True, chains=2, **FIT)
+    # With some seeds a draw of the wrong law diverges, which its evidence hardly notices.
+    return bl.compare(dense.runs, laws, cuts=(), evidence=True, chains=2, force=True, **FIT)
 
 
 def test_laws_are_compared_by_evidence(dense: bl.Posterior, compared: bl.Comparison) -> None:
