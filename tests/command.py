@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 
 from bayeslaw.cli.app import main
 
+#: Options of a fit that takes a second.
+FIT = ("--law", "chinchilla", "--chains", 2, "--draws", 200, "--warmup", 200, "--seed", 1)
+
 
 class Result(NamedTuple):
     code: int

@@ -44,7 +44,7 @@ def test_the_four_jobs_run_one_after_the_other(
     plt.close("all")
     assert Path("band.png").read_bytes()[:4] == b"\x89PNG"
     assert np.isfinite(names["best"].quantities["G"].median)
-    assert set(names["laws"].frame.index) == {"zhao2025", "chinchilla"}
+    assert set(names["laws"].to_frame().index) == {"zhao2025", "chinchilla"}
     assert len(names["choice"].near_optimal) >= 1
     assert names["plan"].quantities["N_a/N"].low > 0
 

@@ -46,42 +46,32 @@ def optimum(
     ci_prob: CiProb = 0.89,
 ) -> Answer:
     """Find the best configuration, with credible intervals."""
-    common: dict[str, Any] = {
-        "at": question.fixed,
-        "budget": question.budget,
-        "free": free,
-        "ci_prob": ci_prob,
-    }
+    common: dict[str, Any] = {"at": question.fixed, "budget": question.budget, "free": free}
     efficiency = _given(efficiency_tolerance=efficiency_tolerance, compute=compute_share)
-    if target_loss is not None:
-        for option, value in {
-            "--regret-tolerance": regret_tolerance,
-            "--efficiency-tolerance": efficiency_tolerance,
-            "--compute-share": compute_share,
-        }.items():
-            if value is not None:
-                raise RequestError(
-                    f"{option} {value:g} does not apply to a target loss",
-                    place=option,
-                    remedy="Leave out this option or --target-loss",
-                )
-        cheapest = bl.cheapest(
-            posteriors.load(), target_loss, **common, **_given(confidence=confidence)
+    tolerances = _given(regret_tolerance=regret_tolerance)
+    if target_loss is None:
+        if confidence is not None:
+            raise RequestError(
+                f"--confidence {confidence:g} without a target",
+                place="--confidence",
+                remedy="Give --target-loss too; --ci-prob is the probability of intervals",
+            )
+        rules = bl.EfficiencyRules(**efficiency)
+        best = bl.optimum(
+            posteriors.load(), **common, **tolerances, efficiency=rules, ci_prob=ci_prob
         )
-        return Answer.of(cheapest, results.cheapest(cheapest), plot=bl.plots.target)
-    if confidence is not None:
+        return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
+    if misplaced := {**tolerances, **efficiency}:
+        name, value = next(iter(misplaced.items()))
+        option = "--compute-share" if name == "compute" else f"--{name.replace('_', '-')}"
         raise RequestError(
-            f"--confidence {confidence:g} without a target",
-            place="--confidence",
-            remedy="Give --target-loss too; --ci-prob is the probability of intervals",
+            f"{option} {value:g} does not apply to a target loss",
+            place=option,
+            remedy="Leave out this option or --target-loss",
         )
-    best = bl.optimum(
-        posteriors.load(),
-        **common,
-        efficiency=bl.EfficiencyRules(**efficiency),
-        **_given(regret_tolerance=regret_tolerance),
-    )
-    return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
+    wanted = _given(confidence=confidence)
+    cheapest = bl.cheapest(posteriors.load(), target_loss, **common, **wanted, ci_prob=ci_prob)
+    return Answer.of(cheapest, results.cheapest(cheapest), plot=bl.plots.target)
 
 
 def _given(**options: float | None) -> dict[str, Any]:
@@ -152,7 +142,7 @@ def decide(
     )
     return Answer.of(
         decision,
-        results.decision(decision, ci_prob, regret_tolerance),
+        results.decision(decision),
         table=decision.frame.reset_index(),
         plot=bl.plots.decision,
     )

@@ -98,15 +98,15 @@ def frontier(frontier: bl.Frontier, ci_prob: float) -> Iterator[Block]:
     yield Table(title, list(frame.columns), frame.to_numpy().tolist())
 
 
-def decision(decision: bl.Decision, ci_prob: float, regret_tolerance: float) -> Iterator[Block]:
+def decision(decision: bl.Decision) -> Iterator[Block]:
     """The first candidates, and how many are near-optimal."""
     top = decision.frame.head(20).drop(columns=["extrapolation_factor", "variable"])
     fixed = ", ".join(f"{name} = {value:.4g}" for name, value in decision.at.items())
     title = f"The first {len(top)} of {len(decision.frame)} configurations"
     yield Table.of(f"{title} at {fixed}" if fixed else title, top)
     yield (
-        f"{len(decision.near_optimal)} of {len(decision.frame)} are within {regret_tolerance:g} of "
-        f"the best with probability {ci_prob:g}"
+        f"{len(decision.near_optimal)} of {len(decision.frame)} are within "
+        f"{decision.regret_tolerance:g} of the best with probability {decision.ci_prob:g}"
     )
 
 
