@@ -34,22 +34,23 @@ def clusters(runs: int) -> int:
 def potentials(density: Density, z: Any, shared: Any, data: Data) -> Any:
     """Minus the log density of clusters of points."""
 
-    def cluster(one: Any) -> Any:
-        return jax.vmap(lambda z: density.conditional_potential(z, one[1], data))(one[0])
+    def cluster(points: Any) -> Any:
+        own, common = points
+        return jax.vmap(lambda z: density.conditional_potential(z, common, data))(own)
 
     return jax.lax.map(cluster, (z, shared))
 
 
 @partial(jax.jit, static_argnames="density")
 def _expansions(density: Density, z: Any, shared: Any, data: Data) -> Any:
-    """Gradient, and curvature as Gauss and Newton have it, at one point of each cluster."""
+    """Gradient and Gauss-Newton curvature at one point of each cluster."""
 
-    def cluster(one: Any) -> Any:
-        point, given = one
-        root = density.root(given, data)
+    def cluster(points: Any) -> Any:
+        point, common = points
+        root = density.root(common, data)
 
         def parts(z: Any) -> Any:
-            away, change, centre, _ = density.parts([*z, *given], data)
+            away, change, centre, _ = density.parts([*z, *common], data)
             left = data.observed - centre
             return jax.scipy.linalg.solve_triangular(root, left, lower=True), away, change
 
@@ -67,10 +68,10 @@ def conditionals(
     """Normal approximations of the first coordinates, given the shared ones."""
     z = np.tile(start, (len(shared), 1))
     for steps_left in (2, 1, 0):
-        found = _expansions(density, z, shared, data)
-        gradient, curvature = (np.asarray(part) for part in found)
+        expansion = _expansions(density, z, shared, data)
+        gradient, curvature = (np.asarray(part) for part in expansion)
         lost = ~(np.isfinite(gradient).all(axis=1) & np.isfinite(curvature).all(axis=(1, 2)))
-        # The weights of what is drawn there will be nothing.
+        # Draws there get no weight.
         curvature = np.where(lost[:, None, None], np.eye(len(start)), curvature)
         if steps_left:
             step = np.linalg.solve(curvature, gradient[..., None])[..., 0]

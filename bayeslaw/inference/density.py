@@ -150,8 +150,8 @@ class Density:
         # One where the floor is simply added.
         unit = form.predict(data.at, {**raw, floor: 1.0}, xp) - others
         offset, slope = form.line(floor, {**form.in_letters(data.at, xp), **raw}, data.scale, xp)
-        # The likelihood sees T itself, also where T is below the other terms: only the prior
-        # speaks against that, and its slope is one that a trajectory can turn on.
+        # The likelihood takes T itself, also where T is below the other terms: only the prior
+        # penalises that, with a slope that a trajectory can turn on.
         below = (moved[floor] * data.scale - others) / unit
         share = offset + slope * below
         # From T to what the prior is stated on: nothing where that is the share of the scale.

@@ -135,14 +135,10 @@ def fit_one(
         degrees = draw_degrees(squared, target.priors["noise_df"], rng, int(np.prod(shape)))
         drawn.draws["noise_df"] = degrees.reshape(shape)
     versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
-    posterior = Posterior(
-        law=law,
-        runs=runs,
-        reference=specification.reference,
-        noise=specification.noise,
-        discrepancy=specification.discrepancy,
+    posterior = Posterior.of(
+        specification,
+        runs,
         weights=target.data.weights,
-        pool=specification.pool,
         draws=drawn.draws,
         stats=drawn.stats,
         notes=(*runs.notes, *design_notes(runs, law, specification.reference), *drawn.notes),

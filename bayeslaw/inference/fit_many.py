@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -218,40 +217,30 @@ class _Batch:
         except _UNREADABLE as error:
             problem = f"a kept batch cannot be read ({error})"
             raise PosteriorError(problem, place=path.name, remedy="Remove that file") from None
-        law = self.law
-        read_options = partial(
-            Specification.of,
-            law=law,
-            reference=self.reference,
-            noise=self.settings.noise,
-            discrepancy=self.settings.discrepancy,
-        )
-        posteriors = []
-        for i, (table, meta) in enumerate(zip(self.tables, about, strict=True)):
-            specification = read_options(table)
-            draws, stats = (
-                {
-                    name.removeprefix(head): values
-                    for name, values in arrays.items()
-                    if name.startswith(head)
-                }
-                for head in (f"{i}/draws/", f"{i}/stats/")
+        law, settings = self.law, self.settings
+
+        def part(head: str) -> dict[str, np.ndarray]:
+            chosen = [name for name in arrays if name.startswith(head)]
+            return {name.removeprefix(head): arrays[name] for name in chosen}
+
+        return [
+            Posterior.of(
+                Specification.of(
+                    table,
+                    law,
+                    self.reference,
+                    noise=settings.noise,
+                    discrepancy=settings.discrepancy,
+                ),
+                table,
+                weights=arrays.get(f"{i}/weights"),
+                draws=part(f"{i}/draws/"),
+                stats=part(f"{i}/stats/"),
+                notes=tuple(Note(**note) for note in meta["notes"]),
+                info=FitInfo.from_dict(meta.get("info") or meta["settings"]),
             )
-            posteriors.append(
-                Posterior(
-                    law=law,
-                    runs=table,
-                    reference=self.reference,
-                    noise=specification.noise,
-                    discrepancy=specification.discrepancy,
-                    weights=arrays.get(f"{i}/weights"),
-                    draws=draws,
-                    stats=stats,
-                    notes=tuple(Note(**note) for note in meta["notes"]),
-                    info=FitInfo.from_dict(meta.get("info") or meta["settings"]),
-                )
-            )
-        return posteriors
+            for i, (table, meta) in enumerate(zip(self.tables, about, strict=True))
+        ]
 
 
 def _write(path: Path, posteriors: list[Posterior]) -> None:

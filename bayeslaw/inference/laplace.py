@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -27,7 +26,7 @@ ROUNDS = 15
 #: The same beside a discrepancy, where a round factors hundreds of matrices.
 ROUNDS_WITH_MISFIT = 8
 _DEGREES, _WIDER = 10.0, 1.3
-# Weights are flattened until they leave so many draws for each parameter, to tell a covariance by.
+# Weights are flattened until they leave this many draws for each parameter of a covariance.
 _DRAWS_EACH = 20
 
 
@@ -84,12 +83,13 @@ def laplace(
         drawn = _t_draws(proposals[-1], rng, draws)
         parts.append((drawn, -np.asarray(potentials(density, drawn, data))))
         z, lp = (np.concatenate(part) for part in zip(*parts, strict=True))
-        found, logarithms = _weighted(z, lp, proposals, rng, draws)
+        proposed = logsumexp([_t_log_density(proposal, z) for proposal in proposals], axis=0)
+        weighted, logarithms = _resampled(z, lp, proposed, rng, draws)
         # Of several estimates of k one can be low by luck: twice running is no accident.
-        if (found.reliable and before) or len(proposals) == ROUNDS:
-            return found
-        before = found.reliable
-        # The curvature at the mode says little of the whole: the weighted draws say more.
+        if (weighted.reliable and before) or len(proposals) == ROUNDS:
+            return weighted
+        before = weighted.reliable
+        # The curvature at the mode may mislead: the weighted draws have the posterior's moments.
         proposals.append(_moved(z, logarithms))
 
 
@@ -98,7 +98,7 @@ def laplace_with_misfit(
 ) -> Weighted:
     """``laplace`` where a discrepancy is integrated out.
 
-    At least twice: the first draws tell where its coordinates are, whose mode is off their centre.
+    At least twice: the first draws locate its coordinates, whose mode is off their centre.
     Where the second do not suffice more are drawn, each around all before, and taken together.
     """
     rng = np.random.default_rng(seed)
@@ -125,14 +125,14 @@ def laplace_with_misfit(
         joined, lp, proposed = (
             np.concatenate(x) for x in zip(*parts[len(parts) > 1 :], strict=True)
         )
-        found, _ = _resampled(joined, lp, proposed, rng, draws)
-        if best is None or found.quality > best.quality:
-            best = found
+        weighted, _ = _resampled(joined, lp, proposed, rng, draws)
+        if best is None or weighted.quality > best.quality:
+            best = weighted
         if len(parts) > 1 and (best.reliable or len(parts) == ROUNDS_WITH_MISFIT):
             return best
-        outer = Whitening.of_draws(found.z[None, :, own:])
+        outer = Whitening.of_draws(weighted.z[None, :, own:])
         if len(parts) > 1:
-            # Too few draws where the weights are large is what asked for more: look further out.
+            # Draws were too few where the weights are large: look further out.
             outer = replace(outer, matrix=_WIDER * outer.matrix)
 
 
@@ -148,18 +148,6 @@ def _t_log_density(whitening: Whitening, z: np.ndarray) -> np.ndarray:
     x = np.linalg.solve(whitening.matrix, (z - whitening.centre).T)
     height = -np.linalg.slogdet(whitening.matrix)[1]
     return np.asarray(height - 0.5 * (_DEGREES + size) * np.log1p((x**2).sum(axis=0) / _DEGREES))
-
-
-def _weighted(
-    z: np.ndarray,
-    lp: np.ndarray,
-    proposals: Sequence[Whitening],
-    rng: np.random.Generator,
-    draws: int,
-) -> tuple[Weighted, np.ndarray]:
-    """Draws of all proposals so far, weighted as draws of their mixture."""
-    proposed = logsumexp([_t_log_density(one, z) for one in proposals], axis=0)
-    return _resampled(z, lp, proposed, rng, draws)
 
 
 def _resampled(

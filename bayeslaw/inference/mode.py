@@ -142,13 +142,13 @@ def sampling_coordinates(target: Target, points: Sequence[Mapping[str, float]]) 
     data, density = target.data, target.density
     with np.errstate(all="ignore"):
         # Where a draw of the prior overflows, no search begins.
-        found = [density.locate(point, data) for point in points]
+        located = [density.locate(point, data) for point in points]
     floor = density.model.form.floor
     if floor is not None:
         where = density.model.sampled.index(floor)
-        for z in found:
+        for z in located:
             z[where] = np.exp(np.mean(data.observed[data.counted])) / data.scale
-    return found
+    return located
 
 
 def _other_modes(

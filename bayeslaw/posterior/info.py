@@ -63,13 +63,13 @@ class FitSettings:
         pool: Any = [self.pool] if isinstance(self.pool, str) else [*self.pool]
         if isinstance(self.pool, Mapping):
             pool = dict(self.pool)
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
         return {**plain, "discrepancy": parts, "pool": pool or None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FitSettings:
         """The settings from plain data."""
-        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         return cls(**{**known, "pool": known.get("pool") or ()})
 
 
@@ -119,7 +119,7 @@ class FitInfo:
         dict
             By the names of the attributes; ``settings`` is a dict.
         """
-        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
         own["settings"] = self.settings.to_dict()
         return {name: value for name, value in own.items() if value is not None}
 
@@ -143,7 +143,7 @@ class FitInfo:
             renamed = {"effective": "effective_draws", "of_group": "group"}
             own = {renamed.get(name, name): value for name, value in data.items()}
             data = {**own, "settings": requested}
-        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
         known["settings"] = FitSettings.from_dict(data["settings"])
         if "starts_at_mode" in known:
             known["starts_at_mode"] = tuple(known["starts_at_mode"])

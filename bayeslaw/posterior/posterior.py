@@ -55,12 +55,10 @@ class Posterior:
         Notes on the table and on the fit.
     info : FitInfo
         Settings, method and versions: what a repetition needs, and what the fit knows of itself.
-    discrepancy : Discrepancy or None
-        Misfit of the law that runs share.
+    discrepancy, pool : Discrepancy or None, tuple of Pool
+        Misfit that runs share; coefficients that vary by group, with draws of the common value.
     weights : ndarray of shape (runs,), optional
         Beside a discrepancy, factors of the precision of each run's noise: small for outliers.
-    pool : tuple of Pool
-        Coefficients that vary by group; draws of a coefficient are those of its common value.
     """
 
     law: Law
@@ -74,6 +72,12 @@ class Posterior:
     discrepancy: Discrepancy | None = None
     weights: np.ndarray | None = None
     pool: tuple[Pool, ...] = ()
+
+    @classmethod
+    def of(cls, specification: Specification, runs: Runs, **results: Any) -> Posterior:
+        """From the model that was fitted, and the other fields by name."""
+        parts = ("law", "reference", "noise", "discrepancy", "pool")
+        return cls(runs=runs, **{name: getattr(specification, name) for name in parts}, **results)
 
     def __repr__(self) -> str:
         """Law, table and size, briefly."""
@@ -317,10 +321,7 @@ class Posterior:
     def log_likelihood(self) -> np.ndarray:
         """Log density of each run's log loss, of shape (chains, draws, runs).
 
-        Raises
-        ------
-        RequestError
-            If there is a discrepancy, beside which single runs have no likelihood.
+        Beside a discrepancy single runs have no likelihood: a ``RequestError``.
         """
         shape = (*self.stats["diverging"].shape, len(self.runs))
         return prediction.log_likelihood(self.model).reshape(shape)

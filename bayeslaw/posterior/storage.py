@@ -115,11 +115,9 @@ def write(path: Path, to_tree: Callable[[], xr.DataTree]) -> None:
         with whole_file(path) as partial:
             to_tree().to_netcdf(partial, engine="h5netcdf")
     except OSError as error:
-        raise PosteriorError(
-            f"cannot be written ({error.strerror or error})",
-            place=path.name,
-            remedy="Name a file in a folder that exists and can be written to",
-        ) from None
+        problem = f"cannot be written ({error.strerror or error})"
+        remedy = "Name a file in a folder that exists and can be written to"
+        raise PosteriorError(problem, place=path.name, remedy=remedy) from None
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -128,40 +126,37 @@ def read(path: Path) -> dict[str, Any]:
     try:
         meta = json.loads(tree.attrs[_ATTRIBUTE])
         if meta["format"] not in (1, FORMAT):
-            raise PosteriorError(
-                f"has format {meta['format']}, and this version reads 1 and {FORMAT}",
-                place=path.name,
-                remedy="Open it with the version of bayeslaw that wrote it",
-            )
+            problem = f"has format {meta['format']}, and this version reads 1 and {FORMAT}"
+            raise _error(path, problem, "Open it with the version of bayeslaw that wrote it")
         fields = _fields(tree, meta)
         fingerprint = meta["runs"]["fingerprint"]
     except (KeyError, TypeError, ValueError) as error:
-        problem = f"lacks part of what a posterior holds ({error})"
-        raise PosteriorError(problem, place=path.name, remedy=_REMEDY) from None
+        raise _error(path, f"lacks part of what a posterior holds ({error})") from None
     except PosteriorError:
         raise
     except BayesLawError as error:
-        problem = f"holds something unusable: {error}"
-        raise PosteriorError(problem, place=path.name, remedy=_REMEDY) from None
+        raise _error(path, f"holds something unusable: {error}") from None
     needed = {
         "draws": (*fields["law"].parameters, *fields["noise"].priors),
         "stats": ("diverging", "energy") if fields["info"].method == "nuts" else ("lp",),
     }
     missing = [f"{kind} of {n!r}" for kind in needed for n in needed[kind] if n not in fields[kind]]
     if missing:
-        raise PosteriorError(f"has no {missing[0]}", place=path.name, remedy=_REMEDY)
+        raise _error(path, f"has no {missing[0]}")
     if fields["runs"].fingerprint != fingerprint:
-        raise PosteriorError(
-            "holds another table than the one it was fitted to", place=path.name, remedy=_REMEDY
-        )
+        raise _error(path, "holds another table than the one it was fitted to")
     return fields
+
+
+def _error(path: Path, problem: str, remedy: str = _REMEDY) -> PosteriorError:
+    return PosteriorError(problem, place=path.name, remedy=remedy)
 
 
 def _open(path: Path) -> xr.DataTree:
     import xarray as xr
 
     if not path.is_file():
-        raise PosteriorError("there is no such file", place=path.name, remedy="Fit first")
+        raise _error(path, "there is no such file", "Fit first")
     try:
         with warnings.catch_warnings():
             # A foreign file is rejected below, whatever else is odd about it.
@@ -170,14 +165,10 @@ def _open(path: Path) -> xr.DataTree:
             tree.close()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        problem = f"is no readable netCDF file ({reason})"
-        raise PosteriorError(problem, place=path.name, remedy=_REMEDY) from None
+        raise _error(path, f"is no readable netCDF file ({reason})") from None
     if _ATTRIBUTE not in tree.attrs:
-        raise PosteriorError(
-            "is a netCDF file, but not one that bayeslaw wrote",
-            place=path.name,
-            remedy="Give a file written by 'bayeslaw fit --out' or Posterior.save",
-        )
+        problem = "is a netCDF file, but not one that bayeslaw wrote"
+        raise _error(path, problem, "Give a file written by 'bayeslaw fit --out' or Posterior.save")
     return tree
 
 
