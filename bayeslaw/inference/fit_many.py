@@ -88,12 +88,8 @@ def fit_many(
 
     Raises
     ------
-    RequestError
-        If an option does not fit.
-    TableError
-        If a table lacks a column.
-    PosteriorError
-        If a kept batch cannot be read.
+    RequestError, TableError, PosteriorError
+        If an option does not fit, a table lacks a column, or a kept batch cannot be read.
     """
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
     law, tables = load_law(law), list(tables)

@@ -21,10 +21,7 @@ from numpyro.infer import MCMC, NUTS
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError, TableError
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import find_mode, value_and_gradient
-from bayeslaw.inference.target import Target
-from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.specification import Specification
+from bayeslaw.inference.mode import value_and_gradient
 from bayeslaw.runs import read_runs
 
 # `bayeslaw.inference.fit` is the function: the modules behind it go by their full names.
@@ -428,76 +425,6 @@ def test_of_a_thinned_chain_every_divergence_and_step_still_counts() -> None:
     assert steps.tolist() == [28] * 25
     assert size.tolist() == [0.3] * 25
     assert SAMPLER._thinned(out, 1) is out
-
-
-# --- mode and whitening ----------------------------------------------------------------------
-
-
-def test_the_mode_is_flat_and_round_in_whitened_coordinates(table: bl.Runs) -> None:
-    specification = Specification.of(table, bl.law("chinchilla"))
-    model, data = specification.build(table)
-    density = Density(model)
-    with jax.enable_x64(True):
-        mode = find_mode(Target(density, data, specification.priors), seed=1)
-
-        def slope(x: np.ndarray) -> np.ndarray:
-            z = mode.whitening.centre + mode.whitening.matrix @ x
-            return mode.whitening.matrix.T @ np.asarray(value_and_gradient(density, z, data)[1])
-
-        steps = 1e-3 * np.eye(len(mode.z))
-        curvature = np.array([(slope(step) - slope(-step)) / 2e-3 for step in steps])
-        flat = slope(np.zeros(len(mode.z)))
-    assert (mode.converged, mode.starts) == (4, 4)
-    assert (mode.whitening.centre == mode.z).all()
-    # In posterior sds; the search stops at a slope of 1e-3 before whitening.
-    assert abs(flat).max() < 1e-2
-    # The whitener's differences reach a hundredth of an sd, these a thousandth.
-    np.testing.assert_allclose(curvature, np.eye(len(mode.z)), atol=1e-2)
-
-
-def test_the_search_for_the_mode_begins_where_it_is_told(table: bl.Runs) -> None:
-    specification = Specification.of(table, bl.law("chinchilla"))
-    model, data = specification.build(table)
-    priors = specification.priors
-    with jax.enable_x64(True):
-        found = find_mode(Target(Density(model), data, priors), seed=1)
-        again = find_mode(Target(Density(model), data, priors), seed=2, points=[found.z])
-        # Whatever is further out than a number can be is no point to begin at.
-        lost = np.full(len(found.z), 1e200)
-        both = find_mode(Target(Density(model), data, priors), seed=2, points=[lost, found.z])
-        with pytest.raises(bl.BayesLawError, match="at none of 1 starting points"):
-            find_mode(Target(Density(model), data, priors), seed=2, points=[lost])
-    assert (again.converged, again.starts) == (1, 1)
-    assert (both.converged, both.starts) == (1, 2)
-    np.testing.assert_allclose(again.z, found.z, atol=1e-6)
-    assert again.potential <= found.potential + 1e-9
-
-
-def test_whitening_undoes_a_covariance() -> None:
-    rng = np.random.default_rng(11)
-    root = rng.normal(size=(4, 4)) * np.array([1e-4, 1.0, 1e3, 5.0])[:, None]
-    covariance, centre = root @ root.T, np.array([1.0, -2.0, 3e3, 0.0])
-    ours = Whitening.of_hessian(centre, np.linalg.inv(covariance))
-    scale = np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(
-        ours.matrix @ ours.matrix.T / np.outer(scale, scale),
-        covariance / np.outer(scale, scale),
-        atol=1e-6,
-    )
-    draws = centre + rng.normal(size=(4, 500, 4)) @ root.T
-    sampled = Whitening.of_draws(draws)
-    flat = draws.reshape(-1, 4)
-    np.testing.assert_allclose(sampled.centre, flat.mean(axis=0))
-    inverse = np.linalg.inv(sampled.matrix)
-    np.testing.assert_allclose(inverse @ np.cov(flat.T) @ inverse.T, np.eye(4), atol=1e-2)
-
-
-def test_a_direction_without_curvature_gets_a_finite_length() -> None:
-    whitening = Whitening.of_hessian(np.zeros(2), np.array([[1.0, 1.0], [1.0, 1.0]]))
-    assert np.isfinite(whitening.matrix).all()
-    lengths = np.linalg.svd(whitening.matrix, compute_uv=False)
-    assert lengths[0] == pytest.approx(100.0)
-    assert lengths[1] == pytest.approx(np.sqrt(0.5))
 
 
 def test_a_fit_too_short_to_be_trusted_is_not_drawn_twice() -> None:
