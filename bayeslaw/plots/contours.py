@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.plots import style
-from bayeslaw.plots.labels import count, label, predicted
+from bayeslaw.plots.labels import count, label, predicted as value_label
 from bayeslaw.plots.slices import Span, axis_grid, fixed_values, legal, title
 from bayeslaw.posterior.posterior import Posterior
 
@@ -73,9 +73,9 @@ def contours(
     kept = legal(columns)
     if not kept.any():
         raise RequestError(f"no legal pair of {x} and {y} over those spans", place="contours")
-    median = posterior.predict({name: values[kept] for name, values in columns.items()})["median"]
+    predicted = posterior.predict({name: values[kept] for name, values in columns.items()})
     value = np.full(x_grid.shape, np.nan)
-    value[kept] = median
+    value[kept] = predicted["median"]
     figure, ax = style.axes(ax, (4.6, 4.0), frame=True)
     better = "Blues_r" if law.optimum.sense == "min" else "Blues"
     ax.contourf(across, up, value, levels=30, cmap=better, alpha=0.4, zorder=0, antialiased=True)
@@ -87,7 +87,7 @@ def contours(
     taken: list[np.ndarray] = []
     _labels(ax, lines, taken)
     # Contours have no entry in a legend of their own.
-    ax.plot([], [], color=style.RUNS, lw=0.9, label=predicted(law.predicts, runs.loss_unit))
+    ax.plot([], [], color=style.RUNS, lw=0.9, label=value_label(law.predicts, runs.loss_unit))
     cost = None if law.cost is None else law.cost.expression
     if cost is not None and {x, y} & cost.names and cost.names <= set(columns):
         flops = np.where(kept, cost({name: columns[name] for name in cost.names}), np.nan)
@@ -95,14 +95,8 @@ def contours(
         equal = ax.contour(across, up, flops, levels=_decades(flops[kept]), **look)
         _labels(ax, equal, taken, fmt=count)
         ax.plot([], [], color=style.PUBLISHED, lw=1.2, ls="--", label="training FLOPs")
-    ax.plot(
-        *(runs.column(x), runs.column(y), "."),
-        color=style.RUNS,
-        ms=2.5,
-        alpha=0.45,
-        zorder=2,
-        label="runs",
-    )
+    dots: style.Look = {"color": style.RUNS, "ms": 2.5, "alpha": 0.45, "zorder": 2, "label": "runs"}
+    ax.plot(runs.column(x), runs.column(y), ".", **dots)
     ax.set_title(title(posterior, fixed))
     # Below the axes, where it covers no contour.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, markerscale=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
-from bayeslaw.core.intervals import interval
+from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.optimum.spending import affordable
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math, predicted
@@ -81,21 +81,7 @@ def isoflop(
         )
     fixed = fixed_values(posterior, (over, spend), at, place="isoflop")
     grid = axis_grid(posterior.runs.column(over), over, span, _POINTS, place="isoflop")
-    curves = {}
-    for amount in amounts:
-        columns = {name: np.full(_POINTS, value) for name, value in fixed.items()} | {over: grid}
-        paid = {name: columns[name] for name in cost.names - {spend}}
-        columns[spend] = affordable(cost, paid, spend, amount)
-        kept = legal(columns)
-        if kept.any():
-            value = posterior.evaluate({name: column[kept] for name, column in columns.items()})
-            curves[amount] = grid[kept], interval(value)
-    if not curves:
-        raise RequestError(
-            f"no legal {over} and {spend} cost any of these FLOPs",
-            place="isoflop",
-            remedy="Give other FLOPs, at= or span=",
-        )
+    curves = _curves(posterior, amounts, {**fixed, over: grid}, over, spend)
     figure, ax = style.axes(ax, (4.6, 3.6))
     for place, (amount, (x, ends)) in enumerate(curves.items()):
         shade = str(0.62 * (1 - (place + 1) / len(curves))) if len(curves) > 1 else "0"
@@ -114,6 +100,33 @@ def isoflop(
     heading = f"FLOPs = {math(law.cost.formula)}; dots: best"
     ax.legend(title=heading, ncols=min(4, len(curves)), loc="upper center")
     return figure
+
+
+def _curves(
+    posterior: Posterior,
+    amounts: Sequence[float],
+    paid: Mapping[str, float | np.ndarray],
+    over: str,
+    spend: str,
+) -> dict[float, tuple[np.ndarray, Interval]]:
+    """The law along legal configurations that cost each amount, once the rest is paid."""
+    cost, curves = posterior.law.cost, {}
+    assert cost is not None
+    for amount in amounts:
+        columns = {name: np.broadcast_to(value, _POINTS) for name, value in paid.items()}
+        rest = {name: columns[name] for name in cost.expression.names - {spend}}
+        columns[spend] = affordable(cost.expression, rest, spend, amount)
+        kept = legal(columns)
+        if kept.any():
+            value = posterior.evaluate({name: column[kept] for name, column in columns.items()})
+            curves[amount] = columns[over][kept], interval(value)
+    if not curves:
+        raise RequestError(
+            f"no legal {over} and {spend} cost any of these FLOPs",
+            place="isoflop",
+            remedy="Give other FLOPs, at= or span=",
+        )
+    return curves
 
 
 def _limit(ax: Axes, medians: list[np.ndarray]) -> None:

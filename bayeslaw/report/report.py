@@ -105,7 +105,11 @@ def report(
         ci_prob=ci_prob,
         source=source,
     )
-    html = page(written)
+    _write(path, page(written))
+    return written
+
+
+def _write(path: Path, html: str) -> None:
     try:
         with whole_file(path) as partial:
             partial.write_text(html, encoding="utf-8")
@@ -115,7 +119,6 @@ def report(
             place=str(path),
             remedy="Name a file in a folder that exists and can be written to",
         ) from None
-    return written
 
 
 def _best(
