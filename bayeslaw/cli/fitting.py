@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -81,7 +81,7 @@ def fit(
     posterior = bl.fit(runs, law, pool=pools(pool), **fitting.arguments())
     posterior.save(out)
     return Answer(
-        data={"file": str(out), **_summary(posterior, 0.89)},
+        data={"file": str(out), **posterior.to_dict()},
         notes=posterior.notes,
         text=[*results.posterior(posterior, 0.89), f"posterior in {out}"],
     )
@@ -92,21 +92,10 @@ def summary(fit: Fit, ci_prob: CiProb = 0.89) -> Answer:
     """Coefficients with credible intervals, diagnostics and notes."""
     posterior = bl.load(fit)
     return Answer(
-        data=_summary(posterior, ci_prob),
+        data=posterior.to_dict(ci_prob=ci_prob),
         notes=posterior.notes,
         text=results.posterior(posterior, ci_prob),
     )
-
-
-def _summary(posterior: bl.Posterior, ci_prob: float) -> dict[str, Any]:
-    return {
-        "law": posterior.law.name,
-        "runs": len(posterior.runs),
-        "coefficients": posterior.to_frame(ci_prob=ci_prob).to_dict("index"),
-        "reference": posterior.reference.to_dict(),
-        "ci_prob": ci_prob,
-        "notes": [note.to_dict() for note in posterior.notes],
-    }
 
 
 @command(app, "bayeslaw predict fit.nc new.csv --level observation --out bands.csv")
