@@ -69,11 +69,7 @@ def band(
     figure, ax = style.axes(ax, (5.2, 3.6))
     for probability, alpha in ((0.89, 0.25), (0.5, 0.35)):
         ends = interval(value, probability)
-        look: style.Look = {
-            **style.CREDIBLE,
-            "alpha": alpha,
-            "label": f"{percent(probability)} credible",
-        }
+        look = {**style.CREDIBLE, "alpha": alpha, "label": f"{percent(probability)} credible"}
         ax.fill_between(axis.grid, ends.low, ends.high, **look)
     ax.plot(axis.grid, np.median(value, axis=0), label="median", **style.MEDIAN)
     if law.coefficients:

@@ -129,13 +129,8 @@ def prior_posterior(posterior: Posterior, *, ax: Axes | None = None) -> Figure:
             value = np.log(draws - least) if entry.prior.family == "lognormal" else draws
         low, median, high = (float(end) for end in interval((value - centre) / spread))
         label = "posterior, 89%" if row == 0 else None
-        look: style.Look = {
-            "color": style.POSTERIOR,
-            "lw": 4,
-            "solid_capstyle": "butt",
-            "label": label,
-        }
-        ax.plot([low, high], [row, row], **look)
+        look: style.Look = {"color": style.POSTERIOR, "lw": 4, "solid_capstyle": "butt"}
+        ax.plot([low, high], [row, row], label=label, **look)
         face = style.POSTERIOR if posterior.informed_by(name) == "runs" else "white"
         ax.plot([median], [row], "o", color=style.POSTERIOR, mfc=face, mew=1.4, ms=5, zorder=4)
         widest = max(widest, -low, high)

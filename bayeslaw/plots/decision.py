@@ -45,13 +45,8 @@ def decision(answer: Decision, *, most: int = 15, ax: Axes | None = None) -> Fig
         (~near, "none", "not near-optimal"),
     ):
         if chosen.any():
-            look: style.Look = {
-                "color": face,
-                "edgecolor": style.POSTERIOR,
-                "height": 0.7,
-                "label": label,
-            }
-            left.barh(rows[chosen], table["regret"][chosen], **look)
+            look: style.Look = {"color": face, "edgecolor": style.POSTERIOR, "height": 0.7}
+            left.barh(rows[chosen], table["regret"][chosen], label=label, **look)
     left.axvline(
         answer.regret_tolerance, label=f"{answer.regret_tolerance:g} {unit}", **style.PUBLISHED_LINE
     )

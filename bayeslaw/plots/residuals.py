@@ -158,14 +158,8 @@ def _points(panel: Axes, series: _Series, x: np.ndarray, *, bars: bool) -> None:
     residual, shown, colour = series.residuals, series.shown, series.colour
     if bars:
         panel.vlines(x, residual.low[shown], residual.high[shown], color=colour, lw=0.8, alpha=0.5)
-    look: style.Look = {
-        "color": colour,
-        "ms": 4.0 if bars else 2.5,
-        "alpha": 0.8,
-        "mew": 0,
-        "zorder": 3,
-    }
-    panel.plot(x, residual.median[shown], series.marker, label=series.label, **look)
+    look: style.Look = {"color": colour, "ms": 4.0 if bars else 2.5, "alpha": 0.8, "mew": 0}
+    panel.plot(x, residual.median[shown], series.marker, label=series.label, zorder=3, **look)
 
 
 def _places(what: str, series: list[_Series]) -> tuple[list[np.ndarray], list[str] | None]:

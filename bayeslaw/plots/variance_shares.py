@@ -100,13 +100,8 @@ def _along(
     table = posterior.variance_shares(axis.columns)
     figure, ax = style.axes(ax, (6.0, 3.6), frame=True)
     for name, bottom, share in _stacked(table):
-        look: style.Look = {
-            "facecolor": _PARTS[name],
-            "edgecolor": "white",
-            "lw": 0.6,
-            "label": name,
-        }
-        ax.fill_between(axis.grid, bottom, bottom + share, **look)
+        look: style.Look = {"facecolor": _PARTS[name], "edgecolor": "white", "lw": 0.6}
+        ax.fill_between(axis.grid, bottom, bottom + share, label=name, **look)
     style.hatch(ax, axis.outside, 0.4, zorder=2.5)
     axis.finish(ax)
     places = np.linspace(0, len(axis.grid) - 1, 2 * _SPREADS + 1)[1::2].astype(int)
