@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
@@ -16,9 +17,6 @@ from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.prediction import Level, predictive, read_configurations
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import extrapolation_factor
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 OnMissing = Literal["error", "drop"]
 
@@ -82,8 +80,6 @@ class Mixture:
         RequestError
             If the configurations lack a variable of a law.
         """
-        import pandas as pd
-
         tables = [read_configurations(new, posterior.law) for posterior in self.posteriors]
         draws, factors, variables = [], [], []
         for posterior, table in zip(self.posteriors, tables, strict=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslaw.core.intervals import INTERVAL, Interval, interval
 from bayeslaw.core.notes import Note, worst
@@ -30,7 +31,6 @@ from bayeslaw.runs import Reference, Runs
 from bayeslaw.runs.geometry import extrapolation_factor
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 _PRIOR_DRAWS = 4000
@@ -164,8 +164,6 @@ class Posterior:
             and ``informed_by``: ``runs``; ``prior only`` where it has no effect on the runs;
             ``combination`` where they inform it only together with others.
         """
-        import pandas as pd
-
         published = self.law.published() if self.law.coefficients else {}
         kernels = {} if self.discrepancy is None else self.discrepancy.priors
         pooled = [pool.scale for pool in self.pool]
@@ -275,8 +273,6 @@ class Posterior:
         RequestError, TableError
             If the level is unknown, or a variable is missing or outside its domain.
         """
-        import pandas as pd
-
         table = prediction.read_configurations(new, self.law)
         columns = self.model.columns(table)
         blocks = prediction.predictive(self.model, columns, level=level, seed=seed)
@@ -305,8 +301,6 @@ class Posterior:
             differ by. Then ``spread``, the root of the sum of the squared half widths, on log loss,
             and ``extrapolation_factor`` and ``variable`` as of ``predict``.
         """
-        import pandas as pd
-
         table = prediction.read_configurations(new, self.law)
         widths = half_widths(self.model, self.model.columns(table))
         squared = pd.DataFrame(widths, index=table.table.index) ** 2

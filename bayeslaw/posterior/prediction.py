@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError, whole
@@ -16,9 +17,6 @@ from bayeslaw.posterior.misfit import misfit
 from bayeslaw.runs import Runs, read_runs
 from bayeslaw.runs.read import configurations
 from bayeslaw.runs.replicates import find_replicates
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Level = Literal["law", "run", "observation"]
 LEVELS: tuple[Level, ...] = ("law", "run", "observation")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslaw.core.errors import BayesLawError, PosteriorError
 from bayeslaw.core.files import whole_file
@@ -196,8 +197,6 @@ def _fields(tree: xr.DataTree, meta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _runs(constant: Any, meta: dict[str, Any]) -> Runs:
-    import pandas as pd
-
     columns = {name: constant[name] for name in meta["variables"]}
     columns |= {name: constant[f"group {i}"] for i, name in enumerate(meta["groups"])}
     return Runs(
