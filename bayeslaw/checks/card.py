@@ -49,7 +49,9 @@ class CardProblem:
     message: str
 
 
-Examination = Callable[[Law], Iterator[CardProblem]]
+#: Places of a card and what is wrong there.
+Found = Iterator[tuple[str, str]]
+Examination = Callable[[Law], Found]
 
 
 def check_card(law: str | Path | Law) -> dict[str, list[CardProblem]]:
@@ -73,55 +75,50 @@ def check_card(law: str | Path | Law) -> dict[str, list[CardProblem]]:
         If the card cannot be read at all.
     """
     law = load_law(law)
-    found = {"described": list(described(law))}
-    if any(letter.range is None for letter in law.letters.values()):
-        # Without ranges there is no run to examine the rest at, which "described" says.
-        return found
-    for name, one in EXAMINATIONS.items():
-        if name not in found:
-            try:
-                found[name] = list(one(law))
-            except BayesLawError as error:
-                place = error.place.removeprefix(f"{law.place}, ")
-                found[name] = [CardProblem(place, f"{error.problem}. {error.remedy}")]
-    return found
+    problems: dict[str, list[CardProblem]] = {}
+    for name, examination in EXAMINATIONS.items():
+        try:
+            problems[name] = [CardProblem(place, message) for place, message in examination(law)]
+        except BayesLawError as error:
+            place = error.place.removeprefix(f"{law.place}, ")
+            problems[name] = [CardProblem(place, f"{error.problem}. {error.remedy}")]
+        if any(letter.range is None for letter in law.letters.values()):
+            # Without ranges there is no run to examine the rest at, which "described" reports.
+            break
+    return problems
 
 
-def described(law: Law) -> Iterator[CardProblem]:
+def described(law: Law) -> Found:
     """A card says where the law comes from and what its letters mean."""
     for key in ("name", "title", "source", "year", "status"):
         if not law.card.get(key):
-            yield CardProblem(key, f"the card has no {key}")
+            yield key, f"the card has no {key}"
     for name, letter in law.letters.items():
         if not letter.means:
-            yield CardProblem(f"[variables] {name}", "'means' does not say what it is")
+            yield f"[variables] {name}", "'means' is empty"
         if letter.range is None:
-            yield CardProblem(
-                f"[variables] {name}", "no range: nothing can be examined without one"
-            )
+            yield (f"[variables] {name}", "no range: nothing can be examined without one")
         counts = {"N", "N_a"} & letter.is_.names and len(letter.is_.names) == 1
         if counts and not letter.embeddings:
-            yield CardProblem(
-                f"[variables] {name}", "'embeddings' is included, excluded or unknown"
-            )
+            yield (f"[variables] {name}", "'embeddings' is included, excluded or unknown")
     for name, parameter in law.parameters.items():
         if not parameter.means:
-            yield CardProblem(f"[parameters] {name}", "'means' does not say what it is")
+            yield f"[parameters] {name}", "'means' is empty"
     if not law.units:
-        yield CardProblem("[units]", "no groups of like units")
+        yield "[units]", "no groups of like units"
 
 
-def reproduces(law: Law) -> Iterator[CardProblem]:
+def reproduces(law: Law) -> Found:
     """Published coefficients reproduce the published numbers."""
     for position, check in enumerate(law.checks, start=1):
         place = f"check {position}"
         try:
             value = computed(law, check)
         except BayesLawError as error:
-            yield CardProblem(place, f"{check.of.text} cannot be computed: {error}")
+            yield place, f"{check.of.text} cannot be computed: {error}"
             continue
         if not abs(value / check.value - 1) <= check.rtol:
-            yield CardProblem(
+            yield (
                 place,
                 f"{check.of.text} is {value:.6g}, and {check.value:g} within {check.rtol:g} was "
                 "published",
@@ -143,7 +140,7 @@ def computed(law: Law, check: Check) -> float:
     return float(check.of(scope))
 
 
-def round_trip(law: Law) -> Iterator[CardProblem]:
+def round_trip(law: Law) -> Found:
     """The way from coefficients to what the priors are stated on and back changes nothing."""
     form, at, scale = law.form, law.middle, _scale(law)
     for title, raw in _sets(law).items():
@@ -151,7 +148,7 @@ def round_trip(law: Law) -> Iterator[CardProblem]:
         for name in law.parameters:
             if not np.isclose(again[name], raw[name], rtol=_EXACT, atol=0):
                 text = f"{raw[name]!r} of {title} comes back as {again[name]!r}"
-                yield CardProblem(f"[parameters] {name}", text)
+                yield f"[parameters] {name}", text
     on = _from_prior(law, np.random.default_rng(1), 500)
     back = form.to_on(form.to_raw(on, at, scale), at, scale)
     for name in law.parameters:
@@ -160,7 +157,7 @@ def round_trip(law: Law) -> Iterator[CardProblem]:
         off = ~(np.abs(back[name] - on[name]) <= _EXACT * size)
         if off.any():
             text = f"{100 * off.mean():.2g}% of prior draws come back different"
-            yield CardProblem(f"[parameters] {name}", text)
+            yield f"[parameters] {name}", text
 
 
 def _offset(
@@ -174,7 +171,7 @@ def _offset(
     return np.abs(offset)
 
 
-def units(law: Law) -> Iterator[CardProblem]:
+def units(law: Law) -> Found:
     """Counting a group of like units in another one changes coefficients, never the priors."""
     rng, factor, at, scale = np.random.default_rng(3), 7.3, law.middle, _scale(law)
     columns = grid(law, rng)
@@ -197,12 +194,12 @@ def units(law: Law) -> Iterator[CardProblem]:
         off = np.max(np.abs(found / (loss * value) - 1))
         said = f"the group {', '.join(group)}"
         if not off < 1e-8:
-            yield CardProblem("[units]", f"{said}: scaled by {factor}, values change by {off:.2g}")
+            yield "[units]", f"{said}: scaled by {factor}, values change by {off:.2g}"
         elif all(np.isclose(other[name], raw[name], rtol=1e-3) for name in raw):
-            yield CardProblem("[units]", f"{said}: no coefficient depends on its unit")
+            yield "[units]", f"{said}: no coefficient depends on its unit"
 
 
-def finite(law: Law) -> Iterator[CardProblem]:
+def finite(law: Law) -> Found:
     """Values are positive and gradients finite, also far from the paper's runs."""
     import jax
     import jax.numpy as jnp
@@ -215,9 +212,7 @@ def finite(law: Law) -> Iterator[CardProblem]:
         if bad.any():
             where = {name: f"{column[bad][0]:.3g}" for name, column in columns.items()}
             said = ", ".join(f"{name} = {text}" for name, text in where.items())
-            yield CardProblem(
-                "formula", f"{title}: the prediction is {value[bad][0]:.3g} at {said}"
-            )
+            yield ("formula", f"{title}: the prediction is {value[bad][0]:.3g} at {said}")
             continue
 
         def log_value(raw: dict[str, Any], row: dict[str, Any]) -> Any:
@@ -228,12 +223,12 @@ def finite(law: Law) -> Iterator[CardProblem]:
             ours = np.asarray(law.form.predict(columns, raw, jnp))
         for name, slope in {**slopes[0], **slopes[1]}.items():
             if not np.isfinite(np.asarray(slope)).all():
-                yield CardProblem("formula", f"{title}: the gradient in {name} is not finite")
+                yield "formula", f"{title}: the gradient in {name} is not finite"
         if not np.allclose(ours, value, rtol=1e-11, atol=0):
-            yield CardProblem("formula", f"{title}: NumPy and JAX compute different values")
+            yield "formula", f"{title}: NumPy and JAX compute different values"
 
 
-def sane(law: Law) -> Iterator[CardProblem]:
+def sane(law: Law) -> Found:
     """The prior expects values like the reference value at the reference run."""
     scale = TYPICAL_LOSS if law.predicts == "loss" else _scale(law)
     on = _from_prior(law, np.random.default_rng(6), _DRAWS)
@@ -242,14 +237,14 @@ def sane(law: Law) -> Iterator[CardProblem]:
     inside = np.mean((value > SANE[0]) & (value < SANE[1]))
     # Three standard errors of a share of .95 are forgiven.
     if not inside > 0.95 - 3 * np.sqrt(0.95 * 0.05 / _DRAWS):
-        yield CardProblem(
+        yield (
             "[parameters]",
             f"{100 * inside:.3g}% of prior predictions at the reference run lie between "
             f"{SANE[0] * scale:.3g} and {SANE[1] * scale:.3g}; 95% should",
         )
 
 
-def unsurprising(law: Law) -> Iterator[CardProblem]:
+def unsurprising(law: Law) -> Found:
     """Published coefficients lie within three standard deviations of their priors."""
     for title in law.coefficients:
         raw = law.published(title)
@@ -260,14 +255,14 @@ def unsurprising(law: Law) -> Iterator[CardProblem]:
                 value = np.log(on[name] - low) if entry.prior.family == "lognormal" else on[name]
             away = (value - centre) / spread
             if not abs(away) < 3:
-                yield CardProblem(
+                yield (
                     f"[parameters] {name}",
                     f"{entry.on.text} is {on[name]:.4g} in {title}, {away:.1f} standard deviations "
                     f"from the middle of {entry.prior}",
                 )
 
 
-def survives(law: Law) -> Iterator[CardProblem]:
+def survives(law: Law) -> Found:
     """A card written to a file, or as JSON beside a posterior, is the same law again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "card.toml"
@@ -281,10 +276,10 @@ def survives(law: Law) -> Iterator[CardProblem]:
             ours, theirs = law.form.predict(columns, raw), again.form.predict(columns, raw)
             same &= bool((ours == theirs).all())
         if not same:
-            yield CardProblem("formula", f"written as {kind} and read again it is another law")
+            yield "formula", f"written as {kind} and read again it is another law"
 
 
-#: Every examination by name, in the order in which a person wants to hear of it.
+#: Every examination by name, in the order of the report.
 EXAMINATIONS: dict[str, Examination] = {
     "described": described,
     "reproduces": reproduces,

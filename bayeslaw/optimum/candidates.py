@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.formula import Expression
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.members import Members
@@ -237,10 +237,7 @@ def _check_names(posterior: Posterior, table: pd.DataFrame, request: Request) ->
                 place="decide",
                 remedy=f"Leave {name} out of at=, or out of the table",
             )
-        if name not in law.variables and (request.budget.flops is None or name not in priced):
-            raise RequestError(
-                f"{law.name} has no variable {name!r}",
-                place="decide, at",
-                remedy=nearest(name, law.variables),
-            )
+        if request.budget.flops is None or name not in priced:
+            unknown = f"{law.name} has no variable {{!r}}"
+            check_names([name], law.variables, unknown, place="decide, at")
     vocabulary.check_values(request.at, place="decide, at", typical=posterior.reference.at)

@@ -15,7 +15,7 @@ from bayeslaw.core.notes import Note
 from bayeslaw.optimum import notes
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.members import Members, laws_of
-from bayeslaw.optimum.quantile_search import EXACT, QuantileSearch
+from bayeslaw.optimum.quantile_search import EXACT, Minimum, QuantileSearch
 from bayeslaw.optimum.quantity import ends
 from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.result import predicted_dict
@@ -165,26 +165,13 @@ def cheapest(
     target, confidence = _checked(target, confidence)
     request = Request.of("cheapest", at, budget, free, ci_prob=ci_prob)
     request.refuse_amount("cheapest", "Leave it out, or use optimum() for what it buys")
-    laws = laws_of(posterior)
-    widest = max(laws, key=lambda law: len(law.variables))
-    if widest.optimum.sense != "min":
-        raise RequestError(
-            f"more {widest.predicts} is better",
-            place="cheapest",
-            remedy="Give a posterior of a law whose value is to be small",
-        )
-    wanted = widest.optimum.free if request.free is None else request.free
-    members = Members.of(
-        posterior, dict.fromkeys([*request.at, *wanted]), place="cheapest"
-    ).most_variables_first()
-    members.require_same_cost(request.budget, place="cheapest")
+    members = _members(posterior, request)
     search = QuantileSearch(members, request)
     with compiled():
         minimum = search.run(np.log(target), confidence)
         even = minimum if confidence == 0.5 else search.run(np.log(target), 0.5)
         value = search.values(minimum)
     low, median, high = ends(value, ci_prob)
-    problem = minimum.problem
     return Cheapest(
         configuration=minimum.configuration,
         cost=minimum.cost,
@@ -193,23 +180,11 @@ def cheapest(
         confidence=confidence,
         reached=float(np.mean(value <= target * (1 + EXACT))),
         predicted_interval=(median, low, high),
-        predicts=widest.predicts,
-        chosen=problem.variables,
+        predicts=members.posteriors[0].law.predicts,
+        chosen=minimum.problem.variables,
         budget=request.budget,
         ci_prob=ci_prob,
-        notes=tuple(
-            dict.fromkeys(
-                [
-                    *members.notes,
-                    *notes.held(
-                        problem.fixed,
-                        problem.held,
-                        "Fix it with at= or --at if the answer depends on it",
-                    ),
-                    *_extrapolation(members, minimum.configuration),
-                ]
-            )
-        ),
+        notes=tuple(dict.fromkeys([*members.notes, *_notes(members, minimum)])),
         predicted_draws=value,
     )
 
@@ -230,8 +205,25 @@ def _checked(target: float, confidence: float) -> tuple[float, float]:
     return target, confidence
 
 
-def _extrapolation(members: Members, configuration: Mapping[str, float]) -> list[Note]:
-    found = []
+def _members(source: Posterior | Mixture, request: Request) -> Members:
+    """The laws that have all that is wanted, the one with most variables first."""
+    widest = max(laws_of(source), key=lambda law: len(law.variables))
+    if widest.optimum.sense != "min":
+        raise RequestError(
+            f"more {widest.predicts} is better",
+            place="cheapest",
+            remedy="Give a posterior of a law whose value is to be small",
+        )
+    wanted = widest.optimum.free if request.free is None else request.free
+    members = Members.of(source, dict.fromkeys([*request.at, *wanted]), place="cheapest")
+    members.require_same_cost(request.budget, place="cheapest")
+    return members.most_variables_first()
+
+
+def _notes(members: Members, minimum: Minimum) -> list[Note]:
+    problem, configuration = minimum.problem, minimum.configuration
+    remedy = "Fix it with at= or --at if the answer depends on it"
+    found = notes.held(problem.fixed, problem.held, remedy)
     for posterior in members.posteriors:
         names = [name for name in posterior.law.variables if name in configuration]
         place = {name: np.array([configuration[name]]) for name in names}

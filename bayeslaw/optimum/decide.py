@@ -82,13 +82,7 @@ class Decision:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """The ranking as a table.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``frame``.
-        """
+        """``frame``, a row a configuration."""
         return self.frame
 
     def to_dict(self) -> dict[str, Any]:

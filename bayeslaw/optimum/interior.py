@@ -4,7 +4,7 @@ Bounds, caps and the order of variables are inequalities that every iterate keep
 an optimum in the interior, on a face or in a corner is found by one and the same iteration: Newton
 steps on the barrier problem, a line search on its merit, a multiplier for each inequality, and a
 barrier that vanishes as the steps settle (Nocedal and Wright, Numerical Optimization, chapter 19).
-The function here takes one search; ``solve`` maps it over thousands.
+The functions here take one search; ``minimise`` maps them over thousands.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ class State(NamedTuple):
     cap: Any
     barrier: Any
     done: Any
+
+
+def begin(x: Any, low: Any, high: Any, room: Any) -> State:
+    """A search at its start, where the caps leave some room."""
+    barrier, done = jnp.asarray(BARRIER), jnp.asarray(False)
+    return State(x, BARRIER / (x - low), BARRIER / (high - x), BARRIER / room, barrier, done)
 
 
 def advance(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.formula import parse_expression
 from bayeslaw.law import Law
 from bayeslaw.optimum import feasible
@@ -106,15 +106,10 @@ def remedies(name: str) -> str:
 
 def _check_names(law: Law, reference: Reference, request: Request, priced: Collection[str]) -> None:
     """Refuse names that the law lacks, values outside their domain, and contradictions."""
-    free = request.free or ()
-    named = [("at", name) for name in request.at if name not in priced]
-    for option, name in [*named, *(("free", name) for name in free)]:
-        if name not in law.variables:
-            raise RequestError(
-                f"{law.name} has no variable {name!r}",
-                place=f"optimum, {option}",
-                remedy=nearest(name, law.variables),
-            )
+    free, unknown = request.free or (), f"{law.name} has no variable {{!r}}"
+    named = [name for name in request.at if name not in priced]
+    check_names(named, law.variables, unknown, place="optimum, at")
+    check_names(free, law.variables, unknown, place="optimum, free")
     vocabulary.check_values(request.at, place="optimum, at", typical=reference.at)
     for name in free:
         if name in request.at:
@@ -162,12 +157,7 @@ def _orders(chosen: list[str], spent: str | None, fixed: Mapping[str, float]) ->
 
 
 def _check_held(
-    law: Law,
-    chosen: list[str],
-    at: Mapping[str, float],
-    reference: Reference,
-    *,
-    paid: bool,
+    law: Law, chosen: list[str], at: Mapping[str, float], reference: Reference, *, paid: bool
 ) -> None:
     """Refuse what is held at the reference run while what must not exceed it is not."""
     for small, large in vocabulary.ORDERED:

@@ -20,7 +20,6 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.formula import Expression
 from bayeslaw.law import Form
 from bayeslaw.optimum import interior
-from bayeslaw.optimum.interior import BARRIER
 from bayeslaw.optimum.members import Members
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem, Structure
@@ -106,14 +105,7 @@ def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
         columns = structure.columns(x, numbers.fixed[0], numbers.amount, jnp)
         return structure.room(columns, numbers.amount, numbers.limits, jnp)
 
-    state = interior.State(
-        start,
-        BARRIER / (start - low),
-        BARRIER / (high - start),
-        BARRIER / caps(start),
-        jnp.asarray(BARRIER),
-        jnp.asarray(False),
-    )
+    state = interior.begin(start, low, high, caps(start))
     quantile = partial(_quantile, shape, numbers)
     state = interior.advance(quantile, caps, low, high, state, _STEPS)
     logs, each = _logs(shape, numbers, state.x), jnp.asarray(numbers.each)

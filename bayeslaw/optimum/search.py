@@ -15,7 +15,7 @@ import numpy as np
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.optimum import interior
-from bayeslaw.optimum.interior import BARRIER, FLAT, State
+from bayeslaw.optimum.interior import FLAT, State
 from bayeslaw.optimum.problem import Problem, Structure
 
 # Searches that are compiled together; a few alone have a size of their own.
@@ -186,14 +186,7 @@ def _functions(
 def _begin(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, start: Any) -> Any:
     def one(own: Any, x: Any) -> State:
         _, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
-        return State(
-            x,
-            BARRIER / (x - low),
-            BARRIER / (high - x),
-            BARRIER / caps(x),
-            jnp.asarray(BARRIER),
-            jnp.asarray(False),
-        )
+        return interior.begin(x, low, high, caps(x))
 
     return jax.vmap(one)(own, start)
 

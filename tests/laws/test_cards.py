@@ -88,9 +88,9 @@ def test_an_examination_objects(spoilt: tuple[str, tuple[Any, ...], Any, str, st
         del card["terms"]
     found = list(EXAMINATIONS[examination](Law(card)))
     assert found
-    assert all(problem.message for problem in found)
+    assert all(message for _, message in found)
     if place:
-        assert place in {problem.place for problem in found}
+        assert place in {where for where, _ in found}
 
 
 def test_a_new_card_is_found_and_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

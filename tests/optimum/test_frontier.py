@@ -1,0 +1,23 @@
+"""The frontier against single optima."""
+
+from __future__ import annotations
+
+import pytest
+
+import bayeslaw as bl
+
+
+def test_the_frontier_is_an_optimum_at_each_budget(thin: bl.Posterior) -> None:
+    frontier = bl.frontier(thin, [1e21, 1e24], budget=bl.Budget(max_params=1e11))
+    for amount, one in zip(frontier.flops, frontier.optima, strict=True):
+        alone = bl.optimum(thin, budget=bl.Budget(train_flops=amount, max_params=1e11))
+        assert one.budget == alone.budget
+        for name, quantity in alone.quantities.items():
+            assert one.quantities[name].median == pytest.approx(quantity.median, rel=1e-6)
+    assert frontier.caps == "max_params (N <= 1e+11)"
+    frame = frontier.to_frame()
+    assert list(frame.index.names) == ["flops", "quantity"]
+    assert frame.loc[(1e24, "N"), "median"] == pytest.approx(1e11)
+    runs = thin.runs
+    largest = (6 * runs.column("N_a") * runs.column("D")).max()
+    assert frontier.largest == pytest.approx(largest)
