@@ -48,7 +48,7 @@ _NAMED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Budget:
     """Constraints on the runs that are considered.
 
@@ -130,6 +130,10 @@ class Budget:
         ):
             if wrong:
                 raise RequestError(problem, place="Budget", remedy=remedy)
+
+    def __repr__(self) -> str:
+        """The fields that are set."""
+        return f"Budget({', '.join(f'{name}={v!r}' for name, v in self.to_dict().items())})"
 
     @property
     def flops(self) -> float | None:
