@@ -142,21 +142,9 @@ def sampled_density(posterior: Posterior, place: str) -> tuple[Density, Data, np
     method, draws = posterior.info.method, posterior.stats["diverging"].shape[1]
     for wrong, problem, remedy in (
         (method != "nuts", f"the fit is by {method!r}, and has no chains", 'method="nuts"'),
-        (
-            posterior.grouped,
-            "no evidence of a fit whose coefficients vary by group",
-            "Fit without pool=",
-        ),
-        (
-            posterior.discrepancy is not None,
-            "no evidence of a fit with a discrepancy: the weights of outliers depend on the fit",
-            "Fit without a discrepancy",
-        ),
-        (
-            draws < LEAST_DRAWS,
-            f"{draws} draws a chain",
-            f"Draw {LEAST_DRAWS} or more (draws=)",
-        ),
+        (posterior.grouped, "no evidence of coefficients that vary by group", "Fit without pool="),
+        (posterior.discrepancy is not None, "no evidence with a discrepancy", "Fit without one"),
+        (draws < LEAST_DRAWS, f"{draws} draws a chain", f"Draw {LEAST_DRAWS} or more (draws=)"),
     ):
         if wrong:
             raise RequestError(problem, place=place, remedy=remedy)

@@ -188,25 +188,21 @@ def _specify(
 
 def _check_posterior(source: Posterior, law: Law, noise: str, prior_shift: float) -> None:
     """Refuse a posterior whose draws are no truths of this model."""
+    errors, card = "loss_se" in source.runs.variables, source.law.card != law.card
     another = " with another card" if source.law.name == law.name else ""
+    theirs = f"a posterior of {source.law.name}, and the law {law.name}{another}"
+    noises = f"a posterior with noise {source.noise.name}, and noise={noise!r}"
+    shifted = "prior_shift, and a posterior under the priors as they are"
     simpler = "Fit without that, or take truths from the prior"
     own = "Calibrate a posterior under its own law, priors and noise"
-    theirs = f"a posterior of {source.law.name}, and the law {law.name}{another}"
+    truths = "truths of a posterior"
     for wrong, problem, remedy in (
-        (source.discrepancy is not None, "truths of a posterior with a discrepancy", simpler),
-        (source.grouped, "truths of a posterior whose coefficients vary by group", simpler),
-        (
-            "loss_se" in source.runs.variables,
-            "truths of a posterior of runs whose losses have errors",
-            simpler,
-        ),
-        (source.law.card != law.card, theirs, own),
-        (
-            source.noise.name != noise,
-            f"a posterior with noise {source.noise.name}, and noise={noise!r}",
-            own,
-        ),
-        (bool(prior_shift), "prior_shift, and a posterior under the priors as they are", own),
+        (source.discrepancy is not None, f"{truths} with a discrepancy", simpler),
+        (source.grouped, f"{truths} whose coefficients vary by group", simpler),
+        (errors, f"{truths} of runs whose losses have errors", simpler),
+        (card, theirs, own),
+        (source.noise.name != noise, noises, own),
+        (bool(prior_shift), shifted, own),
     ):
         if wrong:
             raise RequestError(problem, place=PLACE, remedy=remedy)
