@@ -19,13 +19,7 @@ from bayeslaw.formula.trees import replaced
 
 @dataclass(frozen=True)
 class Formula:
-    """Assignments; the last is the result, the others are helper lines that may be named elsewhere.
-
-    Attributes
-    ----------
-    lines : tuple of (str, Expression)
-        Targets and right-hand sides, in the order written.
-    """
+    """Assignments; the last is the result, the others are helper lines that may be named too."""
 
     lines: tuple[tuple[str, Expression], ...]
 
@@ -126,26 +120,18 @@ def parse_formula(text: str, *, place: str = "formula", result: str = "L") -> Fo
             case ast.Assign(targets=[ast.Name(id=target)], value=tree):
                 source = ast.unparse(tree)
             case _:
-                raise FormulaError(
-                    f"{ast.unparse(statement)!r} is not an assignment",
-                    place=line_place,
-                    remedy="Write 'name = expression', one a line",
-                )
+                problem = f"{ast.unparse(statement)!r} is not an assignment"
+                remedy = "Write 'name = expression', one a line"
+                raise FormulaError(problem, place=line_place, remedy=remedy)
         if target in lines:
-            raise FormulaError(
-                f"{target!r} is assigned twice",
-                place=line_place,
-                remedy="Give each line a name of its own",
-            )
+            remedy = "Give each line a name of its own"
+            raise FormulaError(f"{target!r} is assigned twice", place=line_place, remedy=remedy)
         check(tree, source, line_place)
         lines[target] = Expression(source, tree)
     targets = list(lines)
     for position, (target, expression) in enumerate(lines.items()):
         early = sorted(expression.names & set(targets[position:]))
         if early:
-            raise FormulaError(
-                f"{target!r} reads {early[0]!r} before it is assigned",
-                place=place,
-                remedy="Move that line up",
-            )
+            problem = f"{target!r} reads {early[0]!r} before it is assigned"
+            raise FormulaError(problem, place=place, remedy="Move that line up")
     return Formula(tuple(lines.items()))

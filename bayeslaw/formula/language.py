@@ -57,15 +57,7 @@ _REMEDY = "Use + - * / **, parentheses and " + ", ".join(FUNCTIONS)
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression.
-
-    Attributes
-    ----------
-    text : str
-        The expression as written.
-    tree : ast.expr
-        Its syntax tree, restricted to the constructs of this module.
-    """
+    """A checked expression: its text, and its syntax tree of the constructs of this module."""
 
     text: str
     tree: ast.expr = field(compare=False, repr=False)
@@ -103,11 +95,8 @@ def parse_expression(text: str, *, place: str = "", comparisons: bool = False) -
 def parse(source: str, mode: str, text: str, place: str) -> Any:
     """Parse text to Python's syntax tree; nothing is evaluated."""
     if len(source) > _LONGEST:
-        raise FormulaError(
-            f"the formula has {len(source)} characters",
-            place=place,
-            remedy=f"Write it in at most {_LONGEST}",
-        )
+        remedy = f"Write it in at most {_LONGEST}"
+        raise FormulaError(f"the formula has {len(source)} characters", place=place, remedy=remedy)
     try:
         return ast.parse(source, mode=mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -115,11 +104,9 @@ def parse(source: str, mode: str, text: str, place: str) -> Any:
         if line is not None:
             place, text = f"{place}, line {line}", source.splitlines()[line - 1]
         reserved = re.search(r"\blambda\b", source)
-        raise FormulaError(
-            f"{text.strip()!r} cannot be read ({getattr(error, 'msg', error)})",
-            place=place,
-            remedy="lambda is a word of Python: write lam" if reserved else _REMEDY,
-        ) from None
+        problem = f"{text.strip()!r} cannot be read ({getattr(error, 'msg', error)})"
+        remedy = "lambda is a word of Python: write lam" if reserved else _REMEDY
+        raise FormulaError(problem, place=place, remedy=remedy) from None
 
 
 def check(tree: ast.AST, text: str, place: str, *, comparisons: bool = False) -> None:
@@ -128,17 +115,12 @@ def check(tree: ast.AST, text: str, place: str, *, comparisons: bool = False) ->
     while level:
         level, depth = [child for node in level for child in ast.iter_child_nodes(node)], depth + 1
     if depth > _DEEPEST:
-        raise FormulaError(
-            f"{text.strip()[:60]!r}... is nested {depth} deep",
-            place=place,
-            remedy="Split it into helper lines",
-        )
+        problem = f"{text.strip()[:60]!r}... is nested {depth} deep"
+        raise FormulaError(problem, place=place, remedy="Split it into helper lines")
     for node in ast.walk(tree):
-        if problem := _problem(node, comparisons):
-            refused, remedy = problem
-            raise FormulaError(
-                f"{refused} in {text.strip()!r} is not allowed", place=place, remedy=remedy
-            )
+        if found := _problem(node, comparisons):
+            problem, remedy = f"{found[0]} in {text.strip()!r} is not allowed", found[1]
+            raise FormulaError(problem, place=place, remedy=remedy)
 
 
 def _problem(node: ast.AST, comparisons: bool) -> tuple[str, str] | None:

@@ -15,20 +15,10 @@ from bayeslaw.law.priors import Prior
 class Letter:
     """A letter of the paper's formula that stands for a variable.
 
-    Attributes
-    ----------
-    name, means : str
-        The letter, and the paper's definition.
-    is_ : Expression
-        Its value as an expression over canonical variables.
-    embeddings : str
-        Whether embedding parameters are counted: included, excluded or unknown.
-    range : tuple of float or None
-        Range of the paper's own runs, in the letter's unit.
-    base : Expression or None
-        Its value in the paper's base configuration; may read other letters.
-    values : tuple of float
-        Its values in a design, where it is not continuous.
+    ``is_`` is its value over canonical variables; ``range`` and ``base`` are those of the paper's
+    runs, in the letter's unit, and ``base`` may read other letters; ``values`` is given where a
+    design has only these. ``embeddings``: whether counts of parameters are with embeddings
+    (included, excluded or unknown).
     """
 
     name: str
@@ -44,18 +34,9 @@ class Letter:
 class Parameter:
     """A coefficient of a law.
 
-    Attributes
-    ----------
-    name, means : str
-        The paper's letter, and its meaning.
-    on : Expression
-        What the prior is stated on, at the reference run; affine in the parameter or a power of it.
-    prior : Prior
-        The prior on that quantity.
-    role : str
-        ``"floor"`` for the additive irreducible part, else empty.
-    weak : str
-        Why runs hardly inform it, where the card states it.
+    ``on`` is what its prior is stated on, at the reference run: affine in the parameter, or a power
+    of it. ``role`` is ``"floor"`` for the additive irreducible part; ``weak`` states why runs
+    hardly inform it.
     """
 
     name: str
@@ -68,19 +49,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Check:
-    """A published number that the card must reproduce.
+    """A published number that the card must reproduce, to a relative tolerance.
 
-    Attributes
-    ----------
-    of : Expression
-        An expression of the card's names; if it reads a free variable that ``at`` lacks, the
-        variable's optimum is meant.
-    at : dict of str to float
-        Canonical variables.
-    value, rtol : float
-        The number and its relative tolerance.
-    coefficients : str or None
-        Which published set; None is the first.
+    ``of`` is an expression of the card's names. If it reads a free variable that ``at`` lacks, the
+    variable's optimum is meant. Without ``coefficients`` the first published set is.
     """
 
     of: Expression
@@ -115,41 +87,30 @@ class LawData:
 
     Attributes
     ----------
-    card : dict
-        The card as plain data.
-    place : str
-        Where the card stands, for messages.
-    name, title, source : str
-        Author or project and year, or a common name; the subject; where it was published.
+    card, place : dict, str
+        The card as plain data, and where it stands, for messages.
+    name, title, source, status, predicts : str
+        Author or project and year; subject; where it was published; how the coefficients were
+        checked (verified, secondary, inferred or own); the predicted quantity, which is positive.
     year : int or None
         Year of publication.
-    status : str
-        How the coefficients were checked: verified, secondary, inferred or own.
-    predicts : str
-        The predicted quantity; positive.
-    caveats : tuple of str
-        The card's notes.
-    terms : tuple of str
-        Lines and parameters that a prediction can be split into.
-    formula : Formula
-        The formula in the paper's letters.
+    caveats, terms : tuple of str
+        The card's notes; lines and parameters that a prediction can be split into.
+    formula, form : Formula, Form
+        The formula in the paper's letters; the law without its numbers.
     letters, parameters : dict
         ``Letter`` and ``Parameter`` by name.
-    form : Form
-        The law without its numbers.
     coefficients : dict of str to dict
         Published coefficient sets; the first is the default.
     optimum : Optimum
         Free variables and reported expressions.
     cost : Cost or None
-        Training FLOPs in this law's convention. A loss law costs ``training`` unless its card names
-        another; None where the law reads compute itself or predicts something else.
+        Training FLOPs in this law's convention; None where the law reads compute itself or predicts
+        something else than loss.
     units : tuple of tuple of str
         Groups of letters under whose common scaling the law keeps its form.
-    ratios : tuple of Ratio
-        Bounds that a design of this law keeps.
-    checks : tuple of Check
-        Published numbers that the card must reproduce.
+    ratios, checks : tuple of Ratio, tuple of Check
+        Bounds that a design keeps; published numbers that the card must reproduce.
     """
 
     card: dict[str, Any]

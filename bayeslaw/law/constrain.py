@@ -28,11 +28,8 @@ def constrained_card(law: LawData, constraints: Sequence[str]) -> dict[str, Any]
     live = formula.reads(formula.lines[-1][1])
     letters = [letter for letter in law.letters if letter in live]
     if not letters:
-        raise RequestError(
-            "the constraints leave no variable in the law",
-            place=place,
-            remedy="Leave an amplitude and its exponent free",
-        )
+        problem = "the constraints leave no variable in the law"
+        raise RequestError(problem, place=place, remedy="Leave an amplitude and its exponent free")
     card = copy.deepcopy(law.card)
     card.pop("aliases", None)
     stated = ", ".join(f"{name} = {expression.text}" for name, expression in values.items())
@@ -81,11 +78,8 @@ def _read(law: LawData, constraints: list[str], place: str) -> dict[str, Express
         values = {name: substitute(expression, trees) for name, expression in values.items()}
     for name, expression in values.items():
         if expression.names & set(values):
-            raise RequestError(
-                f"{name!r} is tied to itself",
-                place=place,
-                remedy="Leave one parameter of the circle free",
-            )
+            remedy = "Leave one parameter of the circle free"
+            raise RequestError(f"{name!r} is tied to itself", place=place, remedy=remedy)
     return values
 
 
@@ -94,11 +88,8 @@ def _read_one(law: LawData, constraint: str, place: str) -> tuple[str, Expressio
     if not equals or not right or right.startswith("=") or name.endswith(("!", "<", ">")):
         raise RequestError("not a constraint", place=place, remedy=_REMEDY)
     if name in law.letters:
-        raise RequestError(
-            f"{name!r} is a variable of {law.name}",
-            place=place,
-            remedy="Keep runs at one value of it with where=, or fix it with at=",
-        )
+        remedy = "Keep runs at one value of it with where=, or fix it with at="
+        raise RequestError(f"{name!r} is a variable of {law.name}", place=place, remedy=remedy)
     expression = parse_expression(right, place=place)
     names = [name, *sorted(expression.names)]
     check_names(names, law.parameters, f"{law.name} has no parameter {{!r}}", place=place)

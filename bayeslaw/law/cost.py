@@ -17,17 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cost:
-    """A cost convention.
-
-    Attributes
-    ----------
-    name, formula : str
-        Short name, and expression over canonical variables.
-    source, lacks : str
-        Where the convention is stated, and what the source leaves open.
-    unit : str
-        What it counts.
-    """
+    """A cost convention: a formula over canonical variables, and what its source leaves open."""
 
     name: str
     formula: str
@@ -100,11 +90,8 @@ def lifetime(cost: Cost) -> Cost:
     per parameter; Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
     """
     if "D" not in cost.expression.names:
-        raise RequestError(
-            f"the cost {cost.name!r}, {cost.formula}, does not count tokens",
-            place="lifetime_flops",
-            remedy="Give a cost that reads D",
-        )
+        problem = f"the cost {cost.name!r}, {cost.formula}, does not count tokens"
+        raise RequestError(problem, place="lifetime_flops", remedy="Give a cost that reads D")
     served = substitute(cost.expression, {"D": ast.Name("inference_tokens")})
     formula = f"{cost.formula} + ({ast.unparse(served.tree)})/3"
     return replace(cost, name=f"{cost.name}, lifetime", formula=formula)

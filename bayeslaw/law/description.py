@@ -53,10 +53,10 @@ def _plain(part: Any) -> dict[str, Any]:
 
 def _lines(law: Law) -> list[str]:
     """The formula as the card has it; a bare expression gets the name of its result."""
-    written = [line.rstrip() for line in str(law.card["formula"]).strip().splitlines()]
-    (target, expression), *more = law.formula.lines
-    if not more and expression.text == "\n".join(written).strip():
-        return [f"{target} = {expression.text}"]
+    text = str(law.card["formula"]).strip()
+    written = [line.rstrip() for line in text.splitlines()]
+    if law.formula.lines[0][1].text == "\n".join(written):
+        return [f"{law.formula.result} = {text}"]
     # Lines that only serve to state priors are no part of the law.
     printed = {target for target, _ in law.formula.printed}
     return [line for line in written if line.partition("=")[0].strip() in printed]
@@ -64,22 +64,25 @@ def _lines(law: Law) -> list[str]:
 
 def conflicts(law: Law) -> tuple[str, ...]:
     """Names of a card that are canonical variables too, and stand for something else in it."""
-    meanings: list[tuple[str, str, str]] = []
+    conflicts: list[str] = []
+
+    def add(name: str, what: str, usual: str = "") -> None:
+        if name in VOCABULARY:
+            usual = usual or VOCABULARY[name].means
+            conflicts.append(f"{name} here is {what}, not {usual}")
+
     for name, letter in law.letters.items():
         what = letter.is_.text
-        if name in VOCABULARY and what != name:
-            known = VOCABULARY[what].means if what in VOCABULARY else ""
-            means = letter.means or known
+        if what != name:
+            means = letter.means or (VOCABULARY[what].means if what in VOCABULARY else "")
             # N = N / 1e9 is the same quantity in another unit.
-            usual = f"{name} itself" if letter.is_.names == {name} else VOCABULARY[name].means
-            meanings.append((name, f"{what} ({means})" if means else what, usual))
+            usual = f"{name} itself" if letter.is_.names == {name} else ""
+            add(name, f"{what} ({means})" if means else what, usual)
     for name, parameter in law.parameters.items():
-        if name in VOCABULARY:
-            means = f" ({parameter.means})" if parameter.means else ""
-            meanings.append((name, f"a parameter{means}", VOCABULARY[name].means))
-    for name in law.formula.targets:
-        is_result = name == law.formula.result
-        if name in VOCABULARY and not (is_result and name == law.predicts):
-            role = f"what is predicted ({law.predicts})" if is_result else "a line of the formula"
-            meanings.append((name, role, VOCABULARY[name].means))
-    return tuple(f"{name} here is {what}, not {usual}" for name, what, usual in meanings)
+        add(name, f"a parameter ({parameter.means})" if parameter.means else "a parameter")
+    *lines, result = law.formula.targets
+    for name in lines:
+        add(name, "a line of the formula")
+    if result != law.predicts:
+        add(result, f"what is predicted ({law.predicts})")
+    return tuple(conflicts)

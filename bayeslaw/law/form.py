@@ -23,20 +23,10 @@ SCALE = "loss"
 
 @dataclass(frozen=True)
 class Form:
-    """A formula with its variables and what each prior is stated on; hashable.
+    """A formula over letters and parameters, with what each prior is stated on; hashable.
 
-    Attributes
-    ----------
-    formula : Formula
-        Over letters and parameters.
-    letters : tuple of (str, Expression)
-        Each letter as an expression over canonical variables.
-    on : tuple of (str, Expression)
-        For each parameter, what its prior is stated on.
-    floor : str or None
-        The additive irreducible parameter.
-    place : str
-        The card's name, for messages; two forms that differ only here are one.
+    ``letters`` are expressions over canonical variables, ``floor`` is the additive irreducible
+    parameter, and ``place`` serves messages: two forms that differ only there are one.
     """
 
     formula: Formula
@@ -62,11 +52,9 @@ class Form:
             {name: (self.formula.reads(on) & set(self.parameters)) - {name} for name, on in self.on}
         )
         if circle:
-            raise CardError(
-                f"the priors of {', '.join(circle)} are stated on each other in a circle",
-                place=f"{self.place}, [parameters]",
-                remedy="State one of them on quantities that read none of the others",
-            )
+            problem = f"the priors of {', '.join(circle)} are stated on each other in a circle"
+            remedy = "State one of them on quantities that read none of the others"
+            raise CardError(problem, place=f"{self.place}, [parameters]", remedy=remedy)
         return tuple(order)
 
     def canonical_reads(self, expression: Expression) -> frozenset[str]:

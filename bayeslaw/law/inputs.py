@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,37 +16,28 @@ def check_inputs(
     law: LawData, variables: Mapping[str, Any], raw: Mapping[str, Any], place: str
 ) -> dict[str, np.ndarray]:
     """Columns of the variables, which fit the law, its coefficients and each other."""
-    _complete(f"{law.name} takes", law.variables, variables, "not in the law", place)
     # Sets of a law with more parameters are accepted as they are.
     own = [name for name in raw if name in (*law.parameters, *law.formula.targets)]
-    takes = f"{law.name} has the coefficients"
-    _complete(takes, law.parameters, own, "a line of the formula", place)
+    for takes, names, present, foreign in (
+        ("takes", law.variables, variables, "not in the law"),
+        ("has the coefficients", law.parameters, own, "a line of the formula"),
+    ):
+        problems = [f"{name} is missing" for name in names if name not in present]
+        problems += [f"{name} is {foreign}" for name in present if name not in names]
+        if problems:
+            problem = f"{law.name} {takes} {', '.join(names)}: {'; '.join(problems)}"
+            raise RequestError(problem, place=place)
     try:
         columns = {name: np.asarray(value, dtype=float) for name, value in variables.items()}
         np.broadcast_shapes(*(np.shape(value) for value in (*columns.values(), *raw.values())))
     except (TypeError, ValueError) as error:
-        raise RequestError(
-            f"the variables are no numbers of matching shapes ({error})",
-            place=place,
-            remedy="Give numbers, or arrays of one length",
-        ) from None
+        problem = f"the variables are no numbers of matching shapes ({error})"
+        remedy = "Give numbers, or arrays of one length"
+        raise RequestError(problem, place=place, remedy=remedy) from None
     for name, values in columns.items():
         domain = vocabulary.variable(name)
         bad = ~((values >= domain.low) & (values <= domain.high) & np.isfinite(values))
         if bad.any():
-            raise RequestError(
-                f"{name} = {values[bad].flat[0]:g} is outside {domain.domain}",
-                place=place,
-                remedy=f"{name} is {domain.means}",
-            )
+            problem = f"{name} = {values[bad].flat[0]:g} is outside {domain.domain}"
+            raise RequestError(problem, place=place, remedy=f"{name} is {domain.means}")
     return columns
-
-
-def _complete(
-    takes: str, names: Collection[str], present: Collection[str], foreign: str, place: str
-) -> None:
-    """Refuse a missing name, and one that is foreign."""
-    problems = [f"{name} is missing" for name in names if name not in present]
-    problems += [f"{name} is {foreign}" for name in present if name not in names]
-    if problems:
-        raise RequestError(f"{takes} {', '.join(names)}: {'; '.join(problems)}", place=place)

@@ -40,9 +40,8 @@ def read_entry(entry: Any, keys: Mapping[str, Key], place: str, remedy: str = ""
 def text(value: Any, key: str, place: str) -> str:
     """Text."""
     if not isinstance(value, str):
-        raise CardError(
-            f"{key} = {value!r} is not text", place=place, remedy=f'Write {key} = "..."'
-        )
+        remedy = f'Write {key} = "..."'
+        raise CardError(f"{key} = {value!r} is not text", place=place, remedy=remedy)
     return value
 
 
@@ -111,18 +110,16 @@ def span(value: Any, key: str, place: str) -> tuple[float, float]:
         raise CardError(problem, place=place, remedy=f"Write {key} = [low, high]")
     low, high = numbers(value, key, place)
     if not low < high:
-        raise CardError(
-            f"{key} = [{low:g}, {high:g}]", place=place, remedy="Put the lower end first"
-        )
+        problem = f"{key} = [{low:g}, {high:g}]"
+        raise CardError(problem, place=place, remedy="Put the lower end first")
     return low, high
 
 
 def table(value: Any, key: str, place: str) -> Mapping[str, Any]:
     """A table of entries."""
     if not isinstance(value, Mapping):
-        raise CardError(
-            f"{key} is not a table", place=place, remedy=f"Write [{key}] or {key} = {{ ... }}"
-        )
+        remedy = f"Write [{key}] or {key} = {{ ... }}"
+        raise CardError(f"{key} is not a table", place=place, remedy=remedy)
     return value
 
 

@@ -70,10 +70,8 @@ class Law(LawData):
 
         Parameters
         ----------
-        at : mapping
-            Canonical variables of the reference run.
-        scale : float
-            Reference value of the predicted quantity.
+        at, scale : mapping, float
+            Canonical variables of the reference run, and its value of the predicted quantity.
 
         Returns
         -------
@@ -210,11 +208,8 @@ class Law(LawData):
         except (CardError, FormulaError) as error:
             raise RequestError(error.problem, place=place, remedy=error.remedy) from None
         if not np.isfinite(value):
-            raise RequestError(
-                f"{law.name} predicts nothing finite",
-                place=place,
-                remedy="Look for a division by zero or the logarithm of zero",
-            )
+            remedy = "Look for a division by zero or the logarithm of zero"
+            raise RequestError(f"{law.name} predicts nothing finite", place=place, remedy=remedy)
         return law
 
     @classmethod

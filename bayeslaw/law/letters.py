@@ -47,8 +47,6 @@ def _solved(
             slope = second - first
             if np.allclose(third - second, slope, rtol=1e-9) and np.all(slope != 0):
                 return 1.0 + (target - first) / slope
-    raise CardError(
-        f"{expression.text!r} cannot be solved for {name!r}",
-        place=place,
-        remedy="Make it affine in a variable, or one over such an expression",
-    )
+    problem = f"{expression.text!r} cannot be solved for {name!r}"
+    remedy = "Make it affine in a variable, or one over such an expression"
+    raise CardError(problem, place=place, remedy=remedy)

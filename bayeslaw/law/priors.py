@@ -20,17 +20,8 @@ FAMILIES = {"lognormal": ("median", "factor"), "normal": ("mean", "sd")}
 class Prior:
     """A prior on one number.
 
-    Attributes
-    ----------
-    family : {"lognormal", "normal"}
-        Shape. A lognormal lies above ``low``.
-    location : float
-        Median (lognormal, counted from ``low``) or mean (normal).
-    spread : float
-        Lognormal: the factor that one standard deviation of the logarithm multiplies by. Normal:
-        the standard deviation.
-    low : float
-        Lower end of a lognormal.
+    ``location`` and ``spread`` are the mean and standard deviation of a normal; of a lognormal, the
+    median above ``low`` and the factor by which one standard deviation of the logarithm multiplies.
     """
 
     family: str
@@ -67,30 +58,21 @@ class Prior:
     def parse(cls, entry: Any, key: str, place: str) -> Prior:
         """Read a prior as a card states it."""
         if not isinstance(entry, Mapping) or "family" not in entry:
-            raise CardError(
-                f"the {key} {entry!r} has no family",
-                place=place,
-                remedy='Write { family = "lognormal", median = 0.25, factor = 2 }',
-            )
+            remedy = 'Write { family = "lognormal", median = 0.25, factor = 2 }'
+            raise CardError(f"the {key} {entry!r} has no family", place=place, remedy=remedy)
         family = keys.one_of(*FAMILIES)(entry["family"], "prior family", place)
         names = FAMILIES[family]
-        stated = {
-            name: keys.number(value, name, place)
-            for name, value in entry.items()
-            if name != "family"
-        }
+        numbers = {name: value for name, value in entry.items() if name != "family"}
+        stated = {name: keys.number(value, name, place) for name, value in numbers.items()}
         low = stated.pop("low", 0.0) if family == "lognormal" else 0.0
         if set(stated) != set(names):
-            raise CardError(
-                f"a {family} prior takes {' and '.join(names)}, not {sorted(stated)}", place=place
-            )
+            problem = f"a {family} prior takes {' and '.join(names)}, not {sorted(stated)}"
+            raise CardError(problem, place=place)
         location, spread = (stated[name] for name in names)
         if family == "lognormal" and (location <= 0 or spread <= 1):
-            raise CardError(
-                f"median = {location:g}, factor = {spread:g}",
-                place=place,
-                remedy="Give a positive median and a factor above 1",
-            )
+            problem = f"median = {location:g}, factor = {spread:g}"
+            remedy = "Give a positive median and a factor above 1"
+            raise CardError(problem, place=place, remedy=remedy)
         if family == "normal" and spread <= 0:
             raise CardError(f"sd = {spread:g}", place=place, remedy="Give a positive sd")
         return cls(family, location, spread, low)

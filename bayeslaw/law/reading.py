@@ -84,20 +84,15 @@ def read_card(card: dict[str, Any], place: str) -> LawData:
     stated = read_entry(card, CARD, place)
     formula = parse_formula(stated["formula"], place=f"{place}, formula")
     if SCALE in formula.names | set(formula.targets):
-        raise CardError(
-            f"{SCALE!r} is the reference value of the predicted quantity",
-            place=f"{place}, formula",
-            remedy="Use another letter",
-        )
+        problem = f"{SCALE!r} is the reference value of the predicted quantity"
+        raise CardError(problem, place=f"{place}, formula", remedy="Use another letter")
     letters = read_letters(stated["variables"], formula, place)
     parameters = _read_parameters(stated["parameters"], formula, letters, place)
     form = _form(formula, letters, parameters, place)
     if stated["predicts"] in form.canonical:
-        raise CardError(
-            f"{stated['predicts']!r} is predicted and a variable at once",
-            place=f"{place}, predicts",
-            remedy="Name what the last line of the formula is",
-        )
+        problem = f"{stated['predicts']!r} is predicted and a variable at once"
+        remedy = "Name what the last line of the formula is"
+        raise CardError(problem, place=f"{place}, predicts", remedy=remedy)
     _check_priors(form, parameters, place)
     lines = [*formula.targets, *parameters]
     _known(stated["terms"], lines, "{!r} is no line of the formula", f"{place}, terms")
@@ -151,11 +146,9 @@ def read_letters(entries: Mapping[str, Any], formula: Formula, place: str) -> di
         _known(sorted(reads), letters, "unknown letter {!r}", where)
     _, circle = sort_by_need(bases)
     if circle:
-        raise CardError(
-            f"the base values of {', '.join(circle)} read each other in a circle",
-            place=f"{place}, [variables] {circle[0]}, base",
-            remedy="Give one of them a number",
-        )
+        problem = f"the base values of {', '.join(circle)} read each other in a circle"
+        remedy = "Give one of them a number"
+        raise CardError(problem, place=f"{place}, [variables] {circle[0]}, base", remedy=remedy)
     return letters
 
 
@@ -166,18 +159,13 @@ def _check_range(letter: Letter, place: str) -> None:
     (low, high), is_ = letter.range, letter.is_
     plain = is_.text in is_.names
     if plain and low <= 0 and not vocabulary.variable(is_.text).includes_zero:
-        raise CardError(
-            f"range = [{low:g}, {high:g}], but {is_.text} is positive",
-            place=f"{place}, range",
-            remedy="Start the range above zero",
-        )
+        problem = f"range = [{low:g}, {high:g}], but {is_.text} is positive"
+        raise CardError(problem, place=f"{place}, range", remedy="Start the range above zero")
     for value in letter.values:
         if not low <= value <= high:
-            raise CardError(
-                f"the value {value:g} is outside the range",
-                place=f"{place}, values",
-                remedy="Widen the range, or leave the value out",
-            )
+            problem = f"the value {value:g} is outside the range"
+            remedy = "Widen the range, or leave the value out"
+            raise CardError(problem, place=f"{place}, values", remedy=remedy)
 
 
 def _read_parameters(
@@ -189,11 +177,8 @@ def _read_parameters(
         where = f"{place}, [parameters] {name}"
         _known([name], free, "{!r} is no parameter of the formula", where)
         if name in RESERVED or name.endswith("_on"):
-            raise CardError(
-                f"a parameter cannot be called {name!r}: draws use that name",
-                place=where,
-                remedy="Use another letter",
-            )
+            problem = f"a parameter cannot be called {name!r}: draws use that name"
+            raise CardError(problem, place=where, remedy="Use another letter")
         stated = read_entry(entry, PARAMETER, where, "Write { prior = { ... } }")
         on = stated.pop("on") or parse_expression(name, place=where)
         parameters[name] = Parameter(name, on, **stated)
@@ -209,19 +194,14 @@ def _read_parameters(
 
 
 def _form(
-    formula: Formula,
-    letters: Mapping[str, Letter],
-    parameters: Mapping[str, Parameter],
-    place: str,
+    formula: Formula, letters: Mapping[str, Letter], parameters: Mapping[str, Parameter], place: str
 ) -> Form:
     """The law without its numbers."""
     floors = [name for name, parameter in parameters.items() if parameter.role == "floor"]
     if len(floors) > 1:
-        raise CardError(
-            f"{' and '.join(floors)} are both floors",
-            place=f"{place}, [parameters] {floors[1]}",
-            remedy="Leave one role out",
-        )
+        problem = f"{' and '.join(floors)} are both floors"
+        remedy = "Leave one role out"
+        raise CardError(problem, place=f"{place}, [parameters] {floors[1]}", remedy=remedy)
     return Form(
         formula,
         tuple((name, letter.is_) for name, letter in letters.items()),
@@ -238,27 +218,21 @@ def _check_priors(form: Form, parameters: Mapping[str, Parameter], place: str) -
         where, stated = f"{place}, [parameters] {name}, on", f"the prior of {name!r} is stated on"
         _known(sorted(on.names), known, "unknown name {!r}", where)
         if form.floor not in (None, name) and form.floor in form.formula.reads(on):
-            raise CardError(
-                f"{stated} {on.text!r}, which reads the floor",
-                place=where,
-                remedy="State it on other terms: the floor follows from the sum of all",
-            )
+            problem = f"{stated} {on.text!r}, which reads the floor"
+            remedy = "State it on other terms: the floor follows from the sum of all"
+            raise CardError(problem, place=where, remedy=remedy)
         for variable in sorted(form.canonical_reads(on)):
             if vocabulary.variable(variable).includes_zero:
-                raise CardError(
-                    f"{stated} {on.text!r}, and {variable} may be zero",
-                    place=where,
-                    remedy="State it on quantities that are positive at every reference run",
-                )
+                problem = f"{stated} {on.text!r}, and {variable} may be zero"
+                remedy = "State it on quantities that are positive at every reference run"
+                raise CardError(problem, place=where, remedy=remedy)
     form.check()
     for name in form.powers:
         prior = parameters[name].prior
         if prior.family != "lognormal" or prior.low < 0:
-            raise CardError(
-                f"the prior {prior} may be negative, but it is stated on a power of {name!r}",
-                place=f"{place}, [parameters] {name}, prior",
-                remedy="Make it lognormal, or state it on something affine",
-            )
+            problem = f"the prior {prior} may be negative, but it is stated on a power of {name!r}"
+            remedy = "Make it lognormal, or state it on something affine"
+            raise CardError(problem, place=f"{place}, [parameters] {name}, prior", remedy=remedy)
 
 
 def _read_optimum(entry: Any, canonical: tuple[str, ...], place: str) -> Optimum:
@@ -289,11 +263,9 @@ def _read_checks(
         where = f"{place}, check {position}"
         check = Check(**read_entry(entry, CHECK, where))
         if not check.value or check.rtol <= 0:
-            raise CardError(
-                f"value = {check.value:g}, rtol = {check.rtol:g}",
-                place=where,
-                remedy="The tolerance is relative: give a value that is not zero, a positive rtol",
-            )
+            problem = f"value = {check.value:g}, rtol = {check.rtol:g}"
+            remedy = "The tolerance is relative: give a value that is not zero, a positive rtol"
+            raise CardError(problem, place=where, remedy=remedy)
         _known(sorted(check.of.names), known, "unknown name {!r}", where)
         if check.coefficients is not None:
             _known([check.coefficients], sets, "there is no coefficient set {!r}", where)

@@ -41,9 +41,7 @@ def new_card(path: str | Path) -> Path:
         with whole_file(path) as partial:
             partial.write_text(template(name, datetime.date.today().year), encoding="utf-8")
     except OSError as error:
-        raise RequestError(
-            f"it cannot be written ({error.strerror or error})",
-            place=str(path),
-            remedy="Choose a folder that may be written to",
-        ) from error
+        problem = f"it cannot be written ({error.strerror or error})"
+        remedy = "Choose a folder that may be written to"
+        raise RequestError(problem, place=str(path), remedy=remedy) from error
     return path

@@ -25,13 +25,7 @@ _KINDS: dict[str, type[Kernel]] = {"gp": GaussianProcess, "group": Offsets, "gro
 
 @dataclass(frozen=True)
 class Discrepancy(Kernel):
-    """A sum of kernels; its inputs are those of all parts, below each other.
-
-    Attributes
-    ----------
-    parts : tuple of Kernel
-        The summands.
-    """
+    """A sum of kernels; its inputs are those of all parts, below each other."""
 
     parts: tuple[Kernel, ...]
 

@@ -27,15 +27,7 @@ _ROWS = 200
 
 @dataclass(frozen=True)
 class Informed:
-    """The parameters that a table's configurations leave to the prior.
-
-    Attributes
-    ----------
-    prior_only : frozenset of str
-        Parameters without any effect on the runs.
-    confounded : frozenset of str
-        Parameters of which the runs inform only a combination with others.
-    """
+    """Parameters without any effect on the runs, and those known only in combination."""
 
     prior_only: frozenset[str]
     confounded: frozenset[str]

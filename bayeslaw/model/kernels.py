@@ -74,13 +74,10 @@ class Kernel(ABC):
 
 @dataclass(frozen=True)
 class OverVariables(Kernel):
-    """A kernel over variables of the law, standardised by the runs.
+    """A kernel over variables of the law.
 
-    Attributes
-    ----------
-    variables : tuple of str
-        Its inputs: the logarithm of each, or the value itself where a variable can be zero, in
-        standard deviations from its mean in the table.
+    Its inputs are the logarithm of each, or the value itself where a variable can be zero, in
+    standard deviations from its mean in the table.
     """
 
     variables: tuple[str, ...]
@@ -156,7 +153,7 @@ class Offsets(Kernel):
 
     Its input is a number for each group, minus one for groups that no run fitted to belongs to.
 
-    Attributes
+    Parameters
     ----------
     column : str
         The column that groups runs, such as a sweep or a model family.

@@ -36,24 +36,18 @@ class Data:
     ----------
     table : array of shape (columns, runs)
         Precomputed functions of the runs' variables.
-    point : array of shape (variables,)
-        The reference run.
-    scale : float
-        Reference value of the predicted quantity.
+    point, scale : array of shape (variables,), float
+        The reference run, and the reference value of the predicted quantity.
     numbers : array of shape (parameters, 3)
         Centre, scale and lower end of each prior.
-    observed : array of shape (runs,)
-        Log of the observed quantity.
+    observed, errors : array of shape (runs,)
+        Log of the observed quantity; its standard errors, where the table states them.
     counted : array of bool of shape (runs,)
         False for rows that only fill a table up to a size that others have.
     names, variables, sampled : tuple of str
         Names of the rows of ``table``, ``point`` and ``numbers``.
-    inputs : array of shape (inputs, runs), optional
-        Standardised inputs of the discrepancy.
-    weights : array of shape (runs,), optional
-        Factor of each run's noise precision where misfit is integrated out.
-    errors : array of shape (runs,), optional
-        Standard errors of ``observed``, where the table states them.
+    inputs, weights : array of shape (inputs, runs), array of shape (runs,), optional
+        Standardised inputs of the discrepancy, and factors of each run's noise precision.
     places : array of int of shape (pooled, runs), optional
         The group of each run, for each coefficient that varies by group.
     """
@@ -98,20 +92,7 @@ def prior_site(form: Form, name: str) -> str:
 class Model:
     """A NumPyro model of the form of a law; hashable, so that compiled code is found again.
 
-    Attributes
-    ----------
-    form : Form
-        The law without its numbers.
-    families : tuple of (str, str)
-        Prior family of every sampled parameter, the noise's included.
-    noise : Noise
-        Observation model.
-    predicts : str
-        The observed quantity.
-    discrepancy : Discrepancy or None
-        The misfit of the law.
-    pool : tuple of Pool
-        Coefficients that vary by group.
+    ``families`` are the prior families of every sampled parameter, the noise's included.
     """
 
     form: Form

@@ -28,15 +28,10 @@ _EXCESS = Prior("lognormal", 0.001, 4.0)
 
 @dataclass(frozen=True)
 class Noise:
-    """A distribution of log loss around the law's.
+    """A distribution of log loss around the law's, named as in ``NOISES``.
 
-    Attributes
-    ----------
-    name : {"student_t", "normal", "undertuned"}
-        The family. The last is a normal plus an exponential towards higher loss: the cost of poor
-        tuning.
-    replicate : bool
-        Whether misfit is modelled apart, so that this is the noise of replicates alone.
+    "undertuned" is a normal plus an exponential towards higher loss: the cost of poor tuning.
+    ``replicate``: misfit is modelled apart, so that this is the noise of replicates alone.
     """
 
     name: str

@@ -25,17 +25,7 @@ _UNIT = Prior("normal", 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Pool:
-    """A coefficient that varies by group; hashable.
-
-    Attributes
-    ----------
-    parameter : str
-        Its name.
-    column : str
-        The column of the table that groups runs.
-    groups : tuple of str
-        The groups, in the order of their first runs.
-    """
+    """A coefficient that varies by the groups of a column, in the order of their first runs."""
 
     parameter: str
     column: str

@@ -21,21 +21,7 @@ from bayeslaw.runs import Reference, Runs
 
 @dataclass(frozen=True, eq=False)
 class Specification:
-    """A Bayesian model of a law's losses, complete but for the runs.
-
-    Attributes
-    ----------
-    law : Law
-        The law, with its priors.
-    reference : Reference
-        The run and the loss that priors are stated at.
-    noise : Noise
-        Observation model.
-    discrepancy : Discrepancy or None
-        The misfit of the law.
-    pool : tuple of Pool
-        Coefficients that vary by group.
-    """
+    """A Bayesian model of a law's losses, complete but for the runs."""
 
     law: Law
     reference: Reference

@@ -25,17 +25,7 @@ _CORRECT = f"Correct it, or {_OMIT}"
 
 @dataclass(frozen=True)
 class Flaw:
-    """One kind of bad value in one column.
-
-    Attributes
-    ----------
-    column : str
-        The column, for messages.
-    rows : array of int
-        Positions of the bad rows.
-    problem, remedy : callable
-        From a position to what is wrong there, and to what would be right.
-    """
+    """One kind of bad value in one column; from a row's position to its problem and remedy."""
 
     column: str
     rows: np.ndarray

@@ -19,20 +19,9 @@ _EXACT = 2.0**53
 class Mapped:
     """A variable and its origin.
 
-    Attributes
-    ----------
-    name : str
-        The variable.
-    text : str
-        Source column or expression, as the caller wrote it.
-    reads : tuple of str
-        The source columns that it reads.
-    derived : bool
-        Whether it is an expression and not a column.
-    unit : float or None
-        The declared factor, already applied; None if the caller declared none.
-    values : array of float64, shape (rows,)
-        NaN where a cell is missing or not a number.
+    ``text`` is the source column or expression as the caller wrote it, ``reads`` the columns it
+    reads, and ``derived`` whether it is an expression. ``unit`` is already applied; None if none
+    was declared. ``values``, of shape (rows,), are NaN where a cell is missing or not a number.
     """
 
     name: str
@@ -52,17 +41,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Draft:
-    """A source and its variables, not yet validated: each stage of reading returns another one.
-
-    Attributes
-    ----------
-    source : Source
-        The table as published.
-    variables : dict of str to Mapped
-        Its variables, canonical ones first.
-    notes : tuple of Note
-        Remarks of the stages so far.
-    """
+    """A source and its variables, canonical ones first; each stage of reading returns another."""
 
     source: Source
     variables: dict[str, Mapped]

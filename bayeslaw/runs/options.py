@@ -26,18 +26,7 @@ Pairs = Mapping[str, Any] | Iterable[tuple[str, Any]]
 class Options:
     """How to read a table, as for ``read_runs``.
 
-    Attributes
-    ----------
-    columns : dict of str to str
-        Source column or expression of each variable; empty where a column of that name is not it.
-    units : dict of str to float
-        Factor of each variable.
-    where, run, step, embeddings : str or None
-        Condition on rows, columns that name a run and its step, convention of parameter counts.
-    best_of, group : tuple of str
-        Columns that were tuned, and that group runs.
-    loss_unit : str
-        Unit of the column ``loss``.
+    A column's text is empty where a column of that name is not the variable.
     """
 
     columns: dict[str, str]

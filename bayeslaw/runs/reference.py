@@ -40,10 +40,8 @@ class Reference:
         ----------
         runs : Runs
             The full table.
-        names : iterable of str
-            Variables that the model reads.
-        predicts : str
-            The predicted quantity.
+        names, predicts : iterable of str, str
+            Variables that the model reads, and the predicted quantity.
 
         Returns
         -------
@@ -68,23 +66,20 @@ class Reference:
         return cls(loss=float(f"{_geometric(runs.column(predicts)):.0e}"), at=at)
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the reference into plain data.
+        """The reference as plain data.
 
-        Returns
-        -------
-        dict
-            With the keys "loss" and "at".
+        Returns ------- dict With the keys "loss" and "at".
         """
         return {"loss": self.loss, "at": dict(self.at)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Reference:
-        """Rebuild a reference from plain data.
+        """The inverse of ``to_dict``.
 
         Parameters
         ----------
         data : mapping
-            As `to_dict` gives it.
+            As ``to_dict`` gives it.
 
         Returns
         -------

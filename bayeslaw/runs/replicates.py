@@ -122,10 +122,8 @@ def replicate_noise(
 
     Raises
     ------
-    RequestError
-        If no two runs share a configuration and differ in loss.
-    TableError
-        If a column is missing.
+    RequestError, TableError
+        If no two runs share a configuration and differ in loss; if a column is missing.
     """
     names = configuration_columns(runs, predicts) if same is None else list(same)
     noise = find_replicates(runs, predicts, same=names, ci_prob=ci_prob)

@@ -24,14 +24,8 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 class Source:
     """A table as its author published it.
 
-    Attributes
-    ----------
-    name : str
-        Name of the file without its folder, or "DataFrame".
-    table : pandas.DataFrame
-        Every column under its own name; numbers are float64. The index is a row's place.
-    counted : str
-        What the index counts: "line" of a text file, or "row".
+    ``table`` holds every column under its own name, numbers as float64; its index is a row's place,
+    and ``counted`` says what it counts: "line" of a text file, or "row".
     """
 
     name: str

@@ -118,12 +118,12 @@ class Runs:
         Parameters
         ----------
         names : iterable of str
-            As for `column`.
+            As for ``column``.
 
         Returns
         -------
         dict of str to ndarray of shape (runs,)
-            Their values.
+            By name.
         """
         return {name: self.column(name) for name in names}
 
