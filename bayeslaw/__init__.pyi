@@ -15,14 +15,17 @@ from .checks.prior_sensitivity import (
 from .checks.rolling_origin import RollingOrigin as RollingOrigin, rolling_origin as rolling_origin
 from .comparison.compare import compare as compare
 from .comparison.evidence import Evidence as Evidence, evidence as evidence
-from .comparison.nested import Nested as Nested, nested as nested
+from .comparison.nested import (
+    NestedComparison as NestedComparison,
+    compare_nested as compare_nested,
+)
 from .comparison.result import Comparison as Comparison
 from .comparison.savage_dickey import SavageDickey as SavageDickey, savage_dickey as savage_dickey
 from .core.compilation import clear_cache as clear_cache
 from .core.errors import BayesLawError as BayesLawError
 from .core.notes import Note as Note
 from .inference.fit import fit as fit
-from .inference.fit_each import fit_each as fit_each
+from .inference.fit_by_group import fit_by_group as fit_by_group
 from .inference.fit_many import fit_many as fit_many
 from .law.cost import costs as costs
 from .law.law import Law as Law
@@ -36,7 +39,7 @@ from .optimum.decide import Decision as Decision, decide as decide, expert_grid 
 from .optimum.flatness import NearOptimal as NearOptimal
 from .optimum.frontier import Frontier as Frontier, frontier as frontier
 from .optimum.optimum import optimum as optimum
-from .optimum.quantity import Quantity as Quantity
+from .optimum.quantity import OptimumQuantity as OptimumQuantity
 from .optimum.request import EfficiencyRules as EfficiencyRules
 from .optimum.result import Optimum as Optimum
 from .posterior.load import load as load
@@ -45,7 +48,7 @@ from .posterior.posterior import Posterior as Posterior
 from .report.contents import Report as Report
 from .report.report import report as report
 from .runs.read import read_runs as read_runs
-from .runs.reference import Reference as Reference
+from .runs.reference import ReferenceRun as ReferenceRun
 from .runs.replicates import ReplicateNoise as ReplicateNoise, replicate_noise as replicate_noise
 from .runs.table import Runs as Runs
 

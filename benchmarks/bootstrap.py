@@ -14,13 +14,13 @@ from regret import fitted
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.law import Law
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 _STEPS = 60
 
 
 def resampled(
-    law: Law, runs: Runs, reference: Reference, *, resamples: int = 500, seed: int = 0
+    law: Law, runs: Runs, reference: ReferenceRun, *, resamples: int = 500, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Coefficients of a pairs bootstrap.
 
@@ -30,7 +30,7 @@ def resampled(
         The law.
     runs : Runs
         The table.
-    reference : Reference
+    reference : ReferenceRun
         For coordinates only: no prior takes part, but for the starts of the first fit.
     resamples : int
         How often runs are drawn with replacement.

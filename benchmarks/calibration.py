@@ -82,7 +82,7 @@ def main() -> None:
                     int(found.kept.sum()),
                     len(found.quantities),
                     f"{found.p_values[least]:.2g} ({least})",
-                    float(found.smallest_p),
+                    float(found.p_threshold),
                     "uniform"
                     if not found.nonuniform
                     else "NOT UNIFORM: " + ", ".join(found.nonuniform),

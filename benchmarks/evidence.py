@@ -57,11 +57,11 @@ def main() -> None:
         times = np.exp(found - found.max())
         theirs = float(np.log(times.mean()) + found.max())
         error = float(times.std(ddof=1) / times.mean() / np.sqrt(len(times)))
-        both = float(np.hypot(error, ours.error))
+        both = float(np.hypot(error, ours.mcse))
         rows.append(
             [
                 f"{name}, {size} runs, noise {noise:g}",
-                f"{ours.log_evidence:.3f} ± {ours.error:.3f}",
+                f"{ours.log_evidence:.3f} ± {ours.mcse:.3f}",
                 f"{theirs:.3f} ± {error:.3f}",
                 f"{ours.log_evidence - theirs:.3f} ({(ours.log_evidence - theirs) / both:.1f} se)",
                 f"{fitted - start:.1f} + {weighed - fitted:.1f}",

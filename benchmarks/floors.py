@@ -16,14 +16,14 @@ from scipy.special import logsumexp
 import bayeslaw as bl
 
 
-def by_hand(runs: bl.Runs, reference: bl.Reference, law: bl.Law) -> Callable[[Any], Any]:
+def by_hand(runs: bl.Runs, reference: bl.ReferenceRun, law: bl.Law) -> Callable[[Any], Any]:
     """Minus the log posterior density, in the coordinates that bayeslaw samples.
 
     Parameters
     ----------
     runs : Runs
         The table.
-    reference : Reference
+    reference : ReferenceRun
         Where the priors are stated.
     law : Law
         zhao2025.

@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 import bayeslaw as bl
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem
-from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.search import minimise
 
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _optima(posterior: bl.Posterior) -> str:
-    def said(one: Quantity) -> str:
+    def said(one: OptimumQuantity) -> str:
         ours = f"{one.median:.3g} ({one.low:.3g} to {one.high:.3g})"
         return ours if one.published is None else f"{ours}; {one.published:.3g}"
 

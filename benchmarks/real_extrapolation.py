@@ -141,7 +141,7 @@ def contest(job: tuple[str, str, list[str], int]) -> list[dict[str, Any]]:
     over = ordering(runs, None)
     assert over is not None
     cuts, _ = make_cuts(runs, over, CUTS)
-    scale = bl.Reference.of(runs, law.variables).loss
+    scale = bl.ReferenceRun.of(runs, law.variables).loss
     rows = []
     for cut in cuts:
         jax.clear_caches()

@@ -94,7 +94,7 @@ def _clark(folder: str, seed: int) -> str:
         where="router_type != 'Dense'",
         drop_invalid=True,
     )
-    fits = bl.fit_each(runs, "clark2022", by="router_type", seed=seed, progress=False)
+    fits = bl.fit_by_group(runs, "clark2022", by="router_type", seed=seed, progress=False)
     text = f"## Clark 2022: {len(runs)} routed runs with a loss, per router\n\n"
     for router, (title, known) in ROUTERS.items():
         posterior = fits[router]

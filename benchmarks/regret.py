@@ -30,7 +30,7 @@ from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem
 from bayeslaw.optimum.request import Request
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 AT = {"N": 30e9, "D": 1e12}
 RATIOS = np.geomspace(0.02, 1.0, 16)
@@ -63,7 +63,7 @@ def _residuals(form: Any, z: Any, columns: Any, observed: Any, at: Any, scale: A
 _slopes = jax.jit(jax.jacfwd(_residuals, argnums=1), static_argnames="form")
 
 
-def fitted(law: Law, runs: Runs, reference: Reference, seed: int) -> dict[str, float]:
+def fitted(law: Law, runs: Runs, reference: ReferenceRun, seed: int) -> dict[str, float]:
     """Least squares on log loss, the best of several starts.
 
     Parameters
@@ -72,7 +72,7 @@ def fitted(law: Law, runs: Runs, reference: Reference, seed: int) -> dict[str, f
         The law.
     runs : Runs
         The table.
-    reference : Reference
+    reference : ReferenceRun
         Only for coordinates in which the search converges: no prior takes part.
     seed : int
         For the starts, which are drawn from the priors.
@@ -221,7 +221,7 @@ def _cell(
             distorted(one, field(one.columns(inputs), inputs, sd=MISFIT, seed=seed + i))
             for i, one in enumerate(runs)
         ]
-    reference = Reference.of(runs[0], law.variables)
+    reference = ReferenceRun.of(runs[0], law.variables)
     problem = pose(law, reference, Request.of("benchmark", AT))
     drawn = bl.fit_many(runs, law, reference=reference, seed=seed, draws=500, progress=False)
     modes = bl.fit_many(runs, law, method="mode", reference=reference, seed=seed, progress=False)

@@ -153,7 +153,7 @@ def cell(kind: str, size: int, arm: str, tables: int, seed: int) -> dict[str, np
     law = bl.law("zhao2025")
     pairs = [_table(law, kind, size, seed + i) for i in range(tables)]
     runs, truths = zip(*pairs, strict=True)
-    reference = bl.Reference.of(runs[0], law.variables)
+    reference = bl.ReferenceRun.of(runs[0], law.variables)
     problem = pose(law, reference, Request.of("benchmark", {"N": SIZE}))
     fits = bl.fit_many(
         runs,

@@ -189,7 +189,7 @@ def coefficients(law: bl.Law, design: dict[str, np.ndarray]) -> dict[str, float]
         nothing = prior.family == "normal" and prior.location == 0
         on[name] = prior.spread if nothing else prior.median
     typical = bl.read_runs(pd.DataFrame({**design, law.predicts: LOSS}))
-    reference = bl.Reference.of(typical, law.variables, law.predicts)
+    reference = bl.ReferenceRun.of(typical, law.variables, law.predicts)
     raw = law.form.to_raw(on, reference.at, reference.loss)
     return {name: float(value) for name, value in raw.items()}
 
@@ -259,7 +259,7 @@ def compared(name: str, rows: int, *, tables: int, noise: float, seed: int) -> p
 
 
 def sampled(
-    law: bl.Law, runs: bl.Runs, reference: bl.Reference, near: Mode | None
+    law: bl.Law, runs: bl.Runs, reference: bl.ReferenceRun, near: Mode | None
 ) -> tuple[bl.Posterior, Mode, bool]:
     """Fit by short chains, inside ``compiled``.
 
@@ -269,7 +269,7 @@ def sampled(
         The law.
     runs : Runs
         The table.
-    reference : Reference
+    reference : ReferenceRun
         Where priors are stated.
     near : Mode or None
         Where the search for the mode begins: that of an alike table.
@@ -316,7 +316,7 @@ def _rival(law: bl.Law, several: Sequence[bl.Runs], held: np.ndarray) -> list[di
     """Fit one law to all tables, with and without the largest runs, and score it."""
     needs = [*law.variables, law.predicts]
     several = [runs.require(needs, purpose=f"the law {law.name!r}") for runs in several]
-    reference = bl.Reference.of(several[0], law.variables, law.predicts)
+    reference = bl.ReferenceRun.of(several[0], law.variables, law.predicts)
     smaller = training_reference(several[0].select(~held), law, reference.loss)
     whole: Mode | None = None
     part: Mode | None = None
@@ -335,7 +335,7 @@ def _rival(law: bl.Law, several: Sequence[bl.Runs], held: np.ndarray) -> list[di
                 "left_out": density,
                 "held_out": float(mean_density(log_likelihood(trained, runs.select(held))).sum()),
                 "evidence": weighed.log_evidence,
-                "error": weighed.error,
+                "error": weighed.mcse,
                 "refitted": len(refits),
                 "fits": 2 + len(refits),
                 "unmixed": sum(not one for one in (mixed, also, *refits)),

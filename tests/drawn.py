@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 import bayeslaw as bl
-from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.quantity import OptimumQuantity
 
 
 def line(axes: Axes, label: str) -> Line2D:
@@ -63,7 +63,7 @@ def share_optima(posterior: bl.Posterior) -> list[bl.Optimum]:
     found = []
     for size in (1e12, 1e10, 1e9):
         draws = 41.6 * size**-0.19244 * np.linspace(0.9, 1.1, 50)
-        one = Quantity.of(
+        one = OptimumQuantity.of(
             [draws, draws, np.array([41.6 * size**-0.19244])],
             {"interior": 1.0},
             prior_only=False,

@@ -30,7 +30,7 @@ TOLERANCE = 1e-6
 
 def made(law: bl.Law, runs: bl.Runs, raw: Mapping[str, np.ndarray]) -> bl.Posterior:
     """A posterior with given draws of the coefficients."""
-    reference = bl.Reference.of(runs, law.variables, law.predicts)
+    reference = bl.ReferenceRun.of(runs, law.variables, law.predicts)
     wide = {name: np.broadcast_to(raw[name], SIZE) for name in law.parameters}
     flat = {
         **wide,

@@ -24,7 +24,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.request import Request
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 #: A typical loss, in nats per token.
 TYPICAL_LOSS = 3.0
@@ -130,7 +130,7 @@ def computed(law: Law, check: Check) -> float:
     raw, at = law.published(check.coefficients), dict(check.at)
     if not law.form.canonical_reads(check.of) <= set(at):
         flops = at.pop("C", None) if "C" not in law.variables else None
-        reference = Reference(loss=_scale(law), at=law.middle)
+        reference = ReferenceRun(loss=_scale(law), at=law.middle)
         problem = pose(law, reference, Request.of("check", at, Budget(train_flops=flops)))
         optima = optimise_draws(problem, {name: np.array([value]) for name, value in raw.items()})
         if not optima.converged.all():

@@ -25,7 +25,7 @@ def compare(
     reading: Reading,
     holding_out: HoldingOut,
     sampling: Sampling,
-    skip_unfit: Annotated[bool, "Leave out laws that need other columns."] = False,
+    skip_incompatible: Annotated[bool, "Leave out laws that need other columns."] = False,
     evidence: Annotated[bool, "Add Bayes factors, which depend on every prior."] = False,
     out: Out = None,
     picture: Picture = None,
@@ -36,7 +36,7 @@ def compare(
     comparison = bl.compare(
         reading.read(table),
         [name.strip() for name in laws.split(",") if name.strip()],
-        skip_unfit=skip_unfit,
+        skip_incompatible=skip_incompatible,
         evidence=evidence,
         ci_prob=ci_prob,
         **options,
@@ -50,7 +50,7 @@ def compare(
 
 
 @command(app, "bayeslaw nested sweep.csv 'm = n = 0' --law zhao2025 --picture shared.png")
-def nested(
+def compare_nested(
     table: RunsTable,
     constraint: Annotated[
         list[str], typer.Argument(help="What may hold, such as 'k = 0'; several hold together.")
@@ -64,7 +64,7 @@ def nested(
 ) -> Answer:
     """Test whether a table needs part of a law: the law beside itself under a constraint."""
     options = {**holding_out.arguments(), **sampling.arguments()}
-    answer = bl.nested(
+    answer = bl.compare_nested(
         reading.read(table),
         law,
         constraint[0] if len(constraint) == 1 else constraint,

@@ -31,14 +31,14 @@ app = new_app("")
     app,
     "bayeslaw optimum fit.nc --at N=30e9",
     "bayeslaw optimum fit.nc --train-flops 1e22 --max-params 100e9",
-    "bayeslaw optimum fit.nc --target-loss 2.1 --confidence 0.9 --max-params 100e9",
+    "bayeslaw optimum fit.nc --target-loss 2.1 --probability 0.9 --max-params 100e9",
 )
 def optimum(
     posteriors: Posteriors,
     question: Question,
     free: Free = None,
     target_loss: Annotated[float | None, "Find the cheapest that reaches this loss."] = None,
-    confidence: Annotated[float | None, "Probability of reaching the target loss [0.9]."] = None,
+    probability: Annotated[float | None, "Probability of reaching the target loss [0.9]."] = None,
     regret_tolerance: Annotated[float | None, "Nats that count as near-optimal [0.001]."] = None,
     efficiency_tolerance: Annotated[float | None, "Nats that fewer N_a may cost [0.01]."] = None,
     compute_share: Annotated[float | None, "Or the share of compute they may cost."] = None,
@@ -47,13 +47,13 @@ def optimum(
 ) -> Answer:
     """Find the best configuration, with credible intervals."""
     common: dict[str, Any] = {"at": question.fixed, "budget": question.budget, "free": free}
-    efficiency = _given(efficiency_tolerance=efficiency_tolerance, compute=compute_share)
+    efficiency = _given(efficiency_tolerance=efficiency_tolerance, compute_share=compute_share)
     tolerances = _given(regret_tolerance=regret_tolerance)
     if target_loss is None:
-        if confidence is not None:
+        if probability is not None:
             raise RequestError(
-                f"--confidence {confidence:g} without a target",
-                place="--confidence",
+                f"--probability {probability:g} without a target",
+                place="--probability",
                 remedy="Give --target-loss too; --ci-prob is the probability of intervals",
             )
         rules = bl.EfficiencyRules(**efficiency)
@@ -63,13 +63,13 @@ def optimum(
         return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
     if misplaced := {**tolerances, **efficiency}:
         name, value = next(iter(misplaced.items()))
-        option = "--compute-share" if name == "compute" else f"--{name.replace('_', '-')}"
+        option = f"--{name.replace('_', '-')}"
         raise RequestError(
             f"{option} {value:g} does not apply to a target loss",
             place=option,
             remedy="Leave out this option or --target-loss",
         )
-    wanted = _given(confidence=confidence)
+    wanted = _given(probability=probability)
     cheapest = bl.cheapest(posteriors.load(), target_loss, **common, **wanted, ci_prob=ci_prob)
     return Answer.of(cheapest, results.cheapest(cheapest), plot=bl.plots.target)
 

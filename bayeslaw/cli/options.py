@@ -95,7 +95,7 @@ class HoldingOut(Group):
     force: Annotated[bool, "Use fits that cannot be trusted too."] = False
 
     def arguments(self, *without: str) -> dict[str, Any]:
-        """The options as arguments of ``compare`` and ``nested``."""
+        """The options as arguments of ``compare`` and ``compare_nested``."""
         arguments = super().arguments("cuts", "extrapolation", *without)
         if self.extrapolation and self.cuts is None:
             return arguments

@@ -74,15 +74,15 @@ def cheapest(cheapest: bl.Cheapest) -> Iterator[Block]:
     median, low, high = cheapest.predicted_interval
     yield (
         f"It costs {cheapest.cost:.4g} and reaches {cheapest.target:g} with probability "
-        f"{cheapest.confidence:g}."
+        f"{cheapest.probability:g}."
     )
     yield (
         f"{cheapest.predicts}: {median:.4g} ({low:.4g} to {high:.4g}); "
         f"{100 * cheapest.reached:.3g}% of draws reach the target."
     )
     yield (
-        f"Probability 0.5 costs {cheapest.even:.4g}: "
-        f"the confidence costs a factor of {cheapest.cost / cheapest.even:.3g}."
+        f"Probability 0.5 costs {cheapest.cost_at_half:.4g}: "
+        f"the probability costs a factor of {cheapest.cost / cheapest.cost_at_half:.3g}."
     )
 
 
@@ -179,7 +179,7 @@ def _extrapolation(comparison: bl.Comparison) -> Iterator[Block]:
     yield f"weights from the runs held out: {listed}"
 
 
-def nested(nested: bl.Nested) -> Iterator[Block]:
+def nested(nested: bl.NestedComparison) -> Iterator[Block]:
     """The restricted coefficients, and how the constraint changes what is predicted."""
     rows: list[list[Any]] = [
         [
@@ -195,7 +195,9 @@ def nested(nested: bl.Nested) -> Iterator[Block]:
     title = f"{nested.law}: {nested.constraint}? {_intervals(comparison.ci_prob)}"
     yield Table(title, heads, rows)
     left_out = "groups" if comparison.leave == "group" else "runs"
-    rows = [[f"{left_out} left out", _error(nested.difference, nested.error, ".1f", ".1f"), ""]]
+    rows = [
+        [f"{left_out} left out", _error(nested.difference, nested.difference_se, ".1f", ".1f"), ""]
+    ]
     rows += [
         [
             f"{row['cut']} held out",

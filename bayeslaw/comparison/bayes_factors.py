@@ -43,10 +43,10 @@ def bayes_factors(
     for times in SPREADS if across else ():
         again = {label: _respread_fit(fits[label], times, progress) for label in (best, *across)}
         respreads[times] = {label: evidence(fitted, seed=seed) for label, fitted in again.items()}
-    rows = {label: (each.log_evidence, each.error) for label, each in stated.items()}
+    rows = {label: (each.log_evidence, each.mcse) for label, each in stated.items()}
     names = ["log_evidence", "evidence_error"]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=names)
-    error = np.hypot(frame["evidence_error"], stated[best].error)
+    error = np.hypot(frame["evidence_error"], stated[best].mcse)
     frame["log_bayes_factor"] = frame["log_evidence"] - stated[best].log_evidence
     frame["bayes_factor_error"] = error.where(frame.index != best, 0.0)
     every = (stated, *respreads.values())

@@ -10,7 +10,7 @@ from bayeslaw.core.errors import RequestError, TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 LawLike = str | Path | Law
 _PLACE = "compare, laws"
@@ -26,7 +26,7 @@ class Candidates:
         By label.
     runs : Runs
         The table, checked for all of them.
-    reference : Reference
+    reference : ReferenceRun
         Where priors are stated, with the variables of all laws.
     notes : tuple of Note
         On laws that are left out.
@@ -34,34 +34,34 @@ class Candidates:
 
     laws: dict[str, Law]
     runs: Runs
-    reference: Reference
+    reference: ReferenceRun
     notes: tuple[Note, ...]
 
-    def reference_of(self, law: Law) -> Reference:
+    def reference_of(self, law: Law) -> ReferenceRun:
         """The part of the reference that a law reads; ``fit`` names what is missing."""
         at = self.reference.at
-        return Reference(self.reference.loss, {n: at[n] for n in law.variables if n in at})
+        return ReferenceRun(self.reference.loss, {n: at[n] for n in law.variables if n in at})
 
 
 def read_candidates(
     runs: Runs,
     laws: Sequence[LawLike] | Mapping[str, LawLike],
-    reference: Reference | None,
+    reference: ReferenceRun | None,
     *,
-    skip_unfit: bool,
+    skip_incompatible: bool,
 ) -> Candidates:
     """Read the laws and refuse what cannot be compared."""
     loaded = _load(laws)
     _require_two(loaded)
-    if not skip_unfit:
+    if not skip_incompatible:
         _require_one_quantity(loaded)
     kept, notes = {}, []
     for label, law in loaded.items():
         try:
             runs = runs.require([*law.variables, law.predicts], purpose=f"the law {label!r}")
         except TableError as error:
-            if not skip_unfit:
-                remedy = f"{error.remedy}. Or leave that law out (skip_unfit=True, --skip-unfit)"
+            if not skip_incompatible:
+                remedy = f"{error.remedy}. Or omit that law (skip_incompatible=True)"
                 raise TableError(error.problem, place=error.place, remedy=remedy) from None
             notes.append(Note("law_left_out", "warning", error.problem, error.remedy))
         else:
@@ -70,7 +70,7 @@ def read_candidates(
     _require_one_quantity(kept)
     if reference is None:
         names = dict.fromkeys(name for law in kept.values() for name in law.variables)
-        reference = Reference.of(runs, names, next(iter(kept.values())).predicts)
+        reference = ReferenceRun.of(runs, names, next(iter(kept.values())).predicts)
     return Candidates(kept, runs, reference, tuple(notes))
 
 

@@ -16,7 +16,7 @@ from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.inference.fit import fit
 from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 #: With fewer runs none can be left out.
 LEAST_RUNS = 3
@@ -27,11 +27,11 @@ def compare(
     laws: Sequence[LawLike] | Mapping[str, LawLike],
     *,
     noise: str = "student_t",
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     leave: Leave | None = None,
     over: str | None = None,
     cuts: Sequence[float] = CUTS,
-    skip_unfit: bool = False,
+    skip_incompatible: bool = False,
     force: bool = False,
     evidence: bool = False,
     seed: int = 0,
@@ -61,7 +61,7 @@ def compare(
     over, cuts : str, optional, and sequence of float
         What orders runs by size, by default their compute, and the shares of its levels that are
         held out: each law is fitted to the smaller runs, priors stated at their typical run.
-    skip_unfit, force : bool
+    skip_incompatible, force : bool
         Leave out laws that need what the table lacks, with a note; compare fits that cannot be
         trusted too, and mark them. Both are errors by default.
     evidence : bool
@@ -80,7 +80,7 @@ def compare(
         If laws, options or table do not fit each other, or a fit cannot be trusted.
     """
     _check(runs, ci_prob)
-    candidates = read_candidates(runs, laws, reference, skip_unfit=skip_unfit)
+    candidates = read_candidates(runs, laws, reference, skip_incompatible=skip_incompatible)
     held_out = plan_held_out(candidates, leave, over, cuts)
     how = FitSettings("nuts", noise, seed, chains, draws, warmup)
     fits = {label: _fit(candidates, label, how, force, progress) for label in candidates.laws}

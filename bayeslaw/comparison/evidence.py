@@ -43,7 +43,7 @@ class Evidence(Result):
     ----------
     log_evidence : float
         Its natural logarithm, of log losses.
-    error : float
+    mcse : float
         Its Monte-Carlo standard error.
     parts : ndarray of shape (2, chains)
         The same from each half of each chain alone.
@@ -56,7 +56,7 @@ class Evidence(Result):
     """
 
     log_evidence: float
-    error: float
+    mcse: float
     parts: np.ndarray
     below: float
     notes: tuple[Note, ...] = ()
@@ -64,7 +64,7 @@ class Evidence(Result):
     @property
     def summary(self) -> str:
         """One sentence."""
-        return f"The log evidence is {self.log_evidence:.2f} nats, with error {self.error:.2g}."
+        return f"The log evidence is {self.log_evidence:.2f} nats, with error {self.mcse:.2g}."
 
     def to_frame(self) -> pd.DataFrame:
         """Estimates from each half of each chain.

@@ -17,7 +17,7 @@ from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
 from bayeslaw.law.cost import COSTS
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 #: Shares of the levels that are held out by default.
 CUTS = (0.1, 0.2, 0.4)
@@ -135,9 +135,9 @@ def make_cuts(
     return cuts, notes
 
 
-def training_reference(runs: Runs, law: Law, scale: float) -> Reference:
+def training_reference(runs: Runs, law: Law, scale: float) -> ReferenceRun:
     """Where the priors of a fit to training rows are stated."""
-    return Reference(loss=scale, at=Reference.of(runs, law.variables, law.predicts).at)
+    return ReferenceRun(loss=scale, at=ReferenceRun.of(runs, law.variables, law.predicts).at)
 
 
 def fit_smaller(posterior: Posterior, held: np.ndarray, progress: bool | None = None) -> Posterior:

@@ -13,7 +13,7 @@ from bayeslaw.core.diagnostics import loo
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 #: Up to this many groups are left out one by one; more are dealt out to as many folds.
 MOST_FOLDS = 10
@@ -104,7 +104,7 @@ def refit(
     posterior: Posterior,
     tables: Sequence[Runs],
     *,
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     progress: bool | None = None,
 ) -> list[Posterior]:
     """Fit a posterior's law to parts of its table, with its noise and its loss scale.

@@ -1,4 +1,4 @@
-"""``nested``: a law beside itself under a constraint, to see whether a table needs part of it."""
+"""``compare_nested``: a law with and without a constraint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bayeslaw.core.results import Result
 from bayeslaw.law import Law
 from bayeslaw.law.constrain import split_chain
 from bayeslaw.law.library import law as load_law
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ _AHEAD = {"worse": "better", "perhaps worse": "perhaps better"}
 
 
 @dataclass(frozen=True)
-class Nested(Result):
+class NestedComparison(Result):
     """A law beside itself under a constraint.
 
     Differences are the constrained law's log predictive density of log loss less the free law's, in
@@ -47,7 +47,7 @@ class Nested(Result):
     verdict : str
         On the constrained law, from what was left out: "not distinguished", "worse", "perhaps
         worse" (within two standard errors), "better" or "perhaps better".
-    difference, error : float
+    difference, difference_se : float
         Summed over the runs left out, and its standard error.
     extrapolation : pandas.DataFrame
         A row a ``cut``, empty without cuts: how many runs were ``held_out``; the ``difference``
@@ -68,7 +68,7 @@ class Nested(Result):
     constraint: str
     verdict: str
     difference: float
-    error: float
+    difference_se: float
     extrapolation: pd.DataFrame = field(repr=False)
     restricted: dict[str, Restricted] = field(repr=False)
     comparison: Comparison = field(repr=False)
@@ -78,7 +78,7 @@ class Nested(Result):
     def summary(self) -> str:
         """The answer in one sentence."""
         left_out, amount = f"{self.comparison.leave}s left out", f"{abs(self.difference):.2g} nats"
-        by = f"by {amount} (standard error {self.error:.2g})"
+        by = f"by {amount} (standard error {self.difference_se:.2g})"
         way = "worse" if self.difference < 0 else "better"
         unknown = [name for name, each in self.restricted.items() if each.informed_by != "runs"]
         if self.verdict != "not distinguished":
@@ -140,13 +140,13 @@ class Nested(Result):
         return {**super().to_dict(), **own}
 
 
-def nested(
+def compare_nested(
     runs: Runs,
     law: str | Path | Law,
     constraint: str | Sequence[str],
     *,
     noise: str = "student_t",
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     leave: Leave | None = None,
     over: str | None = None,
     cuts: Sequence[float] = CUTS,
@@ -157,7 +157,7 @@ def nested(
     warmup: int = 400,
     ci_prob: float = INTERVAL,
     progress: bool | None = None,
-) -> Nested:
+) -> NestedComparison:
     """Ask whether a table needs part of a law.
 
     Fits the law and the same law under a constraint, with the same runs, noise, loss scale and
@@ -177,7 +177,7 @@ def nested(
 
     Returns
     -------
-    Nested
+    NestedComparison
         The verdict, which may be that this table cannot say: differences below 4 nats, or
         parameters that the runs do not inform.
 
@@ -211,7 +211,7 @@ def nested(
     )
     posterior = comparison.posteriors[free.name]
     restricted = dict(restricted_by(posterior, part, ci_prob, place=_PLACE) for part in parts)
-    return Nested(
+    return NestedComparison(
         law=free.name,
         constraint=", ".join(text.strip() for text in texts),
         **_differences(comparison, free.name, tied.name),
@@ -243,6 +243,6 @@ def _differences(comparison: Comparison, free: str, tied: str) -> dict[str, Any]
     return {
         "verdict": _AHEAD.get(reads, reads) if difference > 0 else reads,
         "difference": difference,
-        "error": error,
+        "difference_se": error,
         "extrapolation": larger,
     }

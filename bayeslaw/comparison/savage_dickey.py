@@ -30,14 +30,14 @@ class SavageDickey(Result):
     ----------
     log_bayes_factor : float
         Log evidence with the parameter fixed, less log evidence with it free.
-    error : float
+    mcse : float
         Its Monte-Carlo standard error.
     constraint : str
         What is fixed, such as "k = 0".
     """
 
     log_bayes_factor: float
-    error: float
+    mcse: float
     constraint: str = ""
 
     @property
@@ -45,13 +45,13 @@ class SavageDickey(Result):
         """One sentence."""
         return (
             f"The log Bayes factor of {self.constraint} against the free law is "
-            f"{self.log_bayes_factor:.2f}, with error {self.error:.2g}."
+            f"{self.log_bayes_factor:.2f}, with error {self.mcse:.2g}."
         )
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """Why it may not be trusted."""
-        return rough(self.error, "Bayes factor")
+        return rough(self.mcse, "Bayes factor")
 
     def to_frame(self) -> pd.DataFrame:
         """The Bayes factor as one row.
@@ -59,12 +59,12 @@ class SavageDickey(Result):
         Returns
         -------
         pandas.DataFrame
-            ``constraint``, ``log_bayes_factor`` and ``error``.
+            ``constraint``, ``log_bayes_factor`` and ``mcse``.
         """
         import pandas as pd
 
         row = {"constraint": self.constraint, "log_bayes_factor": self.log_bayes_factor}
-        return pd.DataFrame([{**row, "error": self.error}])
+        return pd.DataFrame([{**row, "mcse": self.mcse}])
 
 
 def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey:

@@ -25,7 +25,7 @@ from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.fit_checks import fit_checks
 from bayeslaw.posterior.info import FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 
 def fit(
@@ -36,7 +36,7 @@ def fit(
     noise: str = "student_t",
     discrepancy: DiscrepancyOption = None,
     pool: PoolOption = (),
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     seed: int = 0,
     chains: int = 4,
     draws: int = 1000,
@@ -70,7 +70,7 @@ def fit(
         Coefficients that vary by group around a common value, partially pooled: ``("E",)`` by the
         column that ``read_runs`` groups by, or ``{"E": "tokenizer"}``. What is stated of the law is
         the common value; ``Posterior.of_group`` gives one group's.
-    reference : Reference, optional
+    reference : ReferenceRun, optional
         Where priors are stated; the table's own typical run unless given.
     seed : int
         The same seed gives the same draws.
@@ -111,7 +111,7 @@ def fit(
 def fit_one(
     runs: Runs,
     law: Law,
-    reference: Reference | None,
+    reference: ReferenceRun | None,
     settings: FitSettings,
     report: Report,
     threads: int,

@@ -29,7 +29,7 @@ from bayeslaw.model.options import DiscrepancyOption
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 # Of a file that is truncated or no batch.
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
@@ -42,7 +42,7 @@ def fit_many(
     method: Method = "nuts",
     noise: str = "student_t",
     discrepancy: DiscrepancyOption = None,
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     seed: int = 0,
     chains: int = 2,
     draws: int = 1000,
@@ -65,7 +65,7 @@ def fit_many(
         The tables.
     law, method, noise, discrepancy, chains, draws, warmup, fallback, progress
         As for ``fit``.
-    reference : Reference, optional
+    reference : ReferenceRun, optional
         Where priors are stated, for all tables; the first table's typical run unless given, since
         priors stated at a reference that moves from table to table would not be the same.
     seed : int
@@ -99,7 +99,7 @@ def fit_many(
     needs = [*law.variables, law.predicts]
     tables = [table.require(needs, purpose=f"the law {law.name!r}") for table in tables]
     if reference is None:
-        reference = Reference.of(tables[0], law.variables, law.predicts)
+        reference = ReferenceRun.of(tables[0], law.variables, law.predicts)
     batches = [
         _Batch(
             tables[i : i + batch],
@@ -169,7 +169,7 @@ class _Batch:
     tables: list[Runs]
     card: dict[str, Any]
     place: str
-    reference: Reference
+    reference: ReferenceRun
     settings: FitSettings
     rows: int | None
 

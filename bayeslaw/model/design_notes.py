@@ -5,11 +5,11 @@ from __future__ import annotations
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.model.identifiability import informed
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 from bayeslaw.runs.geometry import collinear
 
 
-def design_notes(runs: Runs, law: Law, reference: Reference) -> tuple[Note, ...]:
+def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, ...]:
     """Notes on constant and collinear variables, few runs and another convention of counts."""
     fixed = [name for name in law.variables if name in runs.constant(law.variables)]
     known = informed(law, runs, reference)

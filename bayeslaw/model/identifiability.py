@@ -13,7 +13,7 @@ import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.law import Law
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 # Of log prediction, for one standard deviation of the prior: far below any noise.
 _NO_EFFECT = 1e-9
@@ -33,7 +33,7 @@ class Informed:
     confounded: frozenset[str]
 
 
-def informed(law: Law, runs: Runs, reference: Reference) -> Informed:
+def informed(law: Law, runs: Runs, reference: ReferenceRun) -> Informed:
     """Decide which coefficients the runs can inform."""
     letters = _letters(law, runs)
     rng = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def _letters(law: Law, runs: Runs) -> dict[str, np.ndarray]:
 
 
 def effects(
-    law: Law, letters: dict[str, np.ndarray], reference: Reference, at: np.ndarray
+    law: Law, letters: dict[str, np.ndarray], reference: ReferenceRun, at: np.ndarray
 ) -> np.ndarray | None:
     """Derivatives of the prediction over its scale, in standard deviations of each prior."""
     # All points at once: four steps along each parameter.

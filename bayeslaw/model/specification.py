@@ -16,7 +16,7 @@ from bayeslaw.model.model import Data, Model, prior_site
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.options import DiscrepancyOption, PoolOption, read_discrepancy, read_pool
 from bayeslaw.model.pooling import Pool
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Specification:
     """A Bayesian model of a law's losses, complete but for the runs."""
 
     law: Law
-    reference: Reference
+    reference: ReferenceRun
     noise: Noise
     discrepancy: Discrepancy | None = None
     pool: tuple[Pool, ...] = ()
@@ -34,7 +34,7 @@ class Specification:
         cls,
         runs: Runs,
         law: Law,
-        reference: Reference | None = None,
+        reference: ReferenceRun | None = None,
         *,
         noise: str = "student_t",
         discrepancy: DiscrepancyOption = None,
@@ -43,7 +43,7 @@ class Specification:
     ) -> Specification:
         """Read what a user asks for, for a law and its table; errors name the option."""
         if reference is None:
-            reference = Reference.of(runs, law.variables, law.predicts)
+            reference = ReferenceRun.of(runs, law.variables, law.predicts)
         _check_reference(reference, law, place)
         misfit = read_discrepancy(discrepancy, law, runs, place=place)
         return cls(
@@ -113,8 +113,8 @@ class Specification:
         return Model(law.form, families, self.noise, law.predicts, misfit, self.pool), data
 
 
-def _check_reference(reference: Reference, law: Law, place: str) -> None:
-    at, remedy = reference.at, f"Reference.of(runs, {list(law.variables)!r})"
+def _check_reference(reference: ReferenceRun, law: Law, place: str) -> None:
+    at, remedy = reference.at, f"ReferenceRun.of(runs, {list(law.variables)!r})"
     missing = [name for name in law.variables if name not in at]
     if missing:
         problem = f"the reference run has no {', '.join(missing)}"
@@ -133,7 +133,7 @@ def numpyro_model(
     noise: str = "student_t",
     discrepancy: DiscrepancyOption = None,
     pool: PoolOption = (),
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
 ) -> Callable[[], None]:
     """A NumPyro model without arguments: priors as in the card, log loss observed.
 

@@ -16,7 +16,7 @@ from bayeslaw.optimum.members import Members
 from bayeslaw.optimum.optimise import DrawOptima, Draws
 from bayeslaw.optimum.pose import remedies
 from bayeslaw.optimum.problem import Problem
-from bayeslaw.optimum.quantity import STATUSES, Quantity, ends, shares_of
+from bayeslaw.optimum.quantity import STATUSES, OptimumQuantity, ends, shares_of
 from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.convergence import Convergence
@@ -57,7 +57,7 @@ def summarise(
     _refuse_unbounded(problem, own)
     constant = runs.constant(problem.variables)
     quantities = {
-        text: Quantity.of(
+        text: OptimumQuantity.of(
             [part.values(expression) for part in optima],
             shares_of(own.statuses(expression)),
             prior_only=bool(expression.names & set(problem.variables) & constant),
@@ -140,7 +140,7 @@ def _by_rule(
     sets: Sequence[Draws],
     optima: Sequence[DrawOptima],
     request: Request,
-) -> dict[str, Quantity]:
+) -> dict[str, OptimumQuantity]:
     """N_a/N by each efficiency-aware rule, where N_a is free."""
     structure = problem.structure
     if "N_a" not in structure.free or "N" not in problem.law.variables or structure.sense != "min":
@@ -152,7 +152,7 @@ def _by_rule(
     shares = shares_of([optima[0].status["N_a"]])
     prior_only = bool(runs.constant(["N_a"]))
     return {
-        name: Quantity.of(
+        name: OptimumQuantity.of(
             [part[name] for part in found], shares, prior_only=prior_only, ci_prob=request.ci_prob
         )
         for name in found[0]
@@ -187,9 +187,9 @@ def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[N
             result[name] = combine([maps[i][name] for i in having], weights)
         return result
 
-    def blend(parts: list[Quantity], weights: np.ndarray) -> Quantity:
+    def blend(parts: list[OptimumQuantity], weights: np.ndarray) -> OptimumQuantity:
         # Each law has its own published set.
-        return Quantity.of(
+        return OptimumQuantity.of(
             [
                 mixture_draws([part.draws for part in parts], weights),
                 mixture_draws([part.prior_draws for part in parts], weights),

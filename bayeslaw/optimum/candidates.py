@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Columns of the answer, which no column of the configurations may be called like.
 _ANSWER = {
-    *("median", "low", "high", "expected", "regret", "regret_flops", "p_best", "p_within"),
+    *("median", "low", "high", "expected", "regret", "regret_flops", "p_best", "p_near_optimal"),
     *("near_optimal", "efficient", "extrapolation_factor", "variable"),
 }
 # Draws times configurations that are held at once.

@@ -1,4 +1,4 @@
-"""``cheapest``: the least that reaches a target, with a stated confidence."""
+"""``cheapest``: the least that reaches a target, with a stated probability."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Cheapest:
         What it costs, in the unit of the cost.
     even : float
         What the cheapest would cost that reaches the target in half of the draws: the rest of
-        ``cost`` buys confidence.
-    target, confidence : float
+        ``cost`` buys probability.
+    target, probability : float
         As requested.
     reached : float
         Share of draws in which the configuration reaches the target.
@@ -62,9 +62,9 @@ class Cheapest:
 
     configuration: dict[str, float]
     cost: float
-    even: float
+    cost_at_half: float
     target: float
-    confidence: float
+    probability: float
     reached: float
     predicted_interval: tuple[float, float, float]
     predicts: str
@@ -81,8 +81,8 @@ class Cheapest:
         place = ", ".join(f"{name} = {value:.4g}" for name, value in self.configuration.items())
         return (
             f"{self.predicts} {self.target:g} costs {self.cost:.4g} with probability "
-            f"{self.confidence:g}, and {self.even:.4g} with probability 0.5. The configuration: "
-            f"{place}; predicted {self.predicts} {median:.4g} ({low:.4g} to {high:.4g})."
+            f"{self.probability:g}, and {self.cost_at_half:.4g} with probability 0.5. "
+            f"The configuration: {place}; predicted {self.predicts} {median:.4g} ({low:.4g} to {high:.4g})."
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -109,7 +109,7 @@ class Cheapest:
         dict
             All fields, draws left out.
         """
-        same = ("configuration", "cost", "even", "target", "confidence", "reached")
+        same = ("configuration", "cost", "cost_at_half", "target", "probability", "reached")
         return {
             **{name: getattr(self, name) for name in same},
             "predicted_interval": predicted_dict(self.predicts, self.predicted_interval),
@@ -124,7 +124,7 @@ def cheapest(
     posterior: Posterior | Mixture,
     target: float,
     *,
-    confidence: float = 0.9,
+    probability: float = 0.9,
     at: Mapping[str, float] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
@@ -141,7 +141,7 @@ def cheapest(
         The posterior, or a mixture of several.
     target : float
         The law's value that is to be reached, in its unit.
-    confidence : float
+    probability : float
         With what probability.
     at : mapping, optional
         Fixed canonical variables, raw counts.
@@ -155,29 +155,29 @@ def cheapest(
     Returns
     -------
     Cheapest
-        The configuration, its cost, and what confidence costs.
+        The configuration, its cost, and what probability costs.
 
     Raises
     ------
     RequestError
         If the target cannot be reached with that probability, or the request contradicts itself.
     """
-    target, confidence = _checked(target, confidence)
+    target, probability = _checked(target, probability)
     request = Request.of("cheapest", at, budget, free, ci_prob=ci_prob)
     request.refuse_amount("cheapest", "Leave it out, or use optimum() for what it buys")
     members = _members(posterior, request)
     search = QuantileSearch(members, request)
     with compiled():
-        minimum = search.run(np.log(target), confidence)
-        even = minimum if confidence == 0.5 else search.run(np.log(target), 0.5)
+        minimum = search.run(np.log(target), probability)
+        even = minimum if probability == 0.5 else search.run(np.log(target), 0.5)
         value = search.values(minimum)
     low, median, high = ends(value, ci_prob)
     return Cheapest(
         configuration=minimum.configuration,
         cost=minimum.cost,
-        even=even.cost,
+        cost_at_half=even.cost,
         target=target,
-        confidence=confidence,
+        probability=probability,
         reached=float(np.mean(value <= target * (1 + EXACT))),
         predicted_interval=(median, low, high),
         predicts=members.posteriors[0].law.predicts,
@@ -189,20 +189,20 @@ def cheapest(
     )
 
 
-def _checked(target: float, confidence: float) -> tuple[float, float]:
+def _checked(target: float, probability: float) -> tuple[float, float]:
     target = real(target, "target", place="cheapest")
-    confidence = real(confidence, "confidence", place="cheapest")
+    probability = real(probability, "probability", place="cheapest")
     if not (np.isfinite(target) and target > 0):
         raise RequestError(
             f"target = {target!r}", place="cheapest", remedy="Give a positive number"
         )
-    if not 0 < confidence < 1:
+    if not 0 < probability < 1:
         raise RequestError(
-            f"confidence = {confidence!r}",
+            f"probability = {probability!r}",
             place="cheapest",
             remedy="Give a probability between 0 and 1",
         )
-    return target, confidence
+    return target, probability
 
 
 def _members(source: Posterior | Mixture, request: Request) -> Members:
@@ -229,6 +229,6 @@ def _notes(members: Members, minimum: Minimum) -> list[Note]:
         place = {name: np.array([configuration[name]]) for name in names}
         factors, furthest = extrapolation_factor(posterior.runs, place)
         found += notes.extrapolation(
-            "the configuration", factors[0], furthest[0], "cost and confidence hold"
+            "the configuration", factors[0], furthest[0], "cost and probability hold"
         )
     return found

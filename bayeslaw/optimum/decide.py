@@ -37,7 +37,7 @@ class Decision:
         law's ``median``, ``low`` and ``high``, its ``expected`` value, the expected ``regret``
         against the best of them, the training FLOPs ``regret_flops`` that the first could do
         without and be as good (where the law reads tokens), ``p_best``, the probability
-        ``p_within`` that the regret is below ``regret_tolerance``, whether that makes it
+        ``p_near_optimal`` that the regret is below ``regret_tolerance``, whether that makes it
         ``near_optimal``, and by which ``extrapolation_factor`` its furthest ``variable`` lies
         beyond the runs.
     predicts : str
@@ -221,7 +221,7 @@ def _ranked(
     ends = interval(value, request.ci_prob)
     expected = signed.mean(axis=0)
     order = np.argsort(expected, kind="stable")
-    p_within = (regret < request.regret_tolerance).mean(axis=0)
+    p_near_optimal = (regret < request.regret_tolerance).mean(axis=0)
     best = np.bincount(signed.argmin(axis=1), minlength=value.shape[1]) / len(value)
     factors, names = zip(
         *(extrapolation_factor(part.posterior.runs, part.columns) for part in parts), strict=True
@@ -237,8 +237,8 @@ def _ranked(
         regret=regret.mean(axis=0),
         **({} if flops is None else {"regret_flops": flops}),
         p_best=best,
-        p_within=p_within,
-        near_optimal=p_within >= request.ci_prob,
+        p_near_optimal=p_near_optimal,
+        near_optimal=p_near_optimal >= request.ci_prob,
         **_efficient(table, expected),
         extrapolation_factor=np.array(factors)[widest, rows],
         variable=np.array(names)[widest, rows],

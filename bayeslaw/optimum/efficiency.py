@@ -52,17 +52,17 @@ def efficient(
         logs = {}
         if (tolerance := rules.efficiency_tolerance) is not None:
             logs[f"within {tolerance:g} of the best"] = enough(least + tolerance)
-        if (compute := rules.compute) is not None:
+        if (share := rules.compute_share) is not None:
             if "D" not in columns:
                 raise RequestError(
-                    f"compute = {compute:g} removes tokens, and the law reads no tokens D",
+                    f"compute_share = {share:g} removes tokens, and the law reads no tokens D",
                     place="optimum, efficiency",
-                    remedy="Leave out EfficiencyRules(compute=...)",
+                    remedy="Leave out EfficiencyRules(compute_share=...)",
                 )
             fewer = problem.structure.form.predict(
-                {**columns, "D": columns["D"] * (1 - compute)}, draws
+                {**columns, "D": columns["D"] * (1 - share)}, draws
             )
-            logs[f"within {100 * compute:g}% of compute"] = enough(np.asarray(fewer))
+            logs[f"within {100 * share:g}% of compute"] = enough(np.asarray(fewer))
         if (slope := rules.slope) is not None:
             logs[f"slope {slope:g}"] = _bisected(low, best, lambda u: steepness(u) <= slope)
         if (fraction := rules.fraction) is not None:

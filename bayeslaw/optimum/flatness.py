@@ -32,7 +32,7 @@ class NearOptimal:
         In the unit of the prediction.
     ci_prob : float
         The probability.
-    values, p_within : ndarray of shape (points,)
+    values, p_near_optimal : ndarray of shape (points,)
         Values of the variable, and the probability that the regret there is below the tolerance.
     regret : ndarray of shape (points,)
         Expected regret there.
@@ -43,7 +43,7 @@ class NearOptimal:
     regret_tolerance: float
     ci_prob: float
     values: np.ndarray = field(repr=False)
-    p_within: np.ndarray = field(repr=False)
+    p_near_optimal: np.ndarray = field(repr=False)
     regret: np.ndarray = field(repr=False)
 
 
@@ -105,7 +105,7 @@ def near_optimal(
             regret_tolerance=regret_tolerance,
             ci_prob=ci_prob,
             values=np.asarray(to_raw(grid)),
-            p_within=(lost < regret_tolerance).mean(axis=0),
+            p_near_optimal=(lost < regret_tolerance).mean(axis=0),
             regret=lost.mean(axis=0),
         )
     return found
@@ -155,7 +155,7 @@ def averaged(parts: Sequence[NearOptimal], weights: np.ndarray) -> NearOptimal:
     p, regret = np.zeros(len(values)), np.zeros(len(values))
     for part, weight in zip(parts, weights, strict=True):
         # Beyond the evaluated values, a law's regret is too large to count.
-        p += weight * np.interp(values, part.values, part.p_within, left=0.0, right=0.0)
+        p += weight * np.interp(values, part.values, part.p_near_optimal, left=0.0, right=0.0)
         regret += weight * np.interp(values, part.values, part.regret)
     ends = _range(values, p, first.ci_prob) or (np.nan, np.nan)
     return NearOptimal(*ends, first.regret_tolerance, first.ci_prob, values, p, regret)

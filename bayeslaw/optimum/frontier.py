@@ -32,13 +32,13 @@ class Frontier:
         What is spent.
     optima : tuple of Optimum
         One for each.
-    largest : float or None
+    largest_run_cost : float or None
         What the largest run cost: budgets beyond it are extrapolations.
     """
 
     flops: np.ndarray
     optima: tuple[Optimum, ...] = field(repr=False)
-    largest: float | None = None
+    largest_run_cost: float | None = None
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -146,10 +146,10 @@ def frontier(
     requests = [request.spending(float(amount)) for amount in amounts]
     found = optima(posterior, requests)
     first = posterior.posteriors[0] if isinstance(posterior, Mixture) else posterior
-    return Frontier(amounts, tuple(found), _largest(first, requests[0]))
+    return Frontier(amounts, tuple(found), _largest_run_cost(first, requests[0]))
 
 
-def _largest(posterior: Posterior, request: Request) -> float | None:
+def _largest_run_cost(posterior: Posterior, request: Request) -> float | None:
     """What the largest run cost, if the runs have all that the cost reads."""
     cost = request.budget.price(posterior.law, request.at, place="frontier").expression
     runs, known = posterior.runs, set(posterior.runs.variables)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.notes import Note
-from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_text
 
@@ -30,7 +30,7 @@ def held(values: Mapping[str, float], names: Iterable[str], remedy: str) -> list
 def optimum_notes(
     runs: Runs,
     chosen: Sequence[str],
-    quantities: Mapping[str, Quantity],
+    quantities: Mapping[str, OptimumQuantity],
     places: Mapping[str, tuple[float, float]],
 ) -> list[Note]:
     """What limits the use of an optimum: prior, extrapolation, draws without one."""
@@ -42,7 +42,7 @@ def optimum_notes(
 
 
 def _depends_on_prior(
-    runs: Runs, chosen: Sequence[str], quantities: Mapping[str, Quantity]
+    runs: Runs, chosen: Sequence[str], quantities: Mapping[str, OptimumQuantity]
 ) -> list[Note]:
     never = runs.constant(chosen)
     constant = ", ".join(name for name in chosen if name in never)
@@ -84,7 +84,7 @@ def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> lis
     return notes
 
 
-def _lost(name: str, quantity: Quantity) -> list[Note]:
+def _lost(name: str, quantity: OptimumQuantity) -> list[Note]:
     notes = []
     lost, stuck = quantity.shares["none"], quantity.shares["not_converged"]
     if lost:

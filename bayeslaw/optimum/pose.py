@@ -16,14 +16,16 @@ from bayeslaw.optimum.budget import Budget, Cap
 from bayeslaw.optimum.problem import Problem, Structure
 from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.spending import affordable, slope, spent_variable
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 #: A variable without a bound is followed this many times beyond its reference value; an optimum
 #: out there is none.
 FAR = 1e12
 
 
-def pose(law: Law, reference: Reference, request: Request, *, may_follow: bool = False) -> Problem:
+def pose(
+    law: Law, reference: ReferenceRun, request: Request, *, may_follow: bool = False
+) -> Problem:
     """Make a request definite; ``may_follow`` admits that all follows from the budget."""
     at, budget = request.at, request.budget
     cost = None if budget.flops is None else budget.price(law, at, place="optimum")
@@ -104,7 +106,9 @@ def remedies(name: str) -> str:
     )
 
 
-def _check_names(law: Law, reference: Reference, request: Request, priced: Collection[str]) -> None:
+def _check_names(
+    law: Law, reference: ReferenceRun, request: Request, priced: Collection[str]
+) -> None:
     """Refuse names that the law lacks, values outside their domain, and contradictions."""
     free, unknown = request.free or (), f"{law.name} has no variable {{!r}}"
     named = [name for name in request.at if name not in priced]
@@ -157,7 +161,7 @@ def _orders(chosen: list[str], spent: str | None, fixed: Mapping[str, float]) ->
 
 
 def _check_held(
-    law: Law, chosen: list[str], at: Mapping[str, float], reference: Reference, *, paid: bool
+    law: Law, chosen: list[str], at: Mapping[str, float], reference: ReferenceRun, *, paid: bool
 ) -> None:
     """Refuse what is held at the reference run while what must not exceed it is not."""
     for small, large in vocabulary.ORDERED:
@@ -188,7 +192,7 @@ class _Box:
     logarithmic: bool
 
 
-def _box(name: str, fixed: Mapping[str, float], reference: Reference) -> _Box:
+def _box(name: str, fixed: Mapping[str, float], reference: ReferenceRun) -> _Box:
     domain = vocabulary.variable(name)
     low, high = domain.low, domain.high
     for small, large in vocabulary.ORDERED:

@@ -62,7 +62,7 @@ class _Numbers(NamedTuple):
     limits: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    confidence: float
+    probability: float
     width: float
 
 
@@ -82,14 +82,14 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     still = jax.lax.stop_gradient(values)
     order = jnp.argsort(still)
     summed = jnp.cumsum(each[order])
-    first = still[order][jnp.searchsorted(summed, numbers.confidence)]
+    first = still[order][jnp.searchsorted(summed, numbers.probability)]
     # The same width everywhere: a slope that left its change out would lead nowhere.
     width = numbers.width
 
     def newton(t: Any) -> Any:
         far = (t - values) / width
         density = each @ jnp.exp(-0.5 * far**2) / (width * np.sqrt(2 * np.pi))
-        return t - jnp.clip((each @ ndtr(far) - numbers.confidence) / density, -width, width)
+        return t - jnp.clip((each @ ndtr(far) - numbers.probability) / density, -width, width)
 
     root = jax.lax.fori_loop(0, 8, lambda _, t: newton(t), first)
     # Two steps from the root carry the first two derivatives through.
@@ -173,7 +173,7 @@ class QuantileSearch:
         self.typical = float(self.cost({**served, **first.reference.at, **request.at}))
         self.width: float | None = None
 
-    def lowest(self, log_cost: float, confidence: float) -> Minimum:
+    def lowest(self, log_cost: float, probability: float) -> Minimum:
         """The configuration whose quantile is least, at one budget."""
         posteriors = self.members.posteriors
         request = self.request.spending(float(np.exp(log_cost)))
@@ -192,7 +192,7 @@ class QuantileSearch:
             limits=problem.limits,
             low=problem.low,
             high=problem.high,
-            confidence=confidence,
+            probability=probability,
             width=self.width or _SMOOTH * _SPREAD,
         )
         shape = _Shape(problem.structure, tuple(p.law.form for p in posteriors))
@@ -220,24 +220,24 @@ class QuantileSearch:
         value = mixture_draws(parts, self.members.weights)
         return np.where(value > 0, value, np.inf)
 
-    def run(self, target: float, confidence: float) -> Minimum:
+    def run(self, target: float, probability: float) -> Minimum:
         """The cheapest configuration; the target is a logarithm."""
         from scipy.optimize import brentq
 
         def above(log_cost: float) -> float:
             """By how much the quantile itself, not smoothed, misses the target."""
-            values = np.sort(self.values(self.lowest(log_cost, confidence)))
-            return float(np.log(values[int(np.ceil(confidence * len(values))) - 1]) - target)
+            values = np.sort(self.values(self.lowest(log_cost, probability)))
+            return float(np.log(values[int(np.ceil(probability * len(values))) - 1]) - target)
 
         most = float(np.log(self.typical) + np.log(_FAR))
         missed = above(most)
         if missed > 0:
             raise RequestError(
-                f"no configuration reaches {np.exp(target):.5g} with probability {confidence:g}: "
+                f"no configuration reaches {np.exp(target):.5g} with probability {probability:g}: "
                 f"within the limits, and for {np.exp(most):.2g}, the lowest is "
                 f"{np.exp(target + missed):.5g}",
                 place="cheapest, target",
-                remedy="Raise the target, lower the confidence, or loosen a cap",
+                remedy="Raise the target, lower the probability, or loosen a cap",
             )
         low, high = most, most
         while missed <= 0:
@@ -249,4 +249,4 @@ class QuantileSearch:
                     remedy="Check its unit, or lower the target",
                 )
             missed = above(low)
-        return self.lowest(float(brentq(above, low, high, xtol=EXACT)), confidence)
+        return self.lowest(float(brentq(above, low, high, xtol=EXACT)), probability)

@@ -17,7 +17,7 @@ STATUSES = ("interior", "at_bound", "none", "not_converged")
 
 
 @dataclass(frozen=True)
-class Quantity:
+class OptimumQuantity:
     """The posterior of one optimum.
 
     Attributes
@@ -66,7 +66,7 @@ class Quantity:
         *,
         prior_only: bool,
         ci_prob: float,
-    ) -> Quantity:
+    ) -> OptimumQuantity:
         """Summarise the optima of the posterior, the prior and, if any, the published set."""
         draws, prior = sets[:2]
         low, median, high = ends(draws, ci_prob)
@@ -108,7 +108,7 @@ class Quantity:
             data[name] = None if np.isnan(value) else value
         return data
 
-    def diagnosed(self, convergence: Convergence, name: str, ci_prob: float) -> Quantity:
+    def diagnosed(self, convergence: Convergence, name: str, ci_prob: float) -> OptimumQuantity:
         """The same quantity with the diagnostics of its draws."""
         if name not in convergence.rhat:
             return self

@@ -28,14 +28,14 @@ class EfficiencyRules:
         the published 9% at 30B and 5% at 671B; inferred).
     fraction : float or None
         This share of the best N_a (.22 reproduces them too; inferred).
-    compute : float or None
+    compute_share : float or None
         Smallest N_a that loses no more than leaving out this share of the training tokens would.
     """
 
     efficiency_tolerance: float | None = 0.01
     slope: float | None = 0.40
     fraction: float | None = 0.22
-    compute: float | None = None
+    compute_share: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values outside a rule's range."""
@@ -43,7 +43,7 @@ class EfficiencyRules:
             ("efficiency_tolerance", np.inf),
             ("slope", np.inf),
             ("fraction", 1),
-            ("compute", 1),
+            ("compute_share", 1),
         ):
             value = getattr(self, name)
             if value is not None and not 0 < value < most:

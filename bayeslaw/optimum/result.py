@@ -11,7 +11,7 @@ import numpy as np
 from bayeslaw.core.notes import Note
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.flatness import NearOptimal
-from bayeslaw.optimum.quantity import DIAGNOSTICS, Quantity
+from bayeslaw.optimum.quantity import DIAGNOSTICS, OptimumQuantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +23,9 @@ class Optimum:
 
     Attributes
     ----------
-    quantities : dict of str to Quantity
+    quantities : dict of str to OptimumQuantity
         By expression over canonical variables.
-    efficient : dict of str to Quantity
+    efficient : dict of str to OptimumQuantity
         N_a/N by each efficiency-aware rule, where N_a is free.
     near_optimal : dict of str to NearOptimal
         The values of each variable that cost next to nothing.
@@ -52,8 +52,8 @@ class Optimum:
         the share of runs that lie as far out. None of a mixture.
     """
 
-    quantities: dict[str, Quantity]
-    efficient: dict[str, Quantity]
+    quantities: dict[str, OptimumQuantity]
+    efficient: dict[str, OptimumQuantity]
     near_optimal: dict[str, NearOptimal]
     active_caps: dict[str, float]
     extrapolation_factor: dict[str, float]
@@ -123,7 +123,7 @@ class Optimum:
             else:
                 lines.append(
                     f"No {name} is within {tolerance} of the best with probability {probability}: "
-                    f"at most {near.p_within.max():.2g}."
+                    f"at most {near.p_near_optimal.max():.2g}."
                 )
         return lines
 

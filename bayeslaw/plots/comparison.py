@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison.nested import Nested
+from bayeslaw.comparison.nested import NestedComparison
 from bayeslaw.comparison.ranking import DISTINGUISHED
 from bayeslaw.comparison.restriction import Restricted
 from bayeslaw.comparison.result import Comparison
@@ -122,12 +122,12 @@ _FEW = 20
 
 
 @style.picture
-def nested(answer: Nested, *, ax: Axes | None = None) -> Figure:
+def nested(answer: NestedComparison, *, ax: Axes | None = None) -> Figure:
     """Draw the posterior of what a constraint fixes, and how the runs are predicted under it.
 
     Parameters
     ----------
-    answer : Nested
+    answer : NestedComparison
         A law compared with itself under a constraint.
     ax : matplotlib.axes.Axes, optional
         Whose place in its figure to fill with the panels; a new figure unless given.
@@ -173,14 +173,16 @@ def _posterior(panel: Axes, restricted: Restricted, label: str) -> None:
     panel.axvline(restricted.value, label="constraint", **style.PUBLISHED_LINE)
 
 
-def _costs(panel: Axes, answer: Nested) -> None:
+def _costs(panel: Axes, answer: NestedComparison) -> None:
     left = "groups" if answer.comparison.leave == "group" else "runs"
     names = [f"{left} left out", *(f"{cut} held out" for cut in answer.extrapolation["cut"])]
     panel.axvspan(-DISTINGUISHED, DISTINGUISHED, color="#eeeeee", lw=0, zorder=0)
     panel.axvline(0.0, color=style.PRIOR, lw=0.8, zorder=1)
     # One group or cut alone has no standard error.
     values = np.append(answer.difference, answer.extrapolation["difference"].astype(float))
-    errors = np.nan_to_num(np.append(answer.error, answer.extrapolation["error"].astype(float)))
+    errors = np.nan_to_num(
+        np.append(answer.difference_se, answer.extrapolation["error"].astype(float))
+    )
     look: style.Look = {"fmt": "o", "color": style.POSTERIOR, "ms": 5, "capsize": 2}
     panel.errorbar(values[0], 0, xerr=errors[0], **look)
     panel.errorbar(values[1:], range(1, len(values)), xerr=errors[1:], mfc="none", **look)

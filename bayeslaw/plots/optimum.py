@@ -10,7 +10,7 @@ import numpy as np
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.cheapest import Cheapest
 from bayeslaw.optimum.frontier import Frontier
-from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots import style
 from bayeslaw.plots.density import density, grid_of, posterior_panel
@@ -62,7 +62,7 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
     return figure
 
 
-def _panel(panel: Axes, quantity: Quantity, label: str) -> None:
+def _panel(panel: Axes, quantity: OptimumQuantity, label: str) -> None:
     published = quantity.published
     also = [published] if published is not None and np.isfinite(published) else []
     posterior_panel(panel, quantity.draws, (quantity.low, quantity.high), also=also, label=label)
@@ -156,8 +156,10 @@ def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
         panel.fill_between(flops, low, high, label=interval, **style.CREDIBLE)
         if np.isfinite(published).all():
             panel.plot(flops, published, label="published coefficients", **style.PUBLISHED_LINE)
-        if answer.largest is not None and flops[0] < answer.largest < flops[-1]:
-            panel.axvspan(answer.largest, flops[-1], label="beyond the largest run", **style.FAR)
+        if answer.largest_run_cost is not None and flops[0] < answer.largest_run_cost < flops[-1]:
+            panel.axvspan(
+                answer.largest_run_cost, flops[-1], label="beyond the largest run", **style.FAR
+            )
         panel.set_xscale("log")
         ends = np.concatenate([low, high])
         style.count_axis(panel, ends[np.isfinite(ends)], which="y")

@@ -27,7 +27,7 @@ from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.prediction import Level
 from bayeslaw.posterior.statistics import end_errors
 from bayeslaw.posterior.variance import half_widths
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 from bayeslaw.runs.geometry import extrapolation_factor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Posterior:
 
     Attributes
     ----------
-    law, runs, reference : Law, Runs, Reference
+    law, runs, reference : Law, Runs, ReferenceRun
         The law, the table it is fitted to, and where its priors are stated.
     noise : Noise
         Observation model.
@@ -63,7 +63,7 @@ class Posterior:
 
     law: Law
     runs: Runs
-    reference: Reference
+    reference: ReferenceRun
     noise: Noise
     draws: dict[str, np.ndarray] = field(repr=False)
     stats: dict[str, np.ndarray] = field(repr=False)

@@ -21,7 +21,7 @@ from bayeslaw.model.pooling import Pool
 from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.prediction import log_likelihood
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -180,7 +180,7 @@ def _fields(tree: xr.DataTree, meta: dict[str, Any]) -> dict[str, Any]:
     return {
         "law": Law(meta["card"], meta["place"]),
         "runs": _runs(constant, meta["runs"]),
-        "reference": Reference.from_dict(meta["reference"]),
+        "reference": ReferenceRun.from_dict(meta["reference"]),
         "noise": Noise(meta["noise"], replicate=bool(kernels)),
         "discrepancy": Discrepancy.from_dict(kernels) if kernels else None,
         "pool": tuple(

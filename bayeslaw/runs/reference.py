@@ -1,4 +1,4 @@
-"""`Reference`: the run and the loss that priors are stated at."""
+"""`ReferenceRun`: the run and the loss that priors are stated at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bayeslaw.runs.table import Runs
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceRun:
     """Where priors are stated: a typical run and a scale of the predicted quantity.
 
     It belongs to the model, not to the fit: computed once from the full table and stored, so that
@@ -33,7 +33,7 @@ class Reference:
     at: dict[str, float]
 
     @classmethod
-    def of(cls, runs: Runs, names: Iterable[str], predicts: str = "loss") -> Reference:
+    def of(cls, runs: Runs, names: Iterable[str], predicts: str = "loss") -> ReferenceRun:
         """Compute the reference from a table.
 
         Parameters
@@ -45,7 +45,7 @@ class Reference:
 
         Returns
         -------
-        Reference
+        ReferenceRun
             The reference run and scale.
 
         Raises
@@ -73,7 +73,7 @@ class Reference:
         return {"loss": self.loss, "at": dict(self.at)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Reference:
+    def from_dict(cls, data: Mapping[str, Any]) -> ReferenceRun:
         """The inverse of ``to_dict``.
 
         Parameters
@@ -83,7 +83,7 @@ class Reference:
 
         Returns
         -------
-        Reference
+        ReferenceRun
             The reference.
 
         Raises
@@ -96,8 +96,8 @@ class Reference:
             return cls(loss=float(data["loss"]), at=at)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             problem = f"not a reference run: {data!r} ({type(error).__name__}: {error})"
-            remedy = 'Give {"loss": 2.0, "at": {"N": 1e9}}, as Reference.to_dict() does'
-            raise RequestError(problem, place="Reference.from_dict", remedy=remedy) from error
+            remedy = 'Give {"loss": 2.0, "at": {"N": 1e9}}, as ReferenceRun.to_dict() does'
+            raise RequestError(problem, place="ReferenceRun.from_dict", remedy=remedy) from error
 
 
 def _geometric(values: np.ndarray) -> float:

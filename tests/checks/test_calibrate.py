@@ -23,7 +23,7 @@ from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import BayesLawError, PosteriorError, RequestError
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.specification import Specification
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 mpl.use("Agg")
 MODULE: Any = importlib.import_module("bayeslaw.checks.calibrate.calibrate")
@@ -91,7 +91,7 @@ def test_a_truth_that_all_draws_share_is_anywhere() -> None:
 
 def test_tables_are_simulated_from_the_very_model_that_is_fitted(plan: bl.Runs) -> None:
     law = bl.law(LAW)
-    reference = Reference.of(plan, law.variables)
+    reference = ReferenceRun.of(plan, law.variables)
     model, data = Specification(law, reference, Noise("student_t")).build(plan)
     # A floor far below zero takes the law's value there too.
     raws = [law.published(), {**law.published(), "E": -9.0}]
@@ -107,7 +107,7 @@ def test_truths_of_the_prior_have_its_quantiles_and_a_table_scatters_as_they_say
 ) -> None:
     law = bl.law(LAW)
     columns = plan.columns(law.variables)
-    reference = Reference.of(plan, law.variables)
+    reference = ReferenceRun.of(plan, law.variables)
     specification = Specification(law, reference, Noise("student_t"))
     truths = Simulation(specification, None, lambda i: columns)
     rng = np.random.default_rng(4)

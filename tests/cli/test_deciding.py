@@ -70,17 +70,17 @@ def test_a_budget_without_a_cap_names_the_remedies(folder: Path) -> None:
 
 def test_a_target_with_confidence(folder: Path, tmp_path: Path) -> None:
     picture = tmp_path / "target.png"
-    asked = ("--target-loss", "2.3", "--confidence", "0.8", "--max-params", "100e9")
+    asked = ("--target-loss", "2.3", "--probability", "0.8", "--max-params", "100e9")
     answer = bayeslaw("optimum", folder / "zhao.nc", *asked, "--picture", picture, "--json")
     assert answer.code == 0, answer.err
     data = answer.json
     assert data["reached"] == pytest.approx(0.8, abs=0.01)
-    assert data["cost"] > data["even"]
+    assert data["cost"] > data["cost_at_half"]
     assert set(data["configuration"]) == {"N", "N_a", "D", "G", "S"}
     assert picture.stat().st_size > 5000
     refused(
-        bayeslaw("optimum", folder / "zhao.nc", "--at", "N=30e9", "--confidence", "0.8"),
-        *("--confidence 0.8 without a target", "--target-loss"),
+        bayeslaw("optimum", folder / "zhao.nc", "--at", "N=30e9", "--probability", "0.8"),
+        *("--probability 0.8 without a target", "--target-loss"),
     )
 
 

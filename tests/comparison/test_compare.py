@@ -27,7 +27,7 @@ from bayeslaw.comparison.ranking import LawScores, rank, verdict
 from bayeslaw.core.errors import FormulaError, PosteriorError, RequestError, TableError
 from bayeslaw.formula import parse_expression
 from bayeslaw.plots import style
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 mpl.use("Agg")
 
@@ -172,7 +172,7 @@ def test_a_fit_that_cannot_be_trusted_is_refused(
     with pytest.raises(PosteriorError, match=r"fit of 'chinchilla' cannot be trusted: R-hat is 2"):
         bl.compare(table, laws, cuts=(), **SHORT)
     references.clear()
-    given = Reference(loss=3.0, at={"N": 1e9, "D": 1e10})
+    given = ReferenceRun(loss=3.0, at={"N": 1e9, "D": 1e10})
     forced = bl.compare(table, laws, cuts=(), force=True, reference=given, **SHORT)
     assert references == [given, given]
     assert forced.frame.loc["chinchilla", "notes"] == "not trusted: rhat"
@@ -198,10 +198,12 @@ def test_what_cannot_be_compared_is_named(table: bl.Runs) -> None:
         with pytest.raises(RequestError, match=said):
             bl.compare(table, laws)
     both = ["chinchilla", BLIND]
-    with pytest.raises(TableError, match=r"the law 'zhao2025' needs 'N_a', 'G', 'S'.*skip_unfit"):
+    with pytest.raises(
+        TableError, match=r"the law 'zhao2025' needs 'N_a', 'G', 'S'.*skip_incompatible"
+    ):
         bl.compare(table, [*both, "zhao2025"])
     with pytest.raises(RequestError, match=r"only 'chinchilla' .*: the law 'zhao2025' needs"):
-        bl.compare(table, ["chinchilla", "zhao2025"], skip_unfit=True)
+        bl.compare(table, ["chinchilla", "zhao2025"], skip_incompatible=True)
     with pytest.raises(RequestError, match=r"no variable 'Q'\. There are: N, D, loss"):
         bl.compare(table, both, over="N*Q")
     with pytest.raises(RequestError, match="names no variable"):
@@ -271,12 +273,12 @@ def test_the_command_says_the_same(
     monkeypatch.setattr(bl, "compare", compare)
     source, out, picture = (tmp_path / name for name in ("runs.csv", "laws.csv", "laws.png"))
     answer.posteriors["chinchilla"].runs.write(source)
-    command = ["compare", str(source), "--laws", "chinchilla, zhao2025", "--skip-unfit"]
+    command = ["compare", str(source), "--laws", "chinchilla, zhao2025", "--skip-incompatible"]
     result = CliRunner().invoke(app, [*command, "--json", "--over", "D", "--no-extrapolation"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["laws"][0]["law"] == answer.best
     assert asked["laws"] == ["chinchilla", "zhao2025"]
-    assert (asked["rows"], asked["skip_unfit"], asked["cuts"]) == (60, True, ())
+    assert (asked["rows"], asked["skip_incompatible"], asked["cuts"]) == (60, True, ())
     options = ["--cuts", "0.1, 0.3", "--leave", "run", "--warmup", "200"]
     assert CliRunner().invoke(app, [*command, *options]).exit_code == 0
     assert (asked["cuts"], asked["leave"], asked["warmup"]) == ((0.1, 0.3), "run", 200)

@@ -102,9 +102,9 @@ def test_importance_sampling_of_the_numpyro_model_agrees(
     weights = np.exp(logs - logs.max())
     estimate = np.log(weights.mean()) + logs.max()
     error = weights.std() / weights.mean() / np.sqrt(len(weights))
-    assert found.error < 0.05
+    assert found.mcse < 0.05
     assert error < 0.1
-    assert abs(found.log_evidence - estimate) < 3.5 * np.hypot(found.error, error)
+    assert abs(found.log_evidence - estimate) < 3.5 * np.hypot(found.mcse, error)
     assert found.below == 0
     assert found.notes == ()
 
@@ -127,7 +127,7 @@ def test_the_prior_is_a_distribution_where_its_floor_is_replaced(factor: float) 
     law = bl.law("chinchilla").with_priors(E=prior)
     runs = bl.simulate("chinchilla", rows=10, seed=1)
     noise = bl.fit(runs, law, method="mode", noise="normal", **FIT).noise
-    model, data = Specification(law, bl.Reference.of(runs, law.variables), noise).build(runs)
+    model, data = Specification(law, bl.ReferenceRun.of(runs, law.variables), noise).build(runs)
     density = Density(model)
     floor = model.sampled.index("E")
     z = np.array(data.numbers[:, 0])
@@ -172,7 +172,7 @@ def test_what_has_no_chains_is_refused(dense: bl.Posterior) -> None:
 def test_savage_dickey_agrees_with_the_bridge(moe: bl.Posterior, without: bl.Posterior) -> None:
     free, fixed = bl.evidence(moe), bl.evidence(without)
     found = bl.savage_dickey(moe, "k", 0.0)
-    error = np.sqrt(free.error**2 + fixed.error**2 + found.error**2)
+    error = np.sqrt(free.mcse**2 + fixed.mcse**2 + found.mcse**2)
     assert error < 0.1
     assert abs(fixed.log_evidence - free.log_evidence - found.log_bayes_factor) < 3.5 * error
     # By hand: the normal that the draws suggest, over the prior.

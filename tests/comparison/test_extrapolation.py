@@ -13,7 +13,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.comparison.extrapolation import levels, make_cuts, ordering
 from bayeslaw.formula import parse_expression
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 EXTRAPOLATION: Any = importlib.import_module("bayeslaw.comparison.extrapolation")
 
@@ -67,7 +67,7 @@ def test_training_never_sees_what_is_held_out(
     row, found = EXTRAPOLATION.extrapolate(stored, cut, ci_prob=0.89, progress=False)
     ((runs, reference),) = seen
     assert set(runs.table.index) == set(table.table.index[~cut.held])
-    assert reference.at == Reference.of(runs, ["N", "D"]).at
+    assert reference.at == ReferenceRun.of(runs, ["N", "D"]).at
     assert reference.at["N"] < fitted.reference.at["N"]
     assert reference.loss == 7.0
     assert row["held_out"] == cut.held.sum() == len(found.log_density)

@@ -23,37 +23,37 @@ SHORT: dict[str, Any] = {"seed": 1, "chains": 2, "progress": False}
 
 
 @pytest.fixture(scope="module")
-def shares() -> bl.Nested:
+def shares() -> bl.NestedComparison:
     """Whether the share of shared experts matters, of runs in which it does."""
     runs = bl.simulate("zhao2025", rows=150, seed=7)
-    return bl.nested(runs, "zhao2025", "m = n = 0", cuts=(), **SHORT)
+    return bl.compare_nested(runs, "zhao2025", "m = n = 0", cuts=(), **SHORT)
 
 
 @pytest.fixture(scope="module")
-def unshared() -> bl.Nested:
+def unshared() -> bl.NestedComparison:
     """The same of runs in which it does not."""
     raw = {**bl.law("zhao2025").published(), "m": 0.0, "n": 0.0}
     runs = bl.simulate("zhao2025", rows=150, seed=7, coefficients=raw)
-    return bl.nested(runs, "zhao2025", "m = n = 0", cuts=(), **SHORT)
+    return bl.compare_nested(runs, "zhao2025", "m = n = 0", cuts=(), **SHORT)
 
 
 @pytest.fixture(scope="module")
-def weak(runs: bl.Runs) -> bl.Nested:
-    return bl.nested(runs, "zhao2025", "k = 0", cuts=(0.2,), **SHORT)
+def weak(runs: bl.Runs) -> bl.NestedComparison:
+    return bl.compare_nested(runs, "zhao2025", "k = 0", cuts=(0.2,), **SHORT)
 
 
 @pytest.fixture(scope="module")
-def tied() -> bl.Nested:
+def tied() -> bl.NestedComparison:
     runs = bl.simulate("chinchilla", rows=60, noise_sd=0.01, seed=3)
-    return bl.nested(runs, "chinchilla", "beta = alpha", cuts=(), **SHORT)
+    return bl.compare_nested(runs, "chinchilla", "beta = alpha", cuts=(), **SHORT)
 
 
 def test_the_answer_follows_what_the_runs_were_made_of(
-    shares: bl.Nested, unshared: bl.Nested
+    shares: bl.NestedComparison, unshared: bl.NestedComparison
 ) -> None:
     assert shares.verdict == "worse"
     assert shares.difference < -10
-    assert shares.difference < -2 * shares.error
+    assert shares.difference < -2 * shares.difference_se
     assert shares.summary.startswith("These runs speak against m = n = 0: runs left out are")
     # The truth lies within what each parameter may be.
     published = bl.law("zhao2025").published()
@@ -68,7 +68,7 @@ def test_the_answer_follows_what_the_runs_were_made_of(
     assert unshared.restricted["m"].median < 0.5 * shares.restricted["m"].low
 
 
-def test_446_runs_cannot_say_whether_k_is_needed(weak: bl.Nested) -> None:
+def test_446_runs_cannot_say_whether_k_is_needed(weak: bl.NestedComparison) -> None:
     assert weak.verdict == "not distinguished"
     assert weak.summary.startswith("This table cannot say whether k = 0")
     k = weak.restricted["k"]
@@ -79,13 +79,15 @@ def test_446_runs_cannot_say_whether_k_is_needed(weak: bl.Nested) -> None:
     assert "prior_excludes" not in codes
 
 
-def test_differences_are_the_comparisons(weak: bl.Nested, shares: bl.Nested) -> None:
+def test_differences_are_the_comparisons(
+    weak: bl.NestedComparison, shares: bl.NestedComparison
+) -> None:
     for one in (weak, shares):
         table = one.comparison.frame["elpd"]
         free, under = one.law, next(name for name in table.index if name != one.law)
         assert one.difference == pytest.approx(table[under] - table[free])
         each = one.comparison.pointwise[under] - one.comparison.pointwise[free]
-        assert one.error == pytest.approx(np.sqrt(len(each)) * each.std(ddof=1))
+        assert one.difference_se == pytest.approx(np.sqrt(len(each)) * each.std(ddof=1))
     assert weak.extrapolation["cut"].tolist() == ["top 20%"]
     rows = weak.comparison.extrapolation.set_index(["law", "cut"])
     for row in weak.extrapolation.to_dict("records"):
@@ -95,13 +97,13 @@ def test_differences_are_the_comparisons(weak: bl.Nested, shares: bl.Nested) -> 
     assert not len(shares.extrapolation)
 
 
-def test_a_prior_that_cannot_reach_is_told(shares: bl.Nested) -> None:
+def test_a_prior_that_cannot_reach_is_told(shares: bl.NestedComparison) -> None:
     told = [note.message for note in shares.notes if note.code == "prior_excludes"]
     assert len(told) == 1, "n is signed, and its prior reaches zero"
     assert told[0].startswith("the prior keeps m above 0")
 
 
-def test_what_is_tied_is_shown_as_a_difference(tied: bl.Nested) -> None:
+def test_what_is_tied_is_shown_as_a_difference(tied: bl.NestedComparison) -> None:
     ((name, one),) = tied.restricted.items()
     assert name == "beta - alpha"
     draws = tied.comparison.posteriors["chinchilla"].coefficients()
@@ -120,7 +122,7 @@ def test_what_never_varied_cannot_be_said() -> None:
     N = np.geomspace(1e8, 1e10, 30)
     loss = (2 + 300 * N**-0.3) * np.exp(0.01 * np.random.default_rng(1).standard_normal(30))
     runs = bl.read_runs(pd.DataFrame({"N": N, "S": 0.2, "loss": loss}))
-    asked = bl.nested(runs, law, "c = 0", cuts=(), **SHORT)
+    asked = bl.compare_nested(runs, law, "c = 0", cuts=(), **SHORT)
     assert asked.restricted["c"].informed_by == "combination"
     assert asked.verdict == "not distinguished"
     assert asked.summary == (
@@ -154,7 +156,7 @@ def test_does_the_best_share_of_shared_experts_fall_with_compute(fall: float, re
     )
     raw = {"E": 1.7, "A": 60, "alpha": 0.25, "B": 400, "beta": 0.28, "m": 0.3, "s": 0.3, "p": fall}
     runs = bl.simulate(law, design=design(law), noise_sd=0.003, coefficients=raw, seed=2)
-    asked = bl.nested(runs, law, "p = 0", cuts=(), **SHORT)
+    asked = bl.compare_nested(runs, law, "p = 0", cuts=(), **SHORT)
     assert asked.verdict == reads
     p = asked.restricted["p"]
     # Three standard deviations: an interval of 89% is about as wide.
@@ -170,7 +172,7 @@ def test_do_total_and_active_parameters_share_an_exponent(gamma: float, reads: s
     raw = {"E": 1.7, "A": 30, "alpha": 0.2, "B": 400, "beta": 0.28, "gamma": gamma}
     raw["H"] = 0.3 * 3e8**gamma
     runs = bl.simulate(law, design=design(law), noise_sd=0.001, coefficients=raw, seed=2)
-    asked = bl.nested(runs, law, "gamma = alpha", cuts=(), force=True, **SHORT)
+    asked = bl.compare_nested(runs, law, "gamma = alpha", cuts=(), force=True, **SHORT)
     assert asked.verdict == reads
     apart = asked.restricted["gamma - alpha"]
     assert abs(apart.median - (gamma - 0.2)) < apart.high - apart.low
@@ -183,12 +185,12 @@ def test_does_the_gain_from_experts_vanish_with_scale(c: float, above: float) ->
     law = bl.law("clark2022")
     raw = {**law.published(), "c": c, "b": -0.108 + 8.5 * (0.009 - c)}
     runs = bl.simulate(law, design=design(law), noise_sd=0.005, coefficients=raw, seed=2)
-    asked = bl.nested(runs, law, "c = 0", cuts=(), **SHORT)
+    asked = bl.compare_nested(runs, law, "c = 0", cuts=(), **SHORT)
     assert asked.verdict == "worse"
     assert asked.restricted["c"].above == pytest.approx(above, abs=0.01)
 
 
-def test_as_plain_data(weak: bl.Nested) -> None:
+def test_as_plain_data(weak: bl.NestedComparison) -> None:
     data = json.loads(json.dumps(weak.to_dict()))
     assert data["summary"] == weak.summary
     assert data["restricted"]["k"]["prior_low"] == weak.restricted["k"].prior_low
@@ -210,10 +212,10 @@ def test_as_plain_data(weak: bl.Nested) -> None:
 )
 def test_what_is_no_question_is_named(runs: bl.Runs, constraint: Any, problem: str) -> None:
     with pytest.raises(RequestError, match=problem):
-        bl.nested(runs, "zhao2025", constraint)
+        bl.compare_nested(runs, "zhao2025", constraint)
 
 
-def test_the_picture_shows_what_is_fixed_and_what_it_costs(weak: bl.Nested) -> None:
+def test_the_picture_shows_what_is_fixed_and_what_it_costs(weak: bl.NestedComparison) -> None:
     figure = bl.plots.nested(weak)
     figure.canvas.draw()
     top, bottom = figure.axes
@@ -240,26 +242,28 @@ def test_the_picture_shows_what_is_fixed_and_what_it_costs(weak: bl.Nested) -> N
     assert figure.get_suptitle() == "zhao2025: k = 0?\nthe law under it: not distinguished"
 
 
-def test_the_picture_of_several_has_a_panel_each(shares: bl.Nested) -> None:
+def test_the_picture_of_several_has_a_panel_each(shares: bl.NestedComparison) -> None:
     figure = bl.plots.nested(shares)
     assert [axes.get_title() for axes in figure.axes] == ["$m$", "$n$", ""]
     bottom = figure.axes[-1]
     left, right = bottom.get_xlim()
-    assert left < shares.difference - shares.error
+    assert left < shares.difference - shares.difference_se
     assert right > 4
     assert len(bottom.get_yticks()) == 1
 
 
 def test_the_command_says_the_same(
-    weak: bl.Nested, runs: bl.Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    weak: bl.NestedComparison, runs: bl.Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def nested(table: bl.Runs, law: str, constraint: str, **options: Any) -> bl.Nested:
+    def compare_nested(
+        table: bl.Runs, law: str, constraint: str, **options: Any
+    ) -> bl.NestedComparison:
         asked.update(options, law=law, constraint=constraint, rows=len(table))
         return weak
 
-    monkeypatch.setattr(bl, "nested", nested)
+    monkeypatch.setattr(bl, "compare_nested", compare_nested)
     source, picture = tmp_path / "runs.csv", tmp_path / "k.png"
     runs.write(source)
     command = ["nested", str(source), "--law", "zhao2025", "k = 0", "--cuts", "0.2"]

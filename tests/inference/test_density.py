@@ -49,7 +49,7 @@ def posed(law: Law, observation: str = "student_t") -> tuple[Density, Data, dict
         runs = bl.simulate(law, rows=30, noise_sd=0.01, seed=3, coefficients=raw)
     else:
         runs = bl.simulate("chinchilla", rows=30, noise_sd=0.01, seed=3)
-    reference = bl.Reference.of(runs, law.variables)
+    reference = bl.ReferenceRun.of(runs, law.variables)
     specification = Specification.of(runs, law, reference, noise=observation)
     model, data = specification.build(runs)
     return Density(model), data, specification.priors

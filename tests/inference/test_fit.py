@@ -191,7 +191,7 @@ def test_a_second_table_of_the_same_shape_compiles_nothing(fitted: bl.Posterior)
     law = bl.law("chinchilla").with_priors(
         alpha={"family": "lognormal", "median": 0.4, "factor": 1.5}
     )
-    reference = bl.Reference(2.0, {"N": 1e9, "D": 1e10})
+    reference = bl.ReferenceRun(2.0, {"N": 1e9, "D": 1e10})
     jitted = (value_and_gradient, SAMPLER._begin, SAMPLER._advance)
     sizes = [function._cache_size() for function in jitted]
     with compilations() as found:
@@ -221,12 +221,12 @@ def test_a_second_table_of_the_same_shape_compiles_nothing(fitted: bl.Posterior)
         ({"noise": "student"}, r"unknown noise 'student'\. Did you mean 'student_t'\?"),
         ({"law": "chincilla"}, r"unknown law 'chincilla'\. Did you mean 'chinchilla'\?"),
         (
-            {"reference": bl.Reference(3.0, {"N": 1e9})},
-            r"fit: the reference run has no D\. Reference\.of\(runs, \['N', 'D'\]\)",
+            {"reference": bl.ReferenceRun(3.0, {"N": 1e9})},
+            r"fit: the reference run has no D\. ReferenceRun\.of\(runs, \['N', 'D'\]\)",
         ),
         (
-            {"reference": bl.Reference(3.0, {"N": 1e9, "D": float("nan")})},
-            r"fit: the reference run has D = nan\. Reference\.of\(runs, \['N', 'D'\]\)",
+            {"reference": bl.ReferenceRun(3.0, {"N": 1e9, "D": float("nan")})},
+            r"fit: the reference run has D = nan\. ReferenceRun\.of\(runs, \['N', 'D'\]\)",
         ),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.core.errors import PosteriorError, RequestError, TableError
 from bayeslaw.inference.fit_many import fit_many
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 # `bayeslaw.inference` may name functions like their modules: these go by their full names.
 MANY: Any = importlib.import_module("bayeslaw.inference.fit_many")
@@ -29,12 +29,12 @@ def tables() -> list[bl.Runs]:
 
 
 @pytest.fixture(scope="module")
-def reference(tables: list[bl.Runs]) -> Reference:
-    return Reference.of(tables[0], ("N", "D"))
+def reference(tables: list[bl.Runs]) -> ReferenceRun:
+    return ReferenceRun.of(tables[0], ("N", "D"))
 
 
 @pytest.fixture(scope="module")
-def fitted(tables: list[bl.Runs], reference: Reference) -> list[bl.Posterior]:
+def fitted(tables: list[bl.Runs], reference: ReferenceRun) -> list[bl.Posterior]:
     """Each table by itself."""
     return [
         bl.fit(table, "chinchilla", reference=reference, **{**SHORT, "seed": 7 + i})
@@ -80,19 +80,21 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 20])
 def test_it_is_fit_table_by_table_whatever_the_batch(
-    tables: list[bl.Runs], reference: Reference, fitted: list[bl.Posterior], batch: int
+    tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior], batch: int
 ) -> None:
     same(many(tables, reference=reference, batch=batch), fitted)
 
 
-def test_the_first_tables_reference_serves_all(tables: list[bl.Runs], reference: Reference) -> None:
+def test_the_first_tables_reference_serves_all(
+    tables: list[bl.Runs], reference: ReferenceRun
+) -> None:
     points = many(tables[:3], method="mode", batch=1)
     same(points, many(tables[:3], method="mode", reference=reference))
     assert all(point.reference == reference for point in points)
 
 
 def test_tables_of_several_shapes_keep_their_order(
-    tables: list[bl.Runs], reference: Reference
+    tables: list[bl.Runs], reference: ReferenceRun
 ) -> None:
     mixed = [tables[0], bl.simulate("chinchilla", rows=40, noise_sd=0.01, seed=9), tables[1]]
     found = many(mixed, method="laplace", reference=reference)
@@ -103,7 +105,7 @@ def test_tables_of_several_shapes_keep_their_order(
 
 
 def test_tables_filled_up_to_one_size_have_the_same_posterior(
-    tables: list[bl.Runs], reference: Reference
+    tables: list[bl.Runs], reference: ReferenceRun
 ) -> None:
     short = bl.simulate("chinchilla", rows=40, noise_sd=0.01, seed=9)
     (plain,) = many([short], method="laplace", reference=reference)
@@ -138,7 +140,7 @@ def test_what_cannot_be_fitted_is_refused_before_any_fit(
 
 def test_only_the_batch_that_is_missing_is_fitted_again(
     tables: list[bl.Runs],
-    reference: Reference,
+    reference: ReferenceRun,
     fitted: list[bl.Posterior],
     calls: list[int],
     tmp_path: Path,
@@ -165,7 +167,7 @@ def test_only_the_batch_that_is_missing_is_fitted_again(
 
 def test_an_interrupt_leaves_what_was_finished_and_nothing_half(
     tables: list[bl.Runs],
-    reference: Reference,
+    reference: ReferenceRun,
     fitted: list[bl.Posterior],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -265,7 +267,7 @@ def test_other_requests_use_none_of_the_kept_batches(
         {"fallback": True},
         {"noise": "normal"},
         {"law": bl.law("chinchilla").with_priors(alpha=tight)},
-        {"reference": Reference(2.0, {"N": 1e9, "D": 1e10})},
+        {"reference": ReferenceRun(2.0, {"N": 1e9, "D": 1e10})},
     ]
     for i, change in enumerate(changes, start=2):
         many(tables[:1], folder=tmp_path, **change)
@@ -274,7 +276,7 @@ def test_other_requests_use_none_of_the_kept_batches(
         assert len(fits) == i, change
     # The table is another, and so is its reference; then the table alone is.
     many(tables[1:2], folder=tmp_path)
-    many(tables[1:2], folder=tmp_path, reference=Reference.of(tables[0], ("N", "D")))
+    many(tables[1:2], folder=tmp_path, reference=ReferenceRun.of(tables[0], ("N", "D")))
     assert len(fits) == len(changes) + 3
     assert len(list(tmp_path.iterdir())) == len(changes) + 3
 
@@ -301,7 +303,7 @@ def test_kept_posteriors_do_all_that_fresh_ones_do(
 
 
 def test_another_process_finds_the_same(
-    tables: list[bl.Runs], reference: Reference, fitted: list[bl.Posterior], tmp_path: Path
+    tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior], tmp_path: Path
 ) -> None:
     spawn = multiprocessing.get_context("spawn")
     options: dict[str, Any] = {"reference": reference, "batch": 1, "folder": tmp_path}
@@ -316,7 +318,7 @@ def test_another_process_finds_the_same(
 
 def test_an_executors_batches_may_end_in_any_order(
     tables: list[bl.Runs],
-    reference: Reference,
+    reference: ReferenceRun,
     fitted: list[bl.Posterior],
     calls: list[int],
     tmp_path: Path,
@@ -361,7 +363,7 @@ def test_a_failure_in_an_executor_reaches_the_caller(
 
 
 def test_a_dask_cluster_finds_the_same(
-    tables: list[bl.Runs], reference: Reference, fitted: list[bl.Posterior]
+    tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior]
 ) -> None:
     distributed = pytest.importorskip("distributed")
     with (

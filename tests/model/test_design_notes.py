@@ -14,7 +14,7 @@ from bayeslaw.model.design_notes import design_notes
 
 def notes_of(runs: bl.Runs, law: str) -> dict[str, Note]:
     one = bl.law(law)
-    reference = bl.Reference.of(runs, one.variables, one.predicts)
+    reference = bl.ReferenceRun.of(runs, one.variables, one.predicts)
     return {note.code: note for note in design_notes(runs, one, reference)}
 
 
@@ -71,5 +71,5 @@ def test_usual_designs_do_not_move_together() -> None:
         for rows in (40, 446):
             for seed in range(5):
                 runs = bl.simulate(law, design=kind, rows=rows, seed=seed)
-                notes = design_notes(runs, law, bl.Reference.of(runs, law.variables))
+                notes = design_notes(runs, law, bl.ReferenceRun.of(runs, law.variables))
                 assert "collinear" not in {note.code for note in notes}

@@ -101,7 +101,7 @@ def test_conditional_is_that_of_the_joint_normal() -> None:
 
 def test_potential_is_prior_times_marginal_likelihood(waved: bl.Runs) -> None:
     law, process = bl.law("chinchilla"), PROCESS
-    reference = bl.Reference.of(waved, law.variables)
+    reference = bl.ReferenceRun.of(waved, law.variables)
     normal = Noise("normal", replicate=True)
     specification = Specification(law, reference, normal, process)
     model, data = specification.build(waved)

@@ -12,7 +12,7 @@ from bayeslaw.checks.card import TYPICAL_LOSS
 from bayeslaw.law import Law
 from bayeslaw.law.library import cards
 from bayeslaw.model.identifiability import Informed, informed
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 
 def of(name: str, rows: int = 150, **columns: object) -> Informed:
@@ -25,7 +25,7 @@ def of(name: str, rows: int = 150, **columns: object) -> Informed:
         **{name: table(runs.table) if callable(table) else table for name, table in columns.items()}
     )
     runs = replace(runs, table=table)
-    return informed(law, runs, Reference.of(runs, law.variables, law.predicts))
+    return informed(law, runs, ReferenceRun.of(runs, law.variables, law.predicts))
 
 
 @pytest.mark.parametrize("name", cards())
@@ -98,7 +98,7 @@ def test_a_formula_of_ones_own_is_told_the_same() -> None:
     design = {"N": 10 ** rng.uniform(8, 10, 60), "G": rng.choice([1.0, 2.0, 4.0], 60)}
     raw = {"E": 2.0, "A": 100.0, "alpha": 0.3, "h": 0.1, "k": 10.0}
     runs = bl.simulate(law, design=design, noise_sd=0.001, coefficients=raw, seed=1)
-    reference = Reference.of(runs, law.variables)
+    reference = ReferenceRun.of(runs, law.variables)
     # A and k multiply the same power; h tells A from k through G.
     found = informed(law, runs, reference)
     assert found == Informed(frozenset(), frozenset({"A", "h", "k"}))
@@ -110,7 +110,7 @@ def test_a_small_sample_of_a_design_has_the_verdict_of_the_design() -> None:
     levels = np.geomspace(1, 30, 4)
     design = {"N": np.repeat(1e8 * levels, 4), "D": np.tile(2e9 * levels, 4)}
     whole = bl.simulate(law, design=design, noise_sd=0.001, seed=1)
-    reference = Reference.of(whole, law.variables)
+    reference = ReferenceRun.of(whole, law.variables)
     assert informed(law, whole, reference) == Informed(frozenset(), frozenset())
     rng = np.random.default_rng(0)
     # From as many runs as coefficients up to twice as many.

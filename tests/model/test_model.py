@@ -70,7 +70,7 @@ def test_it_gives_prior_draws(law: str) -> None:
 def test_without_its_observations_it_simulates_them() -> None:
     runs = table("chinchilla")
     one = bl.law("chinchilla")
-    reference = bl.Reference(3.0, bl.Reference.of(runs, one.variables).at)
+    reference = bl.ReferenceRun(3.0, bl.ReferenceRun.of(runs, one.variables).at)
     on = one.form.to_on(one.published(), reference.at, reference.loss)
     model = handlers.uncondition(
         bl.numpyro_model(runs, "chinchilla", noise="normal", reference=reference)

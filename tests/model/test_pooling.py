@@ -78,7 +78,9 @@ def test_each_group_has_its_own_floor(fitted: bl.Posterior) -> None:
 def test_what_groups_share_is_known_better_than_from_one(
     runs: bl.Runs, fitted: bl.Posterior
 ) -> None:
-    alone = bl.fit_each(runs, "chinchilla", by="family", method="laplace", fallback=True, seed=1)
+    alone = bl.fit_by_group(
+        runs, "chinchilla", by="family", method="laplace", fallback=True, seed=1
+    )
     together = fitted.to_frame().loc["alpha"]
     for one in alone.values():
         row = one.to_frame().loc["alpha"]

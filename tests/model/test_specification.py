@@ -45,9 +45,9 @@ def test_prior_draws_follow_the_seed(runs: bl.Runs) -> None:
 def test_a_reference_without_a_number_is_refused(runs: bl.Runs) -> None:
     law = bl.law("chinchilla")
     for reference, problem in (
-        (bl.Reference(2.0, {"N": 1e9}), "has no D"),
-        (bl.Reference(2.0, {"N": 1e9, "D": np.inf}), "has D = inf"),
-        (bl.Reference(0.0, {"N": 1e9, "D": 1e10}), "has loss = 0"),
+        (bl.ReferenceRun(2.0, {"N": 1e9}), "has no D"),
+        (bl.ReferenceRun(2.0, {"N": 1e9, "D": np.inf}), "has D = inf"),
+        (bl.ReferenceRun(0.0, {"N": 1e9, "D": 1e10}), "has loss = 0"),
     ):
         with pytest.raises(RequestError, match=f"numpyro_model: the reference run {problem}"):
             bl.numpyro_model(runs, law, reference=reference)

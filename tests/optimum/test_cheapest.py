@@ -13,11 +13,11 @@ from bayeslaw.optimum.quantile_search import EXACT
 
 
 def test_the_cheapest_reaches_its_target_and_no_more(thin: bl.Posterior) -> None:
-    answer = bl.cheapest(thin, 2.3, confidence=0.9, budget=bl.Budget(max_params=1e11))
+    answer = bl.cheapest(thin, 2.3, probability=0.9, budget=bl.Budget(max_params=1e11))
     assert answer.reached == pytest.approx(0.9, abs=1 / len(answer.predicted_draws) + 1e-9)
     spent = 6 * answer.configuration["N_a"] * answer.configuration["D"]
     assert answer.cost == pytest.approx(spent, rel=1e-9)
-    assert answer.even < answer.cost
+    assert answer.cost_at_half < answer.cost
     # It is a configuration of the law: the same draws predict it. One draw ends at the target
     # but for the tolerance of the search; on which side differs between machines.
     place = {k: np.array([answer.configuration[k]]) for k in thin.law.variables}
@@ -27,8 +27,8 @@ def test_the_cheapest_reaches_its_target_and_no_more(thin: bl.Posterior) -> None
 
 
 def test_nothing_nearby_is_cheaper_and_as_sure(thin: bl.Posterior) -> None:
-    """Legal configurations at 1% less cost reach the target with less confidence."""
-    answer = bl.cheapest(thin, 2.3, confidence=0.8, budget=bl.Budget(max_params=1e11))
+    """Legal configurations at 1% less cost reach the target with less probability."""
+    answer = bl.cheapest(thin, 2.3, probability=0.8, budget=bl.Budget(max_params=1e11))
     rng, size = np.random.default_rng(5), 400
     place = {k: v * np.ones(size) for k, v in answer.configuration.items()}
     place["N_a"] = place["N_a"] * np.exp(rng.normal(0, 0.3, size))
@@ -46,7 +46,7 @@ def test_nothing_nearby_is_cheaper_and_as_sure(thin: bl.Posterior) -> None:
 def test_how_many_tokens_a_given_model_needs(thin: bl.Posterior) -> None:
     """Nothing is left to choose but how long to train: the quantile of the law's own answer."""
     place = {"N": 1e11, "N_a": 1e10, "G": 8.0, "S": 0.1}
-    answer = bl.cheapest(thin, 2.3, confidence=0.8, at=place)
+    answer = bl.cheapest(thin, 2.3, probability=0.8, at=place)
     raw = thin.coefficients()
     rest = thin.law.form.predict({**place, "D": np.inf}, raw)
     needed = ((2.3 - rest) / raw["b"]) ** (-1 / raw["beta"])
@@ -62,11 +62,11 @@ def test_one_draw_is_enough_for_a_point(thin: bl.Posterior) -> None:
 
 
 def test_an_even_chance_costs_what_the_median_law_says(thin: bl.Posterior) -> None:
-    """At confidence one half it is the budget at which the median of the optimum is the target."""
-    answer = bl.cheapest(thin, 2.3, confidence=0.5, at={"N": 30e9})
+    """At probability one half it is the budget at which the median of the optimum is the target."""
+    answer = bl.cheapest(thin, 2.3, probability=0.5, at={"N": 30e9})
     best = bl.optimum(thin, at={"N": 30e9}, budget=bl.Budget(train_flops=answer.cost))
     assert best.predicted_interval[0] == pytest.approx(2.3, abs=1e-3)
-    assert answer.even == answer.cost
+    assert answer.cost_at_half == answer.cost
 
 
 def test_serving_counts_towards_the_cost(thin: bl.Posterior) -> None:
@@ -84,7 +84,7 @@ def test_serving_counts_towards_the_cost(thin: bl.Posterior) -> None:
     [
         ({"target": 1.5, "at": {"N": 30e9}}, "no configuration reaches 1.5 with probability 0.9"),
         ({"target": -1.0}, "target = -1.0"),
-        ({"target": 2.3, "confidence": 90}, "confidence = 90"),
+        ({"target": 2.3, "probability": 90}, "probability = 90"),
         ({"target": 2.3}, "N is neither fixed nor capped"),
         ({"target": 2.3, "budget": {"train_flops": 1e22}}, "limits what cheapest"),
         ({"target": 2.0, "budget": {"max_params": 1e11, "max_tokens": 1e11}}, "loosen a cap"),

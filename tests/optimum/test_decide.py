@@ -55,7 +55,7 @@ def test_expected_loss_and_regret_are_those_of_the_draws(
     found = decision.frame.loc[table.index]
     np.testing.assert_allclose(found["expected"], loss.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["regret"], regret.mean(axis=0), rtol=1e-6, atol=1e-12)
-    np.testing.assert_allclose(found["p_within"], (regret < 0.001).mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(found["p_near_optimal"], (regret < 0.001).mean(axis=0), atol=1e-12)
     best = (loss == loss.min(axis=1, keepdims=True)).mean(axis=0)
     np.testing.assert_allclose(found["p_best"], best, atol=1e-12)
 

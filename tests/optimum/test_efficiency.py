@@ -35,7 +35,9 @@ def test_the_tolerance_at_two_sizes(thin: bl.Posterior) -> None:
 def test_rules_keep_what_they_say(thin: bl.Posterior) -> None:
     """Draw by draw: the loss there, its slope, and what fewer tokens would have cost."""
     N, D = 30e9, 1e12
-    asked = bl.EfficiencyRules(efficiency_tolerance=0.02, slope=0.3, fraction=0.5, compute=0.1)
+    asked = bl.EfficiencyRules(
+        efficiency_tolerance=0.02, slope=0.3, fraction=0.5, compute_share=0.1
+    )
     answer = bl.optimum(thin, at={"N": N, "D": D}, efficiency=asked)
     raw, law = thin.coefficients(), thin.law
     G, S = answer.draws["G"], answer.draws["S"]

@@ -18,7 +18,7 @@ def test_near_optimal_values_are_those_of_the_draws(thin: bl.Posterior) -> None:
     place = {"N": N, "D": thin.reference.at["D"]}
     best = {"G": answer.draws["G"], "S": answer.draws["S"], "N_a": answer.draws["N_a/N"] * N}
 
-    def p_within(name: str, value: float) -> float:
+    def p_near_optimal(name: str, value: float) -> float:
         there = law.form.predict({**place, **best, name: value}, raw)
         return float(np.mean(there - law.form.predict({**place, **best}, raw) < 0.002))
 
@@ -27,8 +27,8 @@ def test_near_optimal_values_are_those_of_the_draws(thin: bl.Posterior) -> None:
         assert near.low < np.median(best[name]) < near.high
         width = near.high - near.low
         for end, outwards in ((near.low, -1), (near.high, 1)):
-            assert p_within(name, end - 0.02 * outwards * width) >= 0.89
-            assert p_within(name, end + 0.02 * outwards * width) <= 0.90
+            assert p_near_optimal(name, end - 0.02 * outwards * width) >= 0.89
+            assert p_near_optimal(name, end + 0.02 * outwards * width) <= 0.90
     wider = bl.optimum(thin, at={"N": N}, regret_tolerance=0.004)
     assert wider.near_optimal["G"].low < answer.near_optimal["G"].low
     assert wider.near_optimal["G"].high > answer.near_optimal["G"].high

@@ -20,4 +20,4 @@ def test_the_frontier_is_an_optimum_at_each_budget(thin: bl.Posterior) -> None:
     assert frame.loc[(1e24, "N"), "median"] == pytest.approx(1e11)
     runs = thin.runs
     largest = (6 * runs.column("N_a") * runs.column("D")).max()
-    assert frontier.largest == pytest.approx(largest)
+    assert frontier.largest_run_cost == pytest.approx(largest)

@@ -124,7 +124,7 @@ def test_tokens_are_what_a_budget_buys() -> None:
     """In krajewski2024 too, whose cost is straight in its granularity as well."""
     law = bl.law("krajewski2024")
     runs = bl.simulate(law, rows=40, seed=1)
-    reference = bl.Reference.of(runs, law.variables)
+    reference = bl.ReferenceRun.of(runs, law.variables)
     problem = pose(law, reference, Request.of("optimum", {"E": 64}, bl.Budget(train_flops=1e21)))
     assert problem.structure.spent == "D"
     assert set(problem.structure.free) == {"N", "granularity"}

@@ -93,7 +93,7 @@ def test_a_law_with_two_valleys_is_searched_from_every_start() -> None:
     }
     table = {"N": np.geomspace(1e7, 1e10, 20), "D": np.geomspace(1e9, 1e11, 20)}
     runs = bl.read_runs(pd.DataFrame({**table, "loss": np.linspace(4, 3, 20)}))
-    reference = bl.Reference.of(runs, law.variables)
+    reference = bl.ReferenceRun.of(runs, law.variables)
     problem = pose(
         law, reference, Request.of("optimum", {"D": 1e10}, bl.Budget(max_params=1e11), ["N"])
     )
@@ -151,7 +151,7 @@ def test_every_draw_of_the_joint_law_is_the_closed_form(E: float) -> None:
     runs = bl.simulate(law, rows=40, seed=1)
     rng = np.random.default_rng(2)
     raw = {k: v * np.exp(0.02 * rng.standard_normal(200)) for k, v in law.published().items()}
-    reference = bl.Reference.of(runs, law.variables)
+    reference = bl.ReferenceRun.of(runs, law.variables)
     flops = 1e22
     budget = bl.Budget(train_flops=flops)
     problem = pose(law, reference, Request.of("optimum", {"E": E}, budget))

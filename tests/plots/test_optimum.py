@@ -14,15 +14,15 @@ from matplotlib.figure import Figure
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
-from bayeslaw.optimum.quantity import Quantity
+from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.plots import labels
 
 
-def quantity(draws: np.ndarray, **changed: Any) -> Quantity:
+def quantity(draws: np.ndarray, **changed: Any) -> OptimumQuantity:
     kept = draws[~np.isnan(draws)]
     low, median, high = interval(kept)
     shares = {"interior": 1.0, "at_bound": 0.0, "none": 0.0, "not_converged": 0.0}
-    made = Quantity(
+    made = OptimumQuantity(
         median=float(median),
         low=float(low),
         high=float(high),
@@ -36,7 +36,7 @@ def quantity(draws: np.ndarray, **changed: Any) -> Quantity:
     return replace(made, **changed)
 
 
-def answer(N: float = 30e9, probability: float = 0.89, **changed: Quantity) -> bl.Optimum:
+def answer(N: float = 30e9, probability: float = 0.89, **changed: OptimumQuantity) -> bl.Optimum:
     rng = np.random.default_rng(1)
     draws = {
         "G": 6.8 + 0.1 * rng.standard_normal(2000),
@@ -170,7 +170,7 @@ def test_the_frontier_has_a_band_for_every_quantity(posterior: bl.Posterior) -> 
         assert panel.get_xscale() == "log"
         # What lies beyond the largest run is shaded.
         (shade,) = panel.patches
-        assert shade.get_x() == pytest.approx(found.largest)
+        assert shade.get_x() == pytest.approx(found.largest_run_cost)
     assert "$N$ ≤ 100B" in figure.get_suptitle()
 
 
@@ -193,7 +193,7 @@ def test_regret_is_least_at_the_optimum_and_shaded_below_the_limit(
 
 
 def test_a_target_is_drawn_with_its_share(posterior: bl.Posterior) -> None:
-    found = bl.cheapest(posterior, 2.3, confidence=0.8, budget=bl.Budget(max_params=1e11))
+    found = bl.cheapest(posterior, 2.3, probability=0.8, budget=bl.Budget(max_params=1e11))
     figure = bl.plots.target(found)
     (panel,) = figure.axes
     said = [text.get_text() for text in panel.get_legend().get_texts()]

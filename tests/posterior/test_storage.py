@@ -178,7 +178,7 @@ def test_normal_noise_and_a_law_of_ones_own_come_back(small: bl.Posterior, tmp_p
     own = replace(
         small,
         law=law,
-        reference=bl.Reference.of(small.runs, ["N"]),
+        reference=bl.ReferenceRun.of(small.runs, ["N"]),
         noise=Noise("normal"),
         draws=draws,
         stats=stats,

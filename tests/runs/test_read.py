@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bayeslaw.core.errors import RequestError, TableError
-from bayeslaw.runs import Reference, Runs, read_runs
+from bayeslaw.runs import ReferenceRun, Runs, read_runs
 
 UPCYCLING: dict[str, Any] = {
     "columns": {
@@ -488,17 +488,17 @@ def test_runs_refuse_names_that_are_no_columns() -> None:
 def test_reference_is_a_typical_run() -> None:
     table = pd.DataFrame({"N": [1e8, 1e10], "S": [0.0, 0.5], "loss": [2.0, 3.0], "lr": [1.0, 4.0]})
     runs = read_runs(table, columns={"lr": "lr"})
-    reference = Reference.of(runs, ["N", "S"])
+    reference = ReferenceRun.of(runs, ["N", "S"])
     assert reference.loss == 2.0
     assert reference.at == pytest.approx({"N": 1e9, "S": 0.25})
-    assert Reference.of(runs, ["N"], predicts="lr").loss == 2.0
-    assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
+    assert ReferenceRun.of(runs, ["N"], predicts="lr").loss == 2.0
+    assert ReferenceRun.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
     small = read_runs(table.assign(loss=table["loss"] / 30))
-    assert Reference.of(small, ["N"]).loss == 0.08
+    assert ReferenceRun.of(small, ["N"]).loss == 0.08
     with pytest.raises(TableError, match="the reference run needs 'D'"):
-        Reference.of(runs, ["N", "D"])
+        ReferenceRun.of(runs, ["N", "D"])
     with pytest.raises(RequestError, match="not a reference run"):
-        Reference.from_dict({"loss": 2.0})
+        ReferenceRun.from_dict({"loss": 2.0})
 
 
 # --- real tables -----------------------------------------------------------------------------
@@ -513,7 +513,7 @@ def test_upcycling_in_billions(data_dir: Path) -> None:
     source = runs.table
     assert runs.column("D") == pytest.approx(1e9 * (source["D1"] + source["D2"]))
     assert (runs.column("N_a") <= runs.column("N")).all()
-    reference = Reference.of(runs, ["N", "N_a", "D", "G", "S"])
+    reference = ReferenceRun.of(runs, ["N", "N_a", "D", "G", "S"])
     assert (reference.loss, reference.at["S"]) == (3.0, 0.0)
     with pytest.raises(TableError, match=r"line 2, column 'N_total' \(N\).*units={\"N\": 1e9}"):
         read_runs(data_dir / "upcycling_moe.csv", columns={"N": "N_total"})

@@ -32,7 +32,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.posterior.convergence import SMALLEST_ESS
 from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def calibrate(
     discrepancy: DiscrepancyOption = None,
     noise_sd: float = 0.003,
     prior_shift: float = 0.0,
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     seed: int = 0,
     chains: int = 2,
     draws: int = 1000,

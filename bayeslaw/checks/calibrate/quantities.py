@@ -18,7 +18,7 @@ from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem
 from bayeslaw.optimum.request import Request
-from bayeslaw.runs import Reference
+from bayeslaw.runs import ReferenceRun
 
 # A larger run is one of more parameters and tokens, not one of other experts.
 _COUNTS_OF_EXPERTS = frozenset({"E", "K", "G", "S", "granularity", "sparsity", "activation"})
@@ -32,7 +32,7 @@ class Quantities:
     ----------
     law : Law
         The law.
-    reference : Reference
+    reference : ReferenceRun
         Where expressions are evaluated.
     problem : Problem or None
         Whose optima are wanted.
@@ -47,7 +47,7 @@ class Quantities:
     """
 
     law: Law
-    reference: Reference
+    reference: ReferenceRun
     problem: Problem | None
     asked: dict[str, Any]
     larger_run: dict[str, float]

@@ -107,14 +107,14 @@ class Calibration(Result):
         }
 
     @property
-    def smallest_p(self) -> float:
+    def p_threshold(self) -> float:
         """A p-value below this is too small, all quantities considered (Bonferroni)."""
         return (1 - SIMULTANEOUS) / max(len(self.quantities), 1)
 
     @property
     def nonuniform(self) -> tuple[str, ...]:
         """Quantities whose ranks are not uniform."""
-        return tuple(name for name, p in self.p_values.items() if p < self.smallest_p)
+        return tuple(name for name, p in self.p_values.items() if p < self.p_threshold)
 
     def ecdf(self) -> pd.DataFrame:
         """ECDF of PIT values less that of uniform numbers.
@@ -129,7 +129,7 @@ class Calibration(Result):
 
         count = len(self.pit(self.quantities[0]))
         points = ecdf_points(count)
-        low, high = ecdf_band(count, 1 - self.smallest_p)
+        low, high = ecdf_band(count, 1 - self.p_threshold)
         columns = {"low": low - points, "high": high - points}
         for name in self.quantities:
             values = np.sort(self.pit(name))

@@ -19,7 +19,7 @@ from bayeslaw.model.simulate import DESIGNS, draw_design
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs, read_runs
+from bayeslaw.runs import ReferenceRun, Runs, read_runs
 from bayeslaw.runs.read import configurations
 
 PLACE = "calibrate"
@@ -149,7 +149,7 @@ def read_simulation(
     rows: int,
     noise_sd: float,
     prior_shift: float,
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
 ) -> Simulation:
     """Read the options of ``calibrate`` that say how tables are simulated."""
     read = load_law(law)
@@ -173,7 +173,7 @@ def read_simulation(
 
 
 def _specify(
-    law: Law, columns: Columns, reference: Reference, noise: str, discrepancy: DiscrepancyOption
+    law: Law, columns: Columns, reference: ReferenceRun, noise: str, discrepancy: DiscrepancyOption
 ) -> Specification:
     parts = discrepancy if isinstance(discrepancy, list | tuple) else [discrepancy]
     if any(part == "group" or isinstance(part, Offsets) for part in parts):
@@ -226,11 +226,11 @@ def _design(law: Law, design: Any, rows: int, seed: int) -> Callable[[int], Colu
     return lambda i: columns
 
 
-def typical_reference(law: Law, columns: Columns) -> Reference:
+def typical_reference(law: Law, columns: Columns) -> ReferenceRun:
     """The reference of a design: its typical run and the loss there."""
     filler = np.full(len(next(iter(columns.values()))), _TYPICAL_LOSS)
     table = pd.DataFrame({**columns, law.predicts: filler})
-    reference = Reference.of(
+    reference = ReferenceRun.of(
         Runs(table, "design", (*law.variables, law.predicts)), law.variables, law.predicts
     )
     if law.coefficients:
@@ -240,7 +240,7 @@ def typical_reference(law: Law, columns: Columns) -> Reference:
         raise RequestError(
             f"{law.name} predicts {law.predicts}, which has no usual scale",
             place=PLACE,
-            remedy="Give reference=bl.Reference(loss=..., at=...)",
+            remedy="Give reference=bl.ReferenceRun(loss=..., at=...)",
         )
     return reference
 

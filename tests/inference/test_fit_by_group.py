@@ -25,7 +25,7 @@ def two_sweeps() -> pd.DataFrame:
 
 def test_every_group_gets_its_own_posterior() -> None:
     runs = bl.read_runs(two_sweeps())
-    found = bl.fit_each(runs, "chinchilla", by="sweep", method="laplace", seed=1)
+    found = bl.fit_by_group(runs, "chinchilla", by="sweep", method="laplace", seed=1)
     assert list(found) == ["b", "a"]
     for name, floor in (("b", 1.5), ("a", 2.0)):
         draws = found[name].draws["E"]
@@ -38,7 +38,7 @@ def test_every_group_gets_its_own_posterior() -> None:
 def test_priors_are_stated_at_one_reference() -> None:
     """A reference that moved from group to group would be another prior for each of them."""
     runs = bl.read_runs(two_sweeps())
-    found = bl.fit_each(runs, "chinchilla", by="sweep", method="mode")
+    found = bl.fit_by_group(runs, "chinchilla", by="sweep", method="mode")
     whole = bl.fit(runs, "chinchilla", method="mode").reference
     assert found["a"].reference == found["b"].reference == whole
 
@@ -47,7 +47,7 @@ def test_a_group_is_fitted_as_if_it_were_alone() -> None:
     table = two_sweeps()
     runs = bl.read_runs(table)
     alone = bl.read_runs(table[table["sweep"] == "a"])
-    found = bl.fit_each(runs, "chinchilla", by="sweep", method="laplace", seed=3)["a"]
+    found = bl.fit_by_group(runs, "chinchilla", by="sweep", method="laplace", seed=3)["a"]
     other = bl.fit(alone, "chinchilla", method="laplace", seed=3, reference=found.reference)
     for name, draws in found.draws.items():
         np.testing.assert_array_equal(draws, other.draws[name])
@@ -56,19 +56,19 @@ def test_a_group_is_fitted_as_if_it_were_alone() -> None:
 def test_what_cannot_be_grouped_is_named() -> None:
     table = two_sweeps()
     with pytest.raises(TableError, match=r"no column 'swep'. Did you mean 'sweep'"):
-        bl.fit_each(bl.read_runs(table), "chinchilla", by="swep")
+        bl.fit_by_group(bl.read_runs(table), "chinchilla", by="swep")
     table["sweep"] = table["sweep"].astype(object)
     table.loc[[3, 5], "sweep"] = None
     with pytest.raises(TableError, match=r"'sweep' is empty in 2 rows \(3, 5\)"):
-        bl.fit_each(bl.read_runs(table), "chinchilla", by="sweep")
+        bl.fit_by_group(bl.read_runs(table), "chinchilla", by="sweep")
     wrong: list[tuple[Any, Any]] = [(bl.read_runs(table), None), (table, "sweep")]
     for runs, by in wrong:
         with pytest.raises(RequestError, match="where the name of a column and runs belong"):
-            bl.fit_each(runs, "chinchilla", by=by)
+            bl.fit_by_group(runs, "chinchilla", by=by)
     with pytest.raises(RequestError, match="a DataFrame where runs belong"):
         bl.fit(wrong[1][0], "chinchilla")
     with pytest.raises(RequestError, match="unknown method 'nut'"):
-        bl.fit_each(bl.read_runs(two_sweeps()), "chinchilla", by="sweep", method="nut")
+        bl.fit_by_group(bl.read_runs(two_sweeps()), "chinchilla", by="sweep", method="nut")
 
 
 def test_the_routers_of_clark(data_dir: Path) -> None:
@@ -80,7 +80,7 @@ def test_the_routers_of_clark(data_dir: Path) -> None:
         drop_invalid=True,
     )
     known = {"S-Base": (-0.0864, -0.1143), "RL-R": (-0.0858, -0.1170), "Hash": (-0.0894, -0.1282)}
-    found = bl.fit_each(runs, "clark2022", by="router_type", method="laplace", seed=1)
+    found = bl.fit_by_group(runs, "clark2022", by="router_type", method="laplace", seed=1)
     assert set(found) == set(known)
     # 239 and 314 are both in print for S-Base: the posterior must know neither from the other.
     low, _, high = interval(found["S-Base"].draws["E_max"].ravel())

@@ -10,15 +10,15 @@ from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Reference, Runs
+from bayeslaw.runs import ReferenceRun, Runs
 
 
-def fit_each(
+def fit_by_group(
     runs: Runs,
     law: str | Law,
     *,
     by: str,
-    reference: Reference | None = None,
+    reference: ReferenceRun | None = None,
     **options: Any,
 ) -> dict[Any, Posterior]:
     """Fit a law to each group of a table by itself: nothing is shared but the priors.
@@ -29,7 +29,7 @@ def fit_each(
         As for ``fit``.
     by : str
         Column of the groups.
-    reference : Reference, optional
+    reference : ReferenceRun, optional
         Where priors are stated, for all groups; the full table's typical run unless given, so that
         every group has the same priors.
 
@@ -49,8 +49,8 @@ def fit_each(
     if not isinstance(runs, Runs) or not isinstance(by, str):
         raise RequestError(
             f"by = {by!r} and a {type(runs).__name__}, where the name of a column and runs belong",
-            place="fit_each",
-            remedy='bl.fit_each(bl.read_runs(table), law, by="router_type")',
+            place="fit_by_group",
+            remedy='bl.fit_by_group(bl.read_runs(table), law, by="router_type")',
         )
     labels = runs.labels(by)
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
@@ -63,7 +63,7 @@ def fit_each(
             remedy="Fill it, or leave those rows out with where=",
         )
     if reference is None:
-        reference = Reference.of(runs, law.variables, law.predicts)
+        reference = ReferenceRun.of(runs, law.variables, law.predicts)
     posteriors = {}
     for value in dict.fromkeys(labels):
         part = runs.select((labels == value).to_numpy())
