@@ -1,4 +1,4 @@
-"""Which law to believe: compare, nested."""
+"""Which law to believe: compare, compare-nested."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def compare(
     )
 
 
-@command(app, "bayeslaw nested sweep.csv 'm = n = 0' --law zhao2025 --picture shared.png")
+@command(app, "bayeslaw compare-nested sweep.csv 'm = n = 0' --law zhao2025 --picture shared.png")
 def compare_nested(
     table: RunsTable,
     constraint: Annotated[

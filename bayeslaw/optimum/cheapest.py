@@ -82,7 +82,8 @@ class Cheapest:
         return (
             f"{self.predicts} {self.target:g} costs {self.cost:.4g} with probability "
             f"{self.probability:g}, and {self.cost_at_half:.4g} with probability 0.5. "
-            f"The configuration: {place}; predicted {self.predicts} {median:.4g} ({low:.4g} to {high:.4g})."
+            f"The configuration: {place}; predicted {self.predicts} {median:.4g} "
+            f"({low:.4g} to {high:.4g})."
         )
 
     def to_frame(self) -> pd.DataFrame:

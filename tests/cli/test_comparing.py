@@ -23,4 +23,6 @@ def test_bad_options_of_a_comparison(
 ) -> None:
     runs = folder / "runs.csv"
     refused(bayeslaw("compare", runs, "--laws", "chinchilla,skaling2026", *options), *parts)
-    refused(bayeslaw("nested", runs, "alpha = beta", "--law", "chinchilla", *options), *parts)
+    refused(
+        bayeslaw("compare-nested", runs, "alpha = beta", "--law", "chinchilla", *options), *parts
+    )

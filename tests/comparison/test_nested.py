@@ -266,7 +266,7 @@ def test_the_command_says_the_same(
     monkeypatch.setattr(bl, "compare_nested", compare_nested)
     source, picture = tmp_path / "runs.csv", tmp_path / "k.png"
     runs.write(source)
-    command = ["nested", str(source), "--law", "zhao2025", "k = 0", "--cuts", "0.2"]
+    command = ["compare-nested", str(source), "--law", "zhao2025", "k = 0", "--cuts", "0.2"]
     result = CliRunner().invoke(app, [*command, "--json", "--picture", str(picture)])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["summary"] == weak.summary
