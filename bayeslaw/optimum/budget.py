@@ -1,12 +1,15 @@
-"""What bounds an optimum."""
+"""What bounds an optimum, and what a budget buys."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.formula import Expression, parse_expression
@@ -16,17 +19,7 @@ from bayeslaw.law.cost import COSTS, Cost, lifetime
 
 @dataclass(frozen=True)
 class Cap:
-    """An upper limit on a positive expression over canonical variables.
-
-    Attributes
-    ----------
-    name : str
-        The budget's name of it.
-    expression : Expression
-        What is limited.
-    limit : float
-        The limit, which is legal itself.
-    """
+    """An upper limit, legal itself, on a positive expression over canonical variables."""
 
     name: str
     expression: Expression
@@ -38,6 +31,8 @@ class Cap:
         return text if self.name == self.expression.text else f"{self.name} ({text})"
 
 
+# Beside so much of one variable, what the rest costs is lost in rounding.
+_PLENTY = 1e30
 # Which expression each of the named limits is on.
 _NAMED = {
     "max_params": "N",
@@ -93,43 +88,25 @@ class Budget:
     def __post_init__(self) -> None:
         """Refuse budgets that no run has."""
         if not isinstance(self.caps, Mapping):
-            raise RequestError(
-                f"caps = {self.caps!r}", place="Budget", remedy="Such as {'N/E': 1e9}"
-            )
-        numbers = {f.name: getattr(self, f.name) for f in fields(self)}
-        del numbers["caps"], numbers["cost"]
-        for name, value in (*numbers.items(), *self.caps.items()):
-            if value is None:
-                continue
-            number = real(value, name, place="Budget")
-            if not (math.isfinite(number) and number > 0):
-                raise RequestError(
-                    f"{name} = {value!r}", place="Budget", remedy="Give a positive number"
-                )
-            if name in numbers:
-                # Plain numbers, so that the answer can be written as JSON.
-                object.__setattr__(self, name, number)
-        object.__setattr__(self, "caps", {name: float(limit) for name, limit in self.caps.items()})
+            raise _refusal(f"caps = {self.caps!r}", "Such as {'N/E': 1e9}")
+        # Plain numbers, so that the answer can be written as JSON.
+        for name in (f.name for f in fields(self) if f.name not in ("caps", "cost")):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _positive(value, name))
+        caps = {name: _positive(limit, name) for name, limit in self.caps.items()}
+        object.__setattr__(self, "caps", caps)
         train, lifetime, served = self.train_flops, self.lifetime_flops, self.inference_tokens
-        for wrong, problem, remedy in (
-            (
-                train is not None and lifetime is not None,
-                "train_flops and lifetime_flops are both given",
-                "Give one: FLOPs for training, or for training and inference together",
-            ),
-            (
-                lifetime is not None and served is None,
+        if train and (lifetime or served):
+            other = "lifetime_flops" if lifetime else "inference_tokens"
+            raise _refusal(
+                f"train_flops and {other} are both given",
+                "Give train_flops, or lifetime_flops: FLOPs for training and inference together",
+            )
+        if lifetime and not served:
+            raise _refusal(
                 "lifetime_flops without inference_tokens",
                 "Give the number of tokens to be served, or train_flops",
-            ),
-            (
-                train is not None and served is not None,
-                "train_flops and inference_tokens are both given",
-                "Give lifetime_flops, FLOPs for training and inference together",
-            ),
-        ):
-            if wrong:
-                raise RequestError(problem, place="Budget", remedy=remedy)
+            )
 
     def __repr__(self) -> str:
         """The fields that are set."""
@@ -165,18 +142,19 @@ class Budget:
     @cached_property
     def limits(self) -> tuple[Cap, ...]:
         """All caps, the named ones first."""
-        return tuple(self._limits())
-
-    def _limits(self) -> Iterator[Cap]:
-        for name, text in _NAMED.items():
-            limit = getattr(self, name)
-            if limit is not None:
-                yield Cap(name, parse_expression(text), float(limit))
-        if self.max_memory is not None:
-            text = f"{float(self.bytes_per_param):g}*N"
-            yield Cap("max_memory", parse_expression(text), float(self.max_memory))
-        for text, limit in self.caps.items():
-            yield Cap(text, parse_expression(text, place="Budget, caps"), float(limit))
+        named = {name: (text, getattr(self, name)) for name, text in _NAMED.items()}
+        named["max_memory"] = (f"{self.bytes_per_param:g}*N", self.max_memory)
+        return (
+            *(
+                Cap(name, parse_expression(text), limit)
+                for name, (text, limit) in named.items()
+                if limit is not None
+            ),
+            *(
+                Cap(text, parse_expression(text, place="Budget, caps"), limit)
+                for text, limit in self.caps.items()
+            ),
+        )
 
     def price(self, law: Law, known: Iterable[str], *, place: str) -> Cost:
         """What a configuration costs, under a law's convention or the budget's own.
@@ -234,3 +212,46 @@ class Budget:
         if self.max_memory is None:
             del values["bytes_per_param"]
         return values
+
+
+def _refusal(problem: str, remedy: str) -> RequestError:
+    return RequestError(problem, place="Budget", remedy=remedy)
+
+
+def _positive(value: object, name: str) -> float:
+    number = real(value, name, place="Budget")
+    if not 0 < number < math.inf:
+        raise _refusal(f"{name} = {value!r}", "Give a positive number")
+    return number
+
+
+def affordable(
+    cost: Expression, columns: Mapping[str, Any], name: str, amount: Any, xp: ModuleType = np
+) -> Any:
+    """How much of a variable an amount buys, once the rest of a configuration's cost is paid."""
+    # Not from its values at 0 and 1: with 1e13 tokens to be served, one more to train on vanishes.
+    each = cost({**columns, name: _PLENTY}, xp) / _PLENTY
+    return (amount - cost({**columns, name: 0.0}, xp)) / each
+
+
+def spent_variable(cost: Cost, priced: Sequence[str], budget_name: str, *, place: str) -> str:
+    """The variable that follows when a budget is spent: the last in which the cost is affine."""
+    probe = {name: 1.7 + 0.3 * i for i, name in enumerate(sorted(cost.expression.names))}
+    # Tokens first: whatever else is bought shapes the model.
+    for name in sorted(reversed(priced), key=lambda name: name != "D"):
+        if slope(cost.expression, probe, name) != 0:
+            return name
+    raise RequestError(
+        f"{budget_name} fixes nothing: {cost.formula} has no free variable",
+        place=place,
+        remedy="Leave one of its variables out of at=, or leave out the budget",
+    )
+
+
+def slope(expression: Expression, point: Mapping[str, float], name: str) -> float:
+    """How steep an expression is along a variable; 0 where that is no straight line."""
+    with np.errstate(all="ignore"):
+        # NumPy's numbers: of a limit such as 1/N_a, zero is no error.
+        at = (np.float64(v) for v in (0.0, 1.0, 2.0))
+        zero, one, two = (float(expression({**point, name: v})) for v in at)
+    return one - zero if np.isclose(two - one, one - zero) else 0.0

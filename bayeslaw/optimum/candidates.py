@@ -11,10 +11,9 @@ import numpy as np
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.formula import Expression
-from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.budget import Budget, affordable, spent_variable
 from bayeslaw.optimum.members import Members
 from bayeslaw.optimum.request import Request
-from bayeslaw.optimum.spending import affordable, spent_variable
 from bayeslaw.posterior.mixture import mixture_draws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs, read_runs
@@ -36,24 +35,11 @@ _SHARES = np.geomspace(1e-3, 1.0, 241)
 
 @dataclass(frozen=True)
 class Candidates:
-    """Configurations as one law reads them.
+    """Configurations as one law reads them, completed.
 
-    Attributes
-    ----------
-    posterior : Posterior
-        The law's.
-    table : pandas.DataFrame
-        The configurations, completed.
-    columns : dict of str to ndarray of shape (configurations,)
-        The law's variables.
-    held : tuple of str
-        Variables that stand at the reference run because nothing names them.
-    spent : str or None
-        The variable that follows from what is spent.
-    cost : Expression or None
-        What a configuration costs, where the law has a cost.
-    legal : ndarray of bool of shape (configurations,)
-        Which keep the budget's caps.
+    ``columns`` are the law's variables, of shape (configurations,). Variables that nothing names
+    are ``held`` at the reference run, ``spent`` follows from the budget, and ``legal`` says which
+    configurations keep the budget's caps.
     """
 
     posterior: Posterior

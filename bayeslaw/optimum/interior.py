@@ -32,20 +32,9 @@ Function = Callable[[Any], Any]
 
 
 class State(NamedTuple):
-    """Where a search stands.
+    """Where a search stands: at ``x``, strictly inside, with multipliers of bounds and caps.
 
-    Attributes
-    ----------
-    x : array of shape (free,)
-        The point, strictly inside.
-    low, high : array of shape (free,)
-        Multipliers of the bounds.
-    cap : array of shape (caps,)
-        Multipliers of the caps.
-    barrier : float
-        The barrier's weight.
-    done : bool
-        Whether the barrier is gone and nothing improves to first order.
+    ``done`` says that the barrier is gone and nothing improves to first order.
     """
 
     x: Any

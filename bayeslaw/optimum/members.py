@@ -17,18 +17,9 @@ from bayeslaw.posterior.posterior import Posterior
 
 @dataclass(frozen=True)
 class Members:
-    """Posteriors that take part in an answer.
+    """Posteriors that can answer, at least in part; a single posterior is a mixture of one.
 
-    Attributes
-    ----------
-    posteriors : tuple of Posterior
-        Those that can answer, at least in part; a single posterior is a mixture of one.
-    weights : ndarray of shape (posteriors,)
-        They sum to one.
-    mixed : bool
-        Whether they come from a mixture.
-    dropped : tuple of Note
-        Which laws are dropped, and from what.
+    Their weights sum to one; ``dropped`` says which laws of a mixture are left out, and of what.
     """
 
     posteriors: tuple[Posterior, ...]
@@ -81,9 +72,7 @@ class Members:
 
     def most_variables_first(self) -> Members:
         """The same in another order."""
-        order = sorted(
-            range(len(self.weights)), key=lambda i: -len(self.posteriors[i].law.variables)
-        )
+        order = np.argsort([-len(p.law.variables) for p in self.posteriors], kind="stable")
         posteriors = tuple(self.posteriors[i] for i in order)
         return replace(self, posteriors=posteriors, weights=self.weights[order])
 

@@ -21,18 +21,9 @@ Draws = Mapping[str, np.ndarray]
 class DrawOptima:
     """The optimum of every draw.
 
-    Attributes
-    ----------
-    x : ndarray of shape (draws, free)
-        Search coordinates, infinite for draws that run away, NaN where nothing converged.
-    columns : dict of str to ndarray of shape (draws,)
-        Canonical variables.
-    status : dict of str to ndarray of str of shape (draws,)
-        Of each chosen variable: ``interior``, ``at_bound``, ``none`` or ``not_converged``.
-    active_caps : dict of str to float
-        Share of draws in which each cap is reached.
-    converged : ndarray of bool of shape (draws,)
-        Whether the search ended at an optimum.
+    ``x``, of shape (draws, free) in search coordinates, is infinite for draws that run away and NaN
+    where nothing converged; ``status`` has one of ``STATUSES`` for each chosen variable and draw;
+    ``active_caps`` are shares of draws in which a cap is reached.
     """
 
     x: np.ndarray

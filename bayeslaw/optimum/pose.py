@@ -12,10 +12,9 @@ from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.formula import parse_expression
 from bayeslaw.law import Law
 from bayeslaw.optimum import feasible
-from bayeslaw.optimum.budget import Budget, Cap
+from bayeslaw.optimum.budget import Budget, Cap, affordable, slope, spent_variable
 from bayeslaw.optimum.problem import Problem, Structure
 from bayeslaw.optimum.request import Request
-from bayeslaw.optimum.spending import affordable, slope, spent_variable
 from bayeslaw.runs import ReferenceRun
 
 #: A variable without a bound is followed this many times beyond its reference value; an optimum

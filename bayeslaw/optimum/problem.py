@@ -13,30 +13,15 @@ import numpy as np
 from bayeslaw.core import vocabulary
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Form, Law
-from bayeslaw.optimum.budget import Budget
-from bayeslaw.optimum.spending import affordable
+from bayeslaw.optimum.budget import Budget, affordable
 
 
 @dataclass(frozen=True)
 class Structure:
     """The part of a problem that compiled code depends on; hashable.
 
-    Attributes
-    ----------
-    form : Form
-        The law.
-    free : tuple of str
-        Canonical variables that are searched over.
-    logarithmic : tuple of bool
-        For each of them, whether it is searched on its logarithm.
-    spent : str or None
-        The variable that follows from the others because the budget is spent.
-    cost : Expression or None
-        What is spent, over canonical variables; without ``spent`` the budget is a cap on it.
-    caps : tuple of Expression
-        What else is limited.
-    sense : {"min", "max"}
-        Whether less or more of the predicted quantity is better.
+    ``spent`` follows from the others because the budget ``cost`` is spent; without it, the budget
+    is a cap on the cost. ``logarithmic`` says which of ``free`` are searched on their logarithm.
     """
 
     form: Form
@@ -92,32 +77,11 @@ class Structure:
 
 @dataclass(frozen=True)
 class Problem:
-    """A structure with its numbers.
+    """A structure with its numbers; bounds and starts in search coordinates.
 
-    Attributes
-    ----------
-    law : Law
-        The law.
-    structure : Structure
-        What compiled code depends on.
-    fixed : dict of str to float
-        Variables that are given or held at the reference run.
-    held : tuple of str
-        Those of them that are held there because the request does not name them.
-    budget : Budget
-        What is spent, and caps.
-    limits : ndarray of shape (caps,)
-        Limits of the structure's caps.
-    names : tuple of str
-        A name for each row of the structure's ``room``.
-    bounded_by : dict of str to str
-        Free variables whose upper bound is a cap, and the cap's name.
-    low, high : ndarray of shape (free,)
-        Bounds in search coordinates.
-    far_low, far_high : ndarray of bool of shape (free,)
-        Whether a bound is only as far as the search goes.
-    starts : ndarray of shape (starts, free)
-        Where the search starts.
+    ``fixed`` holds what is given, and what is ``held`` at the reference run because the request
+    does not name it. ``names`` has a name for each row of the structure's ``room``, ``bounded_by``
+    the caps that are upper bounds of free variables, by variable.
     """
 
     law: Law
@@ -130,8 +94,10 @@ class Problem:
     bounded_by: dict[str, str]
     low: np.ndarray
     high: np.ndarray
+    # Whether a bound is only as far as the search goes.
     far_low: np.ndarray
     far_high: np.ndarray
+    #: Of shape (starts, free).
     starts: np.ndarray
 
     @property

@@ -116,16 +116,9 @@ def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
 
 @dataclass(frozen=True)
 class Minimum:
-    """The best configuration at one budget.
+    """The best configuration at one budget, in search coordinates.
 
-    Attributes
-    ----------
-    problem : Problem
-        The problem at that budget.
-    x : ndarray of shape (free,)
-        Search coordinates.
-    cost : float
-        What it costs, which is the budget unless a cap leaves some of it.
+    It costs the budget unless a cap leaves some of it.
     """
 
     problem: Problem
@@ -147,12 +140,7 @@ class Minimum:
 class QuantileSearch:
     """The least budget at which a quantile over draws reaches a target.
 
-    Parameters
-    ----------
-    members : Members
-        Laws, the one with most variables first.
-    request : Request
-        Fixed and free variables, caps, and what is counted as cost.
+    The first of the members is the law with most variables.
     """
 
     def __init__(self, members: Members, request: Request) -> None:

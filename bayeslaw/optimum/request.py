@@ -57,23 +57,7 @@ class EfficiencyRules:
 
 @dataclass(frozen=True)
 class Request:
-    """A validated request.
-
-    Attributes
-    ----------
-    at : dict of str to float
-        Fixed variables.
-    budget : Budget
-        Constraints.
-    free : tuple of str or None
-        Variables to search over instead of a card's.
-    regret_tolerance : float
-        Regret below which a configuration counts as good as the best.
-    efficiency : EfficiencyRules
-        When fewer active parameters are enough.
-    ci_prob : float
-        Probability of the intervals.
-    """
+    """A validated request; ``free`` replaces a card's free variables."""
 
     at: dict[str, float]
     budget: Budget

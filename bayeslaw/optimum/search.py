@@ -28,24 +28,12 @@ _STEPS, _ROUNDS = 14, 10
 
 @dataclass(frozen=True)
 class Solution:
-    """Minimisers, draw by draw.
+    """Minimisers, draw by draw: arrays of shape (draws, free), (draws, caps) and (draws,).
 
-    Attributes
-    ----------
-    x : ndarray of shape (draws, free)
-        Search coordinates.
-    at_low, at_high : ndarray of bool of shape (draws, free)
-        Which bounds are reached.
-    at_cap : ndarray of bool of shape (draws, caps)
-        Which caps are reached.
-    converged : ndarray of bool of shape (draws,)
-        Whether nothing improves to first order, and whatever is not at a bound curves upwards.
-    negative_low, negative_high : ndarray of bool of shape (draws, free)
-        Whether the law is not positive at a bound, with the others at the first start: where the
-        search fails, that is where it went.
-    as_good_low, as_good_high : ndarray of bool of shape (draws, free)
-        Whether the law is no worse at a bound, with the others as they are: a law that levels off
-        along a variable has no best value of it.
+    ``converged``: nothing improves to first order, and what is not at a bound curves upwards.
+    ``negative``: the law is not positive at a bound, with the others at the first start; where the
+    search fails, that is where it went. ``as_good``: the law is no worse at a bound, with the
+    others as they are; a law that levels off along a variable has no best value of it.
     """
 
     x: np.ndarray

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import Interval, interval
-from bayeslaw.optimum.spending import affordable
+from bayeslaw.optimum.budget import affordable
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math, predicted
 from bayeslaw.plots.slices import axis_grid, fixed_values, legal, title
