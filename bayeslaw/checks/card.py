@@ -35,15 +35,7 @@ _EXACT, _DRAWS = 1e-10, 4000
 
 @dataclass(frozen=True)
 class CardProblem:
-    """Something that a card does not satisfy.
-
-    Attributes
-    ----------
-    place : str
-        The part of the card, as messages name it: ``"[parameters] alpha"``, ``"check 3"``.
-    message : str
-        What is wrong, with the figures.
-    """
+    """What a card does not satisfy, and where: ``"[parameters] alpha"``, ``"check 3"``."""
 
     place: str
     message: str
@@ -97,10 +89,10 @@ def described(law: Law) -> Found:
         if not letter.means:
             yield f"[variables] {name}", "'means' is empty"
         if letter.range is None:
-            yield (f"[variables] {name}", "no range: nothing can be examined without one")
+            yield f"[variables] {name}", "no range: nothing can be examined without one"
         counts = {"N", "N_a"} & letter.is_.names and len(letter.is_.names) == 1
         if counts and not letter.embeddings:
-            yield (f"[variables] {name}", "'embeddings' is included, excluded or unknown")
+            yield f"[variables] {name}", "'embeddings' is included, excluded or unknown"
     for name, parameter in law.parameters.items():
         if not parameter.means:
             yield f"[parameters] {name}", "'means' is empty"
@@ -118,11 +110,8 @@ def reproduces(law: Law) -> Found:
             yield place, f"{check.of.text} cannot be computed: {error}"
             continue
         if not abs(value / check.value - 1) <= check.rtol:
-            yield (
-                place,
-                f"{check.of.text} is {value:.6g}, and {check.value:g} within {check.rtol:g} was "
-                "published",
-            )
+            published = f"{check.value:g} within {check.rtol:g} was published"
+            yield place, f"{check.of.text} is {value:.6g}, and {published}"
 
 
 def computed(law: Law, check: Check) -> float:
@@ -210,9 +199,8 @@ def finite(law: Law) -> Found:
             value = law.form.predict(columns, raw)
         bad = ~(np.isfinite(value) & (value > 0))
         if bad.any():
-            where = {name: f"{column[bad][0]:.3g}" for name, column in columns.items()}
-            said = ", ".join(f"{name} = {text}" for name, text in where.items())
-            yield ("formula", f"{title}: the prediction is {value[bad][0]:.3g} at {said}")
+            where = ", ".join(f"{name} = {v[bad][0]:.3g}" for name, v in columns.items())
+            yield "formula", f"{title}: the prediction is {value[bad][0]:.3g} at {where}"
             continue
 
         def log_value(raw: dict[str, Any], row: dict[str, Any]) -> Any:
@@ -255,11 +243,8 @@ def unsurprising(law: Law) -> Found:
                 value = np.log(on[name] - low) if entry.prior.family == "lognormal" else on[name]
             away = (value - centre) / spread
             if not abs(away) < 3:
-                yield (
-                    f"[parameters] {name}",
-                    f"{entry.on.text} is {on[name]:.4g} in {title}, {away:.1f} standard deviations "
-                    f"from the middle of {entry.prior}",
-                )
+                far = f"{away:.1f} standard deviations from the middle of {entry.prior}"
+                yield f"[parameters] {name}", f"{entry.on.text} is {on[name]:.4g} in {title}, {far}"
 
 
 def survives(law: Law) -> Found:
@@ -281,14 +266,8 @@ def survives(law: Law) -> Found:
 
 #: Every examination by name, in the order of the report.
 EXAMINATIONS: dict[str, Examination] = {
-    "described": described,
-    "reproduces": reproduces,
-    "round_trip": round_trip,
-    "units": units,
-    "finite": finite,
-    "sane": sane,
-    "unsurprising": unsurprising,
-    "survives": survives,
+    check.__name__: check
+    for check in (described, reproduces, round_trip, units, finite, sane, unsurprising, survives)
 }
 
 
@@ -311,8 +290,7 @@ def grid(law: Law, rng: np.random.Generator, size: int = 400) -> dict[str, np.nd
             columns[name] = ends[0] * (100 * ends[1] / ends[0]) ** rng.uniform(0, 1, size)
     for small, large in vocabulary.ORDERED:
         if small in columns and large in columns:
-            both = np.sort([columns[small], columns[large]], axis=0)
-            columns[small], columns[large] = both
+            columns[small], columns[large] = np.sort([columns[small], columns[large]], axis=0)
     return columns
 
 

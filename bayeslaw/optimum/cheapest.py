@@ -37,7 +37,7 @@ class Cheapest:
         Its variables, those that were fixed or held among them.
     cost : float
         What it costs, in the unit of the cost.
-    even : float
+    cost_at_half : float
         What the cheapest would cost that reaches the target in half of the draws: the rest of
         ``cost`` buys probability.
     target, probability : float
@@ -144,8 +144,8 @@ def cheapest(
         The law's value that is to be reached, in its unit.
     probability : float
         With what probability.
-    at : mapping, optional
-        Fixed canonical variables, raw counts.
+    at
+        As for ``optimum``.
     budget : Budget, optional
         Caps; ``inference_tokens`` to count serving, and ``cost`` for a cost of one's own.
     free : iterable of str, optional
@@ -193,16 +193,12 @@ def cheapest(
 def _checked(target: float, probability: float) -> tuple[float, float]:
     target = real(target, "target", place="cheapest")
     probability = real(probability, "probability", place="cheapest")
-    if not (np.isfinite(target) and target > 0):
-        raise RequestError(
-            f"target = {target!r}", place="cheapest", remedy="Give a positive number"
-        )
-    if not 0 < probability < 1:
-        raise RequestError(
-            f"probability = {probability!r}",
-            place="cheapest",
-            remedy="Give a probability between 0 and 1",
-        )
+    for name, value, most, remedy in (
+        ("target", target, np.inf, "Give a positive number"),
+        ("probability", probability, 1, "Give a probability between 0 and 1"),
+    ):
+        if not 0 < value < most:
+            raise RequestError(f"{name} = {value!r}", place="cheapest", remedy=remedy)
     return target, probability
 
 

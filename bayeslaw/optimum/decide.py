@@ -272,7 +272,7 @@ def _left_out(table: pd.DataFrame, legal: np.ndarray, budget: Budget) -> list[No
 def _notes(
     frame: pd.DataFrame, signed: np.ndarray, parts: Sequence[Candidates], budget: Budget
 ) -> list[Note]:
-    best, first = frame.iloc[0], parts[0]
+    first, (factor, name) = parts[0], frame.iloc[0][["extrapolation_factor", "variable"]]
     found = notes.unspent(first.underspent(budget.flops), len(frame), first.spent)
     for part in parts:
         found += [
@@ -280,12 +280,7 @@ def _notes(
                 part.posterior.reference.at, part.held, "Fix it with at= or --at, or give a column"
             ),
             *notes.ranking_by_prior(part.posterior.runs, part.columns),
-            *notes.extrapolation(
-                "the best configuration",
-                best["extrapolation_factor"],
-                best["variable"],
-                "the ranking holds",
-            ),
+            *notes.extrapolation("the best configuration", factor, name, "the ranking holds"),
             *notes.not_finite(signed),
         ]
     return found

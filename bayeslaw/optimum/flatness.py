@@ -77,9 +77,8 @@ def near_optimal(
         return np.where(np.isfinite(lost), lost, np.inf)
 
     found = {}
-    for i, (name, logarithmic) in enumerate(
-        zip(problem.structure.free, problem.structure.logarithmic, strict=True)
-    ):
+    for i, name in enumerate(problem.structure.free):
+        logarithmic = problem.structure.logarithmic[i]
         middle, far = np.median(x[:, i]), np.log(_FACTOR)
         low, high = problem.low[i], problem.high[i]
         if logarithmic:

@@ -62,11 +62,10 @@ class Frontier:
     @property
     def summary(self) -> str:
         """The best configuration of the smallest and of the largest budget."""
-        ends = zip(self.flops[[0, -1]], (self.optima[0], self.optima[-1]), strict=True)
         texts = [
-            f"At {amount:.3g} FLOPs: "
-            + ", ".join(f"{name} = {q.median:.4g}" for name, q in optimum.quantities.items())
-            for amount, optimum in ends
+            f"At {self.flops[i]:.3g} FLOPs: "
+            + ", ".join(f"{n} = {q.median:.4g}" for n, q in self.optima[i].quantities.items())
+            for i in (0, -1)
         ]
         return f"{len(self.flops)} budgets with {self.caps}. {'. '.join(texts)}."
 
@@ -81,12 +80,8 @@ class Frontier:
         """
         import pandas as pd
 
-        parts = [
-            optimum.to_frame().assign(flops=amount)
-            for amount, optimum in zip(self.flops, self.optima, strict=True)
-        ]
-        table = pd.concat(parts).rename_axis("quantity").reset_index()
-        return table.set_index(["flops", "quantity"])
+        frames = [optimum.to_frame() for optimum in self.optima]
+        return pd.concat(frames, keys=self.flops, names=["flops", "quantity"])
 
     def to_dict(self) -> dict[str, Any]:
         """The frontier as plain data.

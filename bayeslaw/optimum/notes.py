@@ -49,14 +49,9 @@ def _depends_on_prior(
     others = ", ".join(n for n, quantity in quantities.items() if quantity.status != "prior_only")
     if not (constant and others):
         return []
-    return [
-        Note(
-            "depends_on_prior",
-            "warning",
-            f"{others}: the optimum depends on that of {constant}, which never varied in the runs",
-            f"Fix {constant} with at= or --at to leave it out",
-        )
-    ]
+    message = f"{others}: the optimum depends on that of {constant}, which never varied in the runs"
+    remedy = f"Fix {constant} with at= or --at to leave it out"
+    return [Note("depends_on_prior", "warning", message, remedy)]
 
 
 def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> list[Note]:
@@ -106,13 +101,12 @@ def _lost(name: str, quantity: OptimumQuantity) -> list[Note]:
 
 def choice_of_rule() -> Note:
     """What no interval of an efficiency-aware rule contains."""
-    return Note(
-        "choice_of_rule",
-        "info",
+    message = (
         "the intervals of N_a/N by efficiency-aware rules leave out the choice of the rule; slope "
         "and fraction are inferred from the shares that arXiv:2509.23678 reports, which states no "
-        "rule",
+        "rule"
     )
+    return Note("choice_of_rule", "info", message)
 
 
 def tied(names: Iterable[str]) -> list[Note]:

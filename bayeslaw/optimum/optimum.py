@@ -65,15 +65,8 @@ def optimum(
         If the request contradicts itself, or a law falls for ever along a free variable for most
         draws.
     """
-    request = Request.of(
-        "optimum",
-        at,
-        budget,
-        free,
-        regret_tolerance=regret_tolerance,
-        efficiency=efficiency,
-        ci_prob=ci_prob,
-    )
+    options = {"regret_tolerance": regret_tolerance, "ci_prob": ci_prob}
+    request = Request.of("optimum", at, budget, free, efficiency=efficiency, **options)
     request.require_amount("optimum")
     if request.budget.cost is not None and request.budget.flops is None:
         raise RequestError(

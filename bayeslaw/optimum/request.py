@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -39,20 +39,12 @@ class EfficiencyRules:
 
     def __post_init__(self) -> None:
         """Refuse values outside a rule's range."""
-        for name, most in (
-            ("efficiency_tolerance", np.inf),
-            ("slope", np.inf),
-            ("fraction", 1),
-            ("compute_share", 1),
-        ):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < most:
-                raise RequestError(
-                    f"{name} = {value!r}",
-                    place="EfficiencyRules",
-                    remedy=f"Give a positive number{', a share below 1' if most == 1 else ''}, or "
-                    "None to leave the rule out",
-                )
+        for name, value in asdict(self).items():
+            share = name in ("fraction", "compute_share")
+            if value is not None and not 0 < value < (1 if share else np.inf):
+                legal = "a share between 0 and 1" if share else "a positive number"
+                remedy = f"Give {legal}, or None to leave the rule out"
+                raise RequestError(f"{name} = {value!r}", place="EfficiencyRules", remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -80,11 +72,8 @@ class Request:
     ) -> Request:
         """Validate the options of a call; ``place`` names it in messages."""
         if not real(regret_tolerance, "regret_tolerance", place=place) > 0:
-            raise RequestError(
-                f"regret_tolerance = {regret_tolerance!r}",
-                place=place,
-                remedy="Give a positive number",
-            )
+            problem = f"regret_tolerance = {regret_tolerance!r}"
+            raise RequestError(problem, place=place, remedy="Give a positive number")
         if at is not None and not isinstance(at, Mapping):
             raise RequestError(f"{at!r}", place=f"{place}, at", remedy='Such as {"N": 30e9}')
         for name, value, kind, example in (

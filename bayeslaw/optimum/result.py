@@ -112,20 +112,14 @@ class Optimum:
         list of str
             A sentence for each variable.
         """
-        lines = []
-        for name, near in self.near_optimal.items():
-            tolerance, probability = f"{near.regret_tolerance:g}", f"{near.ci_prob:g}"
-            if np.isfinite(near.low):
-                lines.append(
-                    f"Anything from {name} = {write(near.low)} to {write(near.high)} costs less "
-                    f"than {tolerance} with probability {probability}."
-                )
-            else:
-                lines.append(
-                    f"No {name} is within {tolerance} of the best with probability {probability}: "
-                    f"at most {near.p_near_optimal.max():.2g}."
-                )
-        return lines
+        return [
+            f"Anything from {name} = {write(near.low)} to {write(near.high)} costs less than "
+            f"{near.regret_tolerance:g} with probability {near.ci_prob:g}."
+            if np.isfinite(near.low)
+            else f"No {name} is within {near.regret_tolerance:g} of the best with probability "
+            f"{near.ci_prob:g}: at most {near.p_near_optimal.max():.2g}."
+            for name, near in self.near_optimal.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain data, draws left out.

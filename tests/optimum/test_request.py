@@ -47,7 +47,7 @@ def test_what_is_no_number_or_of_another_kind(thin: bl.Posterior, ask: Any, said
     [
         ({"efficiency_tolerance": 0}, "efficiency_tolerance = 0"),
         ({"fraction": 1.5}, "fraction = 1.5"),
-        ({"compute": -0.1}, "compute"),
+        ({"compute_share": -0.1}, "compute_share"),
     ],
 )
 def test_rules_that_mean_nothing(rules: dict[str, Any], said: str) -> None:
