@@ -9,27 +9,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import results
+from bayeslaw.cli import options, results
 from bayeslaw.cli.command import Answer, command, new_app
-from bayeslaw.cli.options import (
-    CiProb,
-    Columns,
-    Fit,
-    Fitting,
-    LawName,
-    Out,
-    Over,
-    Picture,
-    Question,
-    Seed,
-    pairs,
-)
 
 app = new_app("")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refitting(Fitting):
+class Refitting(options.Fitting):
     """How to fit many tables: by a method that has intervals."""
 
     method: Annotated[Literal["nuts", "laplace"], "Algorithm."] = "nuts"
@@ -38,12 +25,12 @@ class Refitting(Fitting):
 
 @command(app, "bayeslaw check-new-runs fit.nc new.csv --column N=N_total --unit N=1e9")
 def check_new_runs(
-    fit: Fit,
+    fit: options.Fit,
     table: Annotated[Path, typer.Argument(help="Runs that the fit has not seen.")],
-    columns: Columns,
-    out: Out = None,
-    ci_prob: CiProb = 0.89,
-    seed: Seed = 0,
+    columns: options.Columns,
+    out: options.Out = None,
+    ci_prob: options.CiProb = 0.89,
+    seed: options.Seed = 0,
 ) -> Answer:
     """Compare newly finished runs with what a posterior predicts of them."""
     posterior = bl.load(fit)
@@ -53,12 +40,12 @@ def check_new_runs(
 
 @command(app, "bayeslaw rolling-origin fit.nc --picture rolling.png")
 def rolling_origin(
-    fit: Fit,
-    over: Over = None,
+    fit: options.Fit,
+    over: options.Over = None,
     origins: Annotated[int, "Number of levels of size to predict from."] = 5,
-    out: Out = None,
-    picture: Picture = None,
-    ci_prob: CiProb = 0.89,
+    out: options.Out = None,
+    picture: options.Picture = None,
+    ci_prob: options.CiProb = 0.89,
 ) -> Answer:
     """Fit to the smaller runs of a table and compare predictions with its larger ones."""
     posterior = bl.load(fit)
@@ -67,7 +54,9 @@ def rolling_origin(
 
 
 @command(app, "bayeslaw prior-sensitivity fit.nc --at N=30e9")
-def prior_sensitivity(fit: Fit, question: Question, out: Out = None) -> Answer:
+def prior_sensitivity(
+    fit: options.Fit, question: options.Question, out: options.Out = None
+) -> Answer:
     """Separate what runs and prior contribute to coefficients, and to an optimum."""
     posterior = bl.load(fit)
     best = None
@@ -95,10 +84,10 @@ def calibrate(
             "whose runs and draws are used."
         ),
     ],
-    columns: Columns,
-    question: Question,
+    columns: options.Columns,
+    question: options.Question,
     fitting: Refitting,
-    law: LawName = "zhao2025",
+    law: options.LawName = "zhao2025",
     truth: Annotated[str | None, "prior, published, a published set, or a posterior (.nc)."] = None,
     tables: Annotated[int, "Number of tables to simulate."] = 200,
     rows: Annotated[int, "Runs of a named design."] = 446,
@@ -109,8 +98,8 @@ def calibrate(
     noise_sd: Annotated[float, "Standard deviation of log loss, for a published truth."] = 0.003,
     prior_shift: Annotated[float, "Shift of prior medians, in their own factors."] = 0.0,
     folder: Annotated[Path | None, "Where to keep finished rounds, to resume them."] = None,
-    out: Out = None,
-    picture: Picture = None,
+    out: options.Out = None,
+    picture: options.Picture = None,
 ) -> Answer:
     """Simulate tables of a design, fit each, and count how often intervals hold the truth."""
     runs: Any = str(design)
@@ -121,10 +110,7 @@ def calibrate(
     source: Any = truth
     if truth is not None and Path(truth).suffix == ".nc":
         source = bl.load(truth)
-    options = fitting.arguments()
     posterior = next((one for one in (source, runs) if isinstance(one, bl.Posterior)), None)
-    if posterior is not None:
-        options["noise"] = posterior.noise.name
     calibration = bl.calibrate(
         runs,
         law if posterior is None else posterior.law,
@@ -134,15 +120,11 @@ def calibrate(
         at=question.fixed or None,
         budget=None if question.budget == bl.Budget() else question.budget,
         compute_factor=compute_factor or None,
-        quantities=dict(pairs(quantity, "--quantity")),
+        quantities=dict(options.pairs(quantity, "--quantity")),
         noise_sd=noise_sd,
         prior_shift=prior_shift,
         folder=folder,
-        **options,
+        **fitting.arguments() | ({} if posterior is None else {"noise": posterior.noise.name}),
     )
-    return Answer.of(
-        calibration,
-        results.calibration(calibration),
-        table=calibration.to_frame().reset_index(),
-        plot=bl.plots.calibration,
-    )
+    table, plot = calibration.to_frame().reset_index(), bl.plots.calibration
+    return Answer.of(calibration, results.calibration(calibration), table=table, plot=plot)

@@ -95,16 +95,13 @@ def command(
     """Register a function as a command that also takes ``--json`` and ``--strict``."""
 
     def register(function: Callable[..., Answer]) -> Callable[..., Answer]:
-        signature = inspect.signature(function, eval_str=True)
-        options = [option for each in signature.parameters.values() for option in _options(each)]
+        parameters = inspect.signature(function, eval_str=True).parameters
+        options = [option for each in parameters.values() for option in _options(each)]
         written = [one.name for one in options if WRITTEN in get_args(one.annotation)]
 
         def run(json: bool, strict: bool, **values: Any) -> None:
             _check_outputs(values, written)
-            arguments = {
-                name: _value(name, parameter.annotation, values)
-                for name, parameter in signature.parameters.items()
-            }
+            arguments = {n: _value(n, p.annotation, values) for n, p in parameters.items()}
             _finish(function(**arguments), values, json=json, strict=strict)
 
         wrapper: Any = run
@@ -132,10 +129,8 @@ def _finish(answer: Answer, values: Mapping[str, Any], *, json: bool, strict: bo
     else:
         show.notes(notes)
         show.blocks(answer.text)
-    if strict and any(note.severity == "error" for note in notes):
-        raise typer.Exit(STRICT_STATUS)
-    if answer.status:
-        raise typer.Exit(answer.status)
+    failed = strict and any(note.severity == "error" for note in notes)
+    raise typer.Exit(STRICT_STATUS if failed else answer.status)
 
 
 def _is_group(annotation: Any) -> TypeGuard[type[Group]]:
@@ -190,21 +185,16 @@ def _check_outputs(values: Mapping[str, Any], written: Iterable[str]) -> None:
         for name, value in values.items()
         if name not in written
         for path in (value if isinstance(value, list) else [value])
-        if isinstance(path, Path)
+        if isinstance(path, Path) and path.exists()
     ]
-    for option in written:
-        path, place = values[option], f"--{option}"
-        if path is None:
+    for option, path in ((name, values[name]) for name in written if values[name] is not None):
+        if path.exists() and any(path.samefile(one) for one in inputs):
+            problem, remedy = f"{str(path)!r} is an input", "Name another file"
+        elif not path.parent.is_dir():
+            problem = f"there is no folder {str(path.parent)!r} for {path.name!r}"
+            remedy = "Create it first"
+        elif path.is_dir():
+            problem, remedy = f"{str(path)!r} is a folder", "Name a file"
+        else:
             continue
-        if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
-            raise RequestError(
-                f"{str(path)!r} is an input", place=place, remedy="Name another file"
-            )
-        if not path.parent.is_dir():
-            raise RequestError(
-                f"there is no folder {str(path.parent)!r} for {path.name!r}",
-                place=place,
-                remedy="Create it first",
-            )
-        if path.is_dir():
-            raise RequestError(f"{str(path)!r} is a folder", place=place, remedy="Name a file")
+        raise RequestError(problem, place=f"--{option}", remedy=remedy)

@@ -8,20 +8,8 @@ from typing import Annotated, Any
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import results
+from bayeslaw.cli import options, results
 from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
-from bayeslaw.cli.options import (
-    Candidates,
-    CiProb,
-    Columns,
-    Fit,
-    Free,
-    Limits,
-    Out,
-    Picture,
-    Posteriors,
-    Question,
-)
 from bayeslaw.core.errors import RequestError
 
 app = new_app("")
@@ -34,19 +22,20 @@ app = new_app("")
     "bayeslaw optimum fit.nc --target-loss 2.1 --probability 0.9 --max-params 100e9",
 )
 def optimum(
-    posteriors: Posteriors,
-    question: Question,
-    free: Free = None,
+    posteriors: options.Posteriors,
+    question: options.Question,
+    free: options.Free = None,
     target_loss: Annotated[float | None, "Find the cheapest that reaches this loss."] = None,
     probability: Annotated[float | None, "Probability of reaching the target loss [0.9]."] = None,
     regret_tolerance: Annotated[float | None, "Nats that count as near-optimal [0.001]."] = None,
     efficiency_tolerance: Annotated[float | None, "Nats that fewer N_a may cost [0.01]."] = None,
     compute_share: Annotated[float | None, "Or the share of compute they may cost."] = None,
-    picture: Picture = None,
-    ci_prob: CiProb = 0.89,
+    picture: options.Picture = None,
+    ci_prob: options.CiProb = 0.89,
 ) -> Answer:
     """Find the best configuration, with credible intervals."""
-    common: dict[str, Any] = {"at": question.fixed, "budget": question.budget, "free": free}
+    common: dict[str, Any] = {"at": question.fixed, "budget": question.budget}
+    common |= {"free": free, "ci_prob": ci_prob}
     efficiency = _given(efficiency_tolerance=efficiency_tolerance, compute_share=compute_share)
     tolerances = _given(regret_tolerance=regret_tolerance)
     if target_loss is None:
@@ -56,10 +45,8 @@ def optimum(
                 place="--probability",
                 remedy="Give --target-loss too; --ci-prob is the probability of intervals",
             )
-        rules = bl.EfficiencyRules(**efficiency)
-        best = bl.optimum(
-            posteriors.load(), **common, **tolerances, efficiency=rules, ci_prob=ci_prob
-        )
+        common["efficiency"] = bl.EfficiencyRules(**efficiency)
+        best = bl.optimum(posteriors.load(), **common, **tolerances)
         return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
     if misplaced := {**tolerances, **efficiency}:
         name, value = next(iter(misplaced.items()))
@@ -69,8 +56,8 @@ def optimum(
             place=option,
             remedy="Leave out this option or --target-loss",
         )
-    wanted = _given(probability=probability)
-    cheapest = bl.cheapest(posteriors.load(), target_loss, **common, **wanted, ci_prob=ci_prob)
+    common |= _given(probability=probability)
+    cheapest = bl.cheapest(posteriors.load(), target_loss, **common)
     return Answer.of(cheapest, results.cheapest(cheapest), plot=bl.plots.target)
 
 
@@ -81,15 +68,15 @@ def _given(**options: float | None) -> dict[str, Any]:
 
 @command(app, "bayeslaw frontier fit.nc --max-params 100e9 --first 1e20 --last 1e25")
 def frontier(
-    posteriors: Posteriors,
-    limits: Limits,
+    posteriors: options.Posteriors,
+    limits: options.Limits,
     first: Annotated[float, "Least FLOPs."] = 1e18,
     last: Annotated[float, "Most FLOPs."] = 1e27,
     points: Annotated[int, "Number of budgets, evenly by logarithm."] = 10,
-    free: Free = None,
-    out: Out = None,
-    picture: Picture = None,
-    ci_prob: CiProb = 0.89,
+    free: options.Free = None,
+    out: options.Out = None,
+    picture: options.Picture = None,
+    ci_prob: options.CiProb = 0.89,
 ) -> Answer:
     """Find the best configuration for many budgets, with credible intervals."""
     import numpy as np
@@ -100,20 +87,11 @@ def frontier(
             place="--first, --last, --points",
             remedy="Give positive FLOPs in order, and at least one point",
         )
-    best = bl.frontier(
-        posteriors.load(),
-        np.geomspace(first, last, points),
-        at=limits.fixed,
-        budget=limits.budget,
-        free=free,
-        ci_prob=ci_prob,
-    )
-    return Answer.of(
-        best,
-        results.frontier(best, ci_prob),
-        table=results.frontier_frame(best),
-        plot=bl.plots.frontier,
-    )
+    flops = np.geomspace(first, last, points)
+    bounds: dict[str, Any] = {"at": limits.fixed, "budget": limits.budget, "free": free}
+    best = bl.frontier(posteriors.load(), flops, **bounds, ci_prob=ci_prob)
+    frame = results.frontier_frame(best)
+    return Answer.of(best, results.frontier(best), table=frame, plot=bl.plots.frontier)
 
 
 @command(
@@ -122,14 +100,14 @@ def frontier(
     "bayeslaw decide fit.nc --candidates configs.csv --train-flops 1e22 --out ranking.csv",
 )
 def decide(
-    posteriors: Posteriors,
-    question: Question,
-    columns: Columns,
-    candidates: Candidates = None,
+    posteriors: options.Posteriors,
+    question: options.Question,
+    columns: options.Columns,
+    candidates: options.Candidates = None,
     regret_tolerance: Annotated[float, "Nats that count as near-optimal."] = 0.001,
-    out: Out = None,
-    picture: Picture = None,
-    ci_prob: CiProb = 0.89,
+    out: options.Out = None,
+    picture: options.Picture = None,
+    ci_prob: options.CiProb = 0.89,
 ) -> Answer:
     """Rank legal configurations by expected loss, and list the near-optimal ones."""
     decision = bl.decide(
@@ -140,12 +118,8 @@ def decide(
         regret_tolerance=regret_tolerance,
         ci_prob=ci_prob,
     )
-    return Answer.of(
-        decision,
-        results.decision(decision),
-        table=decision.frame.reset_index(),
-        plot=bl.plots.decision,
-    )
+    table, plot = decision.frame.reset_index(), bl.plots.decision
+    return Answer.of(decision, results.decision(decision), table=table, plot=plot)
 
 
 @command(
@@ -154,12 +128,12 @@ def decide(
     "bayeslaw report fit.nc --train-flops 1e22 --max-params 100e9 --out report.html",
 )
 def report(
-    fit: Fit,
-    question: Question,
+    fit: options.Fit,
+    question: options.Question,
     out: Annotated[Path, "Page to write (.html).", WRITTEN],
-    candidates: Candidates = None,
+    candidates: options.Candidates = None,
     heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
-    ci_prob: CiProb = 0.89,
+    ci_prob: options.CiProb = 0.89,
 ) -> Answer:
     """Write checks, optimum, decision and pictures of a fit to one HTML page."""
     page = bl.report(

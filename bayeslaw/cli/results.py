@@ -57,10 +57,8 @@ def optimum(optimum: bl.Optimum) -> Iterator[Block]:
     title = f"At {', '.join(where) or 'no constraint'}, {_intervals(optimum.ci_prob)}"
     yield Table(title, heads, rows)
     yield from optimum.near_optimal_lines()
-    active = [
-        f"{name} in {100 * share:.3g}%" for name, share in optimum.active_caps.items() if share
-    ]
-    if active:
+    caps = optimum.active_caps.items()
+    if active := [f"{name} in {100 * share:.3g}%" for name, share in caps if share]:
         yield f"Active caps: {', '.join(active)} of draws."
 
 
@@ -72,17 +70,13 @@ def cheapest(cheapest: bl.Cheapest) -> Iterator[Block]:
     ]
     yield Table("The cheapest configuration", ["", "value", ""], rows)
     median, low, high = cheapest.predicted_interval
-    yield (
+    yield from (
         f"It costs {cheapest.cost:.4g} and reaches {cheapest.target:g} with probability "
-        f"{cheapest.probability:g}."
-    )
-    yield (
+        f"{cheapest.probability:g}.",
         f"{cheapest.predicts}: {median:.4g} ({low:.4g} to {high:.4g}); "
-        f"{100 * cheapest.reached:.3g}% of draws reach the target."
-    )
-    yield (
+        f"{100 * cheapest.reached:.3g}% of draws reach the target.",
         f"Probability 0.5 costs {cheapest.cost_at_half:.4g}: "
-        f"the probability costs a factor of {cheapest.cost / cheapest.cost_at_half:.3g}."
+        f"the probability costs a factor of {cheapest.cost / cheapest.cost_at_half:.3g}.",
     )
 
 
@@ -91,10 +85,12 @@ def frontier_frame(frontier: bl.Frontier) -> pd.DataFrame:
     return frontier.to_frame()[["median", "low", "high", "published", "status"]].reset_index()
 
 
-def frontier(frontier: bl.Frontier, ci_prob: float) -> Iterator[Block]:
+def frontier(frontier: bl.Frontier) -> Iterator[Block]:
     """The best values at each budget."""
     frame = frontier_frame(frontier)
-    title = f"The best at each budget, with {frontier.caps}; {_intervals(ci_prob)}"
+    title = (
+        f"The best at each budget, with {frontier.caps}; {_intervals(frontier.optima[0].ci_prob)}"
+    )
     yield Table(title, list(frame.columns), frame.to_numpy().tolist())
 
 
@@ -113,18 +109,16 @@ def decision(decision: bl.Decision) -> Iterator[Block]:
 def comparison(comparison: bl.Comparison) -> Iterator[Block]:
     """Laws by what was left out, by evidence, and cut by cut beyond the runs."""
     grouped = comparison.leave == "group"
-    rows = []
-    for law, row in comparison.frame.iterrows():
-        is_best = law == comparison.best
-        interpolation = [round(row["interpolation_elpd"], 1)] if grouped else []
-        rows.append(
-            [
-                *(str(law), row["parameters"], _error(row["elpd"], row["elpd_se"], ".1f", ".1f")),
-                "" if is_best else _error(row["elpd_diff"], row["diff_se"], ".1f", ".1f"),
-                *(row["verdict"], round(row["p_loo"], 1), row["bad_k"], round(row["weight"], 3)),
-                *(*interpolation, row["notes"]),
-            ]
-        )
+    rows = [
+        [
+            *(law, row["parameters"], _error(row["elpd"], row["elpd_se"], ".1f")),
+            "" if law == comparison.best else _error(row["elpd_diff"], row["diff_se"], ".1f"),
+            *(row["verdict"], round(row["p_loo"], 1), row["bad_k"], round(row["weight"], 3)),
+            *([round(row["interpolation_elpd"], 1)] if grouped else []),
+            row["notes"],
+        ]
+        for law, row in comparison.frame.iterrows()
+    ]
     heads = ["law", "parameters", "ELPD", "to the best", "verdict", "p_loo", "bad k", "weight"]
     heads += ["interpolation", "notes"] if grouped else ["notes"]
     runs = next(iter(comparison.posteriors.values())).runs
@@ -142,20 +136,13 @@ def _evidence(comparison: bl.Comparison) -> Table:
     frame = comparison.frame.sort_values("log_evidence", ascending=False)
     for law, row in frame.iterrows():
         low, high = row["bayes_factor_low"], row["bayes_factor_high"]
-        factor = [
-            _error(row["log_bayes_factor"], row["bayes_factor_error"], ".2f", ".2f"),
-            "shared" if math.isnan(low) else f"{low:.2f} to {high:.2f}",
-        ]
-        evidence = _error(row["log_evidence"], row["evidence_error"], ".2f", ".2f")
-        rows.append([str(law), evidence, *(factor if rows else ["", ""])])
-    return Table(
-        "Evidence of log loss, if all laws are equally probable beforehand",
-        [
-            *("law", "log evidence", "log Bayes factor to the best"),
-            "with priors half to twice as wide",
-        ],
-        rows,
-    )
+        factor = _error(row["log_bayes_factor"], row["bayes_factor_error"], ".2f")
+        wide = "shared" if math.isnan(low) else f"{low:.2f} to {high:.2f}"
+        evidence = _error(row["log_evidence"], row["evidence_error"], ".2f")
+        rows.append([str(law), evidence, *((factor, wide) if rows else ("", ""))])
+    title = "Evidence of log loss, if all laws are equally probable beforehand"
+    heads = ("law", "log evidence", "log Bayes factor to the best")
+    return Table(title, [*heads, "with priors half to twice as wide"], rows)
 
 
 def _extrapolation(comparison: bl.Comparison) -> Iterator[Block]:
@@ -174,9 +161,8 @@ def _extrapolation(comparison: bl.Comparison) -> Iterator[Block]:
     heads = ["law", "held out", "runs", "beyond (most)", "ELPD", "CRPS", "RMSE", coverage, ""]
     title = f"The largest {comparison.over} held out, scores per run"
     yield Table(title, heads, rows, digits=3)
-    weights = comparison.extrapolation_weights.items()
-    listed = ", ".join(f"{law} {weight:.3f}" for law, weight in weights)
-    yield f"weights from the runs held out: {listed}"
+    weights = [f"{law} {weight:.3f}" for law, weight in comparison.extrapolation_weights.items()]
+    yield f"weights from the runs held out: {', '.join(weights)}"
 
 
 def nested(nested: bl.NestedComparison) -> Iterator[Block]:
@@ -195,17 +181,10 @@ def nested(nested: bl.NestedComparison) -> Iterator[Block]:
     title = f"{nested.law}: {nested.constraint}? {_intervals(comparison.ci_prob)}"
     yield Table(title, heads, rows)
     left_out = "groups" if comparison.leave == "group" else "runs"
-    rows = [
-        [f"{left_out} left out", _error(nested.difference, nested.difference_se, ".1f", ".1f"), ""]
-    ]
-    rows += [
-        [
-            f"{row['cut']} held out",
-            _error(row["difference"], row["error"], ".1f", ".1f"),
-            f"{row['extrapolation_factor']:.3g}",
-        ]
-        for row in nested.extrapolation.to_dict("records")
-    ]
+    rows = [[f"{left_out} left out", _error(nested.difference, nested.difference_se, ".1f"), ""]]
+    for row in nested.extrapolation.to_dict("records"):
+        difference = _error(row["difference"], row["error"], ".1f")
+        rows.append([f"{row['cut']} held out", difference, f"{row['extrapolation_factor']:.3g}"])
     title = "Log density under the constraint minus that of the free law"
     yield Table(title, ["", "nats", "beyond"], rows)
     yield nested.summary
@@ -265,6 +244,7 @@ def _intervals(ci_prob: float) -> str:
     return f"{100 * ci_prob:g}% intervals"
 
 
-def _error(value: float, error: float, digits: str, error_digits: str) -> str:
+def _error(value: float, error: float, digits: str, error_digits: str = "") -> str:
     """A number with its standard error, where it has one."""
-    return f"{value:{digits}}" + ("" if math.isnan(error) else f" ± {error:{error_digits}}")
+    rest = "" if math.isnan(error) else f" ± {error:{error_digits or digits}}"
+    return f"{value:{digits}}{rest}"

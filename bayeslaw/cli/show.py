@@ -63,8 +63,7 @@ def blocks(parts: Iterable[Block]) -> None:
         elif isinstance(part, Heading):
             _styled((part.text, "bold"))
         else:
-            text = part if isinstance(part, str) else _wrapped(part)
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{part if isinstance(part, str) else _wrapped(part)}\n")
 
 
 def as_json(data: Mapping[str, Any]) -> None:
@@ -141,10 +140,5 @@ def _styled(*parts: tuple[str, str], stderr: bool = False) -> None:
 def _wrapped(part: Wrapped) -> str:
     if not sys.stdout.isatty():
         return part.text
-    return textwrap.fill(
-        part.text,
-        width(),
-        subsequent_indent=" " * part.indent,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    whole: dict[str, Any] = {"break_on_hyphens": False, "break_long_words": False}
+    return textwrap.fill(part.text, width(), subsequent_indent=" " * part.indent, **whole)

@@ -107,10 +107,9 @@ def active_share(
     if rule is not None:
         for optimum in optima:
             if rule not in optimum.efficient:
+                known = ", ".join(optimum.efficient) or "none"
                 raise RequestError(
-                    f"no rule {rule!r}",
-                    place="active_share",
-                    remedy=f"There are: {', '.join(optimum.efficient) or 'none'}",
+                    f"no rule {rule!r}", place="active_share", remedy=f"There are: {known}"
                 )
         curves.append((rule, "#009E73", "--", [optimum.efficient[rule] for optimum in optima]))
     sizes = np.array([_size(optimum) for optimum in optima])
@@ -121,14 +120,11 @@ def active_share(
     if largest is not None and largest < ends[1]:
         ax.axvspan(largest, ends[1], label="beyond the runs", **style.FAR)
     for name, colour, dash, quantities in curves:
-        low, median, high = (
-            np.array([getattr(quantity, end) for quantity in quantities])
-            for end in ("low", "median", "high")
-        )
+        low, median, high, _ = style.columns(quantities)
         ax.fill_between(sizes, low, high, **{**style.CREDIBLE, "color": colour})
         text = f"{name}, {percent(optima[0].ci_prob)} interval"
         ax.plot(sizes, median, color=colour, lw=1.6, ls=dash, label=text)
-    published = np.array([optimum.quantities[_SHARE].published for optimum in optima], dtype=float)
+    *_, published = style.columns(optimum.quantities[_SHARE] for optimum in optima)
     if np.isfinite(published).all():
         ax.plot(sizes, published, label="published", **style.PUBLISHED_LINE)
     _released(ax)

@@ -10,7 +10,7 @@ import numpy as np
 from bayeslaw.checks.calibrate.result import OFF, Calibration
 from bayeslaw.checks.predictive import PosteriorPredictiveCheck
 from bayeslaw.checks.rolling_origin import RollingOrigin, widening
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, math, percent
@@ -144,9 +144,7 @@ def calibration(
             remedy="See left_out for the reasons",
         )
     named = list(dict.fromkeys([*answer.first, *answer.nonuniform] if names is None else names))
-    for name in named:
-        if name not in answer.quantities:
-            raise RequestError(f"no quantity {name!r}", remedy=nearest(name, answer.quantities))
+    check_names(named, answer.quantities, "no quantity {!r}")
     figure, canvas = style.canvas(ax, (8.4, 3.6))
     left, right = style.panels(canvas, 1, 2)
     ecdf = answer.ecdf()

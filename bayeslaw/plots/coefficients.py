@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm
 
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.plots import style
-from bayeslaw.plots.density import density, posterior_panel
 from bayeslaw.plots.labels import count, math
 from bayeslaw.posterior.posterior import Posterior
 
@@ -49,13 +48,8 @@ def coefficients(
     """
     law, runs = posterior.law, posterior.runs
     wanted = list(law.parameters if names is None else names)
-    for name in wanted:
-        if name not in law.parameters:
-            raise RequestError(
-                f"{law.name} has no parameter {name!r}",
-                place="coefficients",
-                remedy=nearest(name, law.parameters),
-            )
+    unknown = f"{law.name} has no parameter {{!r}}"
+    check_names(wanted, law.parameters, unknown, place="coefficients")
     if not wanted:
         raise RequestError("no coefficient is named", place="coefficients", remedy="Name some")
     figure, canvas, panels = style.panels_for(ax, len(wanted), (2.5, 1.9), (0, 0.5), across=4)
@@ -66,13 +60,13 @@ def coefficients(
         moved = np.log10 if logarithmic else np.asarray
         low, _, high = (float(end) for end in interval(moved(draws)))
         also = [float(moved(published[name]))] if name in published else []
-        grid = posterior_panel(
+        grid = style.posterior_panel(
             panel, moved(draws), (low, high), also=also, label="posterior, 89% interval"
         )
         before = moved(before[before > 0] if logarithmic else before)
         # Tails far out of the panel would only widen the kernel. At half height both are seen.
         least, most = np.quantile(before, [0.005, 0.995])
-        prior = 0.5 * density(before[(before >= least) & (before <= most)], grid)
+        prior = 0.5 * style.density(before[(before >= least) & (before <= most)], grid)
         panel.plot(grid, prior, label="prior (not to scale)", **style.PRIOR_LINE)
         for value in also:
             panel.axvline(value, label="published", **style.PUBLISHED_LINE)

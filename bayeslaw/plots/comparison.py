@@ -12,7 +12,6 @@ from bayeslaw.comparison.ranking import DISTINGUISHED
 from bayeslaw.comparison.restriction import Restricted
 from bayeslaw.comparison.result import Comparison
 from bayeslaw.plots import style
-from bayeslaw.plots.density import density, posterior_panel
 from bayeslaw.plots.labels import math, percent
 
 if TYPE_CHECKING:
@@ -163,12 +162,14 @@ def nested(answer: NestedComparison, *, ax: Axes | None = None) -> Figure:
 
 def _posterior(panel: Axes, restricted: Restricted, label: str) -> None:
     ends = (restricted.low, restricted.high)
-    grid = posterior_panel(panel, restricted.draws, ends, also=[restricted.value], label=label)
+    grid = style.posterior_panel(
+        panel, restricted.draws, ends, also=[restricted.value], label=label
+    )
     inside = restricted.prior[(restricted.prior >= grid[0]) & (restricted.prior <= grid[-1])]
     if len(inside) >= _FEW:
         # A smooth curve would reach across the end of a prior.
         known = grid[(grid >= inside.min()) & (grid <= inside.max())]
-        height = density(inside, known)
+        height = style.density(inside, known)
         panel.plot(known, height, label="prior (not to scale)", **style.PRIOR_LINE)
     panel.axvline(restricted.value, label="constraint", **style.PUBLISHED_LINE)
 

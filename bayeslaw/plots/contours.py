@@ -40,10 +40,8 @@ def contours(
         The posterior.
     x, y : str
         Variables of the law.
-    at : mapping, optional
-        The other variables; those not named are fixed at the reference run. The title lists all.
-    x_span, y_span : tuple of float, optional
-        Ends of the axes; by default the runs' range and a factor of 3 on either side.
+    at, x_span, y_span : mapping, tuple of float, optional
+        As ``at`` and ``span`` for ``band``.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given.
 
@@ -63,10 +61,8 @@ def contours(
     if x == y:
         raise RequestError(f"x and y are both {x}", place="contours", remedy="Name two variables")
     fixed = fixed_values(posterior, (x, y), at, place="contours")
-    across, up = (
-        axis_grid(runs.column(name), name, span, _POINTS, place="contours")
-        for name, span in ((x, x_span), (y, y_span))
-    )
+    across = axis_grid(runs.column(x), x, x_span, _POINTS, place="contours")
+    up = axis_grid(runs.column(y), y, y_span, _POINTS, place="contours")
     x_grid, y_grid = np.meshgrid(across, up)
     columns = {name: np.full(x_grid.shape, value) for name, value in fixed.items()}
     columns |= {x: x_grid, y: y_grid}

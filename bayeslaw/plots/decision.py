@@ -9,7 +9,7 @@ import numpy as np
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.plots import style
-from bayeslaw.plots.labels import regret_unit, values
+from bayeslaw.plots.labels import at_values, regret_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def decision(answer: Decision, *, most: int = 15, ax: Axes | None = None) -> Fig
     right.barh(rows, table["p_best"], color=style.PRIOR, height=0.7)
     right.set_xlim(0, max(1.05 * table["p_best"].max(), 0.05))
     right.set_xlabel("probability of being best")
-    canvas.suptitle(f"{len(answer.frame)} configurations{values(answer.at, ' at ')}")
+    canvas.suptitle(f"{len(answer.frame)} configurations{at_values(answer.at)}")
     return figure
 
 
@@ -133,7 +133,7 @@ def regret_map(
     ax.tick_params(length=0)
     ax.set_title(
         f"expected regret [{answer.regret_tolerance:g} {regret_unit(answer.predicts)}]"
-        f"{values(answer.at, ' at ')}\n"
+        f"{at_values(answer.at)}\n"
         f"★ best; framed: below 1 with probability {answer.ci_prob:g}"
     )
     return figure

@@ -46,10 +46,8 @@ def isoflop(
         What varies: N_a where the law's cost depends on it, else N.
     spend : str
         The variable that the FLOPs determine.
-    at : mapping, optional
-        The other variables; those not named are fixed at the reference run. The title lists all.
-    span : tuple of float, optional
-        Ends of the axis; by default the runs' range and a factor of 3 on either side.
+    at, span : mapping, tuple of float, optional
+        As for ``band``.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure unless given.
 

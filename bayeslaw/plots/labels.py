@@ -62,10 +62,10 @@ def regret_unit(predicts: str) -> str:
     return "nats" if predicts == "loss" else predicts
 
 
-def values(at: Mapping[str, float], before: str = "") -> str:
-    """Values of variables after a word such as "at"; empty where there are none."""
+def at_values(at: Mapping[str, float]) -> str:
+    """Values of variables after " at"; empty where there are none."""
     listed = ", ".join(f"{math(name)} = {count(value)}" for name, value in at.items())
-    return f"{before}{listed}" if listed else ""
+    return f" at {listed}" if listed else ""
 
 
 def _latex(text: str) -> str:

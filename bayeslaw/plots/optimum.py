@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,7 @@ from bayeslaw.optimum.frontier import Frontier
 from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots import style
-from bayeslaw.plots.density import density, grid_of, posterior_panel
-from bayeslaw.plots.labels import best, count, label, math, percent, regret_unit, values
+from bayeslaw.plots.labels import at_values, best, count, label, math, percent, regret_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,17 +47,16 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
     if not optima:
         raise RequestError("no optimum is given", place="plots.optimum", remedy="Give one or more")
     names = list(optima[0].quantities)
-    figure, canvas, panels = style.panels_for(
-        ax, len(names), (2.7, 2.0), (0, 0.5), blocks=len(optima)
-    )
-    pairs = [(answer, name) for answer in optima for name in names]
+    blocks = len(optima)
+    figure, canvas, panels = style.panels_for(ax, len(names), (2.7, 2.0), (0, 0.5), blocks=blocks)
+    pairs = itertools.product(optima, names)
     for (answer, name), panel in zip(pairs, panels, strict=True):
         quantity = answer.quantities[name]
         _panel(panel, quantity, f"posterior, {percent(answer.ci_prob)} interval")
         status = quantity.status.replace("_", " ")
         status = "" if status == "interior" else f" ({status})"
         size = {key: value for key, value in answer.at.items() if key == "N"}
-        panel.set_title(f"optimal {best(name)}{status}{values(size, ' at ')}")
+        panel.set_title(f"optimal {best(name)}{status}{at_values(size)}")
     style.legend(canvas)
     return figure
 
@@ -65,7 +64,9 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
 def _panel(panel: Axes, quantity: OptimumQuantity, label: str) -> None:
     published = quantity.published
     also = [published] if published is not None and np.isfinite(published) else []
-    posterior_panel(panel, quantity.draws, (quantity.low, quantity.high), also=also, label=label)
+    style.posterior_panel(
+        panel, quantity.draws, (quantity.low, quantity.high), also=also, label=label
+    )
     ends = panel.get_xlim()
     prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
     label = "prior's interval, where in view"
@@ -74,10 +75,11 @@ def _panel(panel: Axes, quantity: OptimumQuantity, label: str) -> None:
     panel.set_ylim(-0.12, 1.12)
     if published is not None:
         panel.axvline(published, label="published coefficients", **style.PUBLISHED_LINE)
-    shares = {
-        kind: share for kind, share in quantity.shares.items() if kind != "interior" and share
-    }
-    text = "\n".join(f"{percent(share)} {kind.replace('_', ' ')}" for kind, share in shares.items())
+    text = "\n".join(
+        f"{percent(share)} {kind.replace('_', ' ')}"
+        for kind, share in quantity.shares.items()
+        if kind != "interior" and share
+    )
     panel.text(0.98, 0.95, text, transform=panel.transAxes, ha="right", va="top", size=8)
     panel.xaxis.set_major_formatter(lambda value, _: count(value))
 
@@ -146,11 +148,8 @@ def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
     names, flops = list(first.quantities), answer.flops
     figure, canvas, panels = style.panels_for(ax, len(names), (2.9, 2.3), (0, 0.7), sharex=True)
     for name, panel in zip(names, panels, strict=True):
-        quantities = [optimum.quantities[name] for optimum in answer.optima]
-        low, median, high, published = (
-            np.array([getattr(quantity, part) for quantity in quantities], dtype=float)
-            for part in ("low", "median", "high", "published")
-        )
+        quantities = (optimum.quantities[name] for optimum in answer.optima)
+        low, median, high, published = style.columns(quantities)
         panel.plot(flops, median, marker="o", ms=3, label="median", **style.MEDIAN)
         interval = f"{percent(first.ci_prob)} interval"
         panel.fill_between(flops, low, high, label=interval, **style.CREDIBLE)
@@ -191,8 +190,8 @@ def target(answer: Cheapest, *, ax: Axes | None = None) -> Figure:
     """
     figure, ax = style.axes(ax, (4.2, 2.8))
     draws = answer.predicted_draws[np.isfinite(answer.predicted_draws)]
-    grid = grid_of(draws, [answer.target], 0.1)
-    height = density(draws, grid)
+    grid = style.grid_of(draws, [answer.target], 0.1)
+    height = style.density(draws, grid)
     ax.plot(grid, height, color=style.POSTERIOR, lw=1.2)
     reached = grid <= answer.target
     text = f"reaches it: {percent(answer.reached)}"

@@ -108,11 +108,8 @@ def residuals(
 
 def _varying(fits: Mapping[str, Posterior]) -> list[str]:
     """Variables of any law that vary, in the order of the laws."""
-    names = []
-    for fit in fits.values():
-        constant = fit.runs.constant(fit.law.variables)
-        names += [name for name in fit.law.variables if name not in constant]
-    return list(dict.fromkeys(names))
+    pairs = [(fit.runs, name) for fit in fits.values() for name in fit.law.variables]
+    return list(dict.fromkeys(name for runs, name in pairs if not runs.constant([name])))
 
 
 def _series(fits: Mapping[str, Posterior], by_law: Mapping[str, Residuals]) -> list[_Series]:
@@ -192,12 +189,11 @@ def _values(runs: Runs, what: str) -> np.ndarray:
     missing = sorted(expression.names - set(runs.variables))
     if missing or not expression.names:
         known = dict.fromkeys((*runs.variables, *runs.groups, FITTED))
+        problem = f"{what!r} names no variable"
+        if missing:
+            problem = f"the table has no variable or column {missing[0]!r}"
         raise RequestError(
-            f"the table has no variable or column {missing[0]!r}"
-            if missing
-            else f"{what!r} names no variable",
-            place="residuals, over",
-            remedy=f"There are: {', '.join(known)}",
+            problem, place="residuals, over", remedy=f"There are: {', '.join(known)}"
         )
     return sizes(runs, expression)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math
@@ -28,27 +28,15 @@ _POINTS = 160
 class Slice:
     """Configurations along a variable or an expression.
 
-    Attributes
-    ----------
-    over : str
-        What varies.
-    grid : ndarray of shape (points,)
-        Its values, in order.
-    columns : dict of str to ndarray of shape (points,)
-        The law's variables there.
-    fixed : dict of str to float
-        Those that do not vary.
-    seen : ndarray of shape (runs,)
-        Values of ``over`` in the runs.
-    logarithmic : bool
-        Whether the grid is even on the logarithm.
+    ``grid`` holds the values of ``over`` in order, even on the logarithm if ``logarithmic``;
+    ``columns`` the law's variables there; ``seen`` the values of ``over`` in the runs.
     """
 
     over: str
-    grid: np.ndarray
+    grid: np.ndarray  # of shape (points,), like each of the columns
     columns: dict[str, np.ndarray]
     fixed: dict[str, float]
-    seen: np.ndarray
+    seen: np.ndarray  # of shape (runs,)
     logarithmic: bool
 
     @property
@@ -80,7 +68,8 @@ def slice_along(
     """Configurations along a variable, or an expression affine in one that ``at`` leaves open."""
     law, at = posterior.law, dict(at or {})
     expression = parse_expression(over, place=f"{place}, over")
-    _check_names(posterior, (*expression.names, *at), place)
+    unknown = f"{law.name} has no variable {{!r}}"
+    check_names((*expression.names, *at), law.variables, unknown, place=place)
     moving = [name for name in law.variables if name in expression.names and name not in at]
     if not moving:
         raise RequestError(
@@ -111,14 +100,15 @@ def fixed_values(
 ) -> dict[str, float]:
     """Values of the variables that do not move: those of ``at``, else the reference run's."""
     at, moving = dict(at or {}), tuple(moving)
-    _check_names(posterior, (*moving, *at), place)
+    variables, unknown = posterior.law.variables, f"{posterior.law.name} has no variable {{!r}}"
+    check_names((*moving, *at), variables, unknown, place=place)
     for name in moving:
         if name in at:
             raise RequestError(
                 f"{name} is fixed and varied at once", place=place, remedy="Leave it out of at="
             )
     values = {**posterior.reference.at, **at}
-    fixed = {name: float(values[name]) for name in posterior.law.variables if name not in moving}
+    fixed = {name: float(values[name]) for name in variables if name not in moving}
     vocabulary.check_values(fixed, place=f"{place}, at")
     return fixed
 
@@ -142,13 +132,13 @@ def axis_grid(
 
 def legal(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Which configurations a run can have."""
-    kept = np.ones(np.broadcast_shapes(*(np.shape(each) for each in columns.values())), dtype=bool)
-    for name, values in columns.items():
-        kept = kept & np.vectorize(vocabulary.variable(name).contains)(values)
-    for small, large in vocabulary.ORDERED:
-        if small in columns and large in columns:
-            kept = kept & (columns[small] <= np.asarray(columns[large]) * (1 + 1e-9))
-    return kept
+    possible = [np.vectorize(vocabulary.variable(n).contains)(v) for n, v in columns.items()]
+    ordered = [
+        columns[small] <= columns[large] * (1 + 1e-9)
+        for small, large in vocabulary.ORDERED
+        if small in columns and large in columns
+    ]
+    return np.asarray(np.all([*possible, *ordered], axis=0))
 
 
 def title(posterior: Posterior, fixed: Mapping[str, float]) -> str:
@@ -159,17 +149,6 @@ def title(posterior: Posterior, fixed: Mapping[str, float]) -> str:
         far = f" ({factor:.2g}x beyond the runs)" if factor > NEARBY else ""
         parts.append(f"{math(name)} = {count(value)}{far}")
     return f"{posterior.law.name} at\n{', '.join(parts)}" if parts else posterior.law.name
-
-
-def _check_names(posterior: Posterior, names: Iterable[str], place: str) -> None:
-    variables = posterior.law.variables
-    for name in names:
-        if name not in variables:
-            raise RequestError(
-                f"{posterior.law.name} has no variable {name!r}",
-                place=place,
-                remedy=nearest(name, variables),
-            )
 
 
 def _invert(

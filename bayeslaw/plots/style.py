@@ -1,20 +1,23 @@
-"""The look of all pictures: colours, sizes, axes, panels and legends."""
+"""The look of all pictures: colours, sizes, axes, panels, densities and legends."""
 
 from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import interval
 from bayeslaw.plots.labels import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+
+    from bayeslaw.optimum.quantity import OptimumQuantity
 
 #: How something is drawn: options of Matplotlib.
 Look = dict[str, Any]
@@ -66,9 +69,7 @@ def axes(ax: Axes | None, size: tuple[float, float], *, frame: bool = False) -> 
 
         figure, ax = plt.subplots(layout="constrained", figsize=size)
     else:
-        root = ax.get_figure(root=True)
-        assert root is not None
-        figure = root
+        figure = cast("Figure", ax.get_figure(root=True))
     _look(ax, frame=frame)
     return figure, ax
 
@@ -139,6 +140,53 @@ def without_height(panel: Axes) -> None:
     panel.tick_params(axis="y", length=0)
 
 
+def columns(quantities: Iterable[OptimumQuantity]) -> Iterator[np.ndarray]:
+    """Low ends, medians, high ends and published values of quantities."""
+    rows = [(each.low, each.median, each.high, each.published) for each in quantities]
+    yield from np.array(rows, dtype=float).T
+
+
+def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """A smooth density of draws, its highest point at 1."""
+    from scipy.stats import gaussian_kde
+
+    height = np.asarray(gaussian_kde(draws)(grid))
+    return height / max(float(height.max()), 1e-300)
+
+
+def grid_of(draws: np.ndarray, also: Iterable[float] = (), margin: float = 0.15) -> np.ndarray:
+    """An axis that holds nearly all draws and some values besides."""
+    # Tails can reach a thousand times as far as the rest.
+    reach = interval(draws, 0.998)
+    shown = [float(reach.low), float(reach.high), *also]
+    room = margin * (max(shown) - min(shown))
+    return np.linspace(min(shown) - room, max(shown) + room, 300)
+
+
+def posterior_panel(
+    panel: Axes,
+    draws: np.ndarray,
+    ends: tuple[float, float],
+    *,
+    also: Iterable[float] = (),
+    label: str,
+) -> np.ndarray:
+    """Draw a posterior with its interval as a bar; the axis that it has."""
+    finite = draws[np.isfinite(draws)]
+    if len(finite) and np.ptp(finite) > 0:
+        grid = grid_of(finite, also)
+        height = density(finite, grid)
+        panel.fill_between(grid, height, color=POSTERIOR, alpha=0.35, lw=0)
+        panel.plot(grid, height, color=POSTERIOR, lw=1.2)
+        panel.set_xlim(grid[0], grid[-1])
+    panel.plot(ends, [0.03, 0.03], color=POSTERIOR, lw=3, label=label)
+    without_height(panel)
+    panel.set_yticks([])
+    panel.set_ylim(0, 1.12)
+    panel.locator_params(axis="x", nbins=4)
+    return np.linspace(*panel.get_xlim(), 300)
+
+
 def rows_of(panel: Axes, names: Iterable[object]) -> None:
     """Name the rows of a panel, the first on top."""
     texts = [str(name) for name in names]
@@ -172,17 +220,11 @@ def law_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 def hatch(ax: Axes, regions: Iterable[tuple[float, float]], grey: float, **options: Any) -> None:
     """Mark the parts of an axis beyond the runs."""
-    labels = iter(["beyond the runs"])  # further regions need no entry of their own
+    label: str | None = "beyond the runs"
+    look: Look = {"facecolor": "none", "edgecolor": (0, 0, 0, grey), "hatch": "//", "lw": 0}
     for low, high in regions:
-        ax.axvspan(
-            *(low, high),
-            facecolor="none",
-            edgecolor=(0, 0, 0, grey),
-            hatch="//",
-            lw=0,
-            label=next(labels, None),
-            **options,
-        )
+        ax.axvspan(low, high, label=label, **look, **options)
+        label = None  # further regions need no entry of their own
 
 
 def two_kinds(
@@ -194,9 +236,8 @@ def two_kinds(
         (~kept, "white", PUBLISHED, names[1]),
     ):
         if chosen.any():
-            ax.plot(
-                *(x[chosen], y[chosen], "o"), color=colour, mfc=face, mew=1.3, ms=size, label=name
-            )
+            look: Look = {"color": colour, "mfc": face, "mew": 1.3, "ms": size, "label": name}
+            ax.plot(x[chosen], y[chosen], "o", **look)
 
 
 def count_axis(ax: Axes, values: np.ndarray, *, which: str = "x") -> None:

@@ -15,7 +15,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.report.text import constraints, status_text, with_interval
+from bayeslaw.report.text import constraints, first_of, status_text, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,16 +37,12 @@ class Report:
         Its ``to_frame()``.
     check : PosteriorPredictiveCheck
         The fit against its own runs.
-    optimum : Optimum or None
-        The best configuration, where there is one.
-    decision : Decision or None
-        The ranked configurations, where there are some.
+    optimum, decision : Optimum or None, Decision or None
+        The best configuration, and the ranked ones, where there are some.
     without : dict of str to str
         Why there is no ``optimum`` or no ``decision``.
-    at : dict of str to float
-        Variables that the question fixes.
-    budget : Budget
-        The constraints.
+    at, budget : dict of str to float, Budget
+        Variables that the question fixes, and its constraints.
     ci_prob : float
         Probability of all intervals.
     source : str
@@ -92,10 +88,7 @@ class Report:
             ]
             parts.append(f"Best{where}: {'; '.join(best)}.")
         if self.decision is not None:
-            parts.append(
-                f"Of {len(self.decision.frame)} configurations {self.decision.best} has the "
-                f"least expected {self.decision.predicts}."
-            )
+            parts.append(f"{first_of(self.decision)}.")
         parts += [f"No {kind}: {why}." for kind, why in self.without.items()]
         return " ".join(parts)
 

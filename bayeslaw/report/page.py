@@ -22,6 +22,9 @@ from bayeslaw.report.text import number, range_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from bayeslaw.optimum.decide import Decision
+    from bayeslaw.optimum.result import Optimum
+
 Contents = dict[str, Any]
 
 
@@ -40,7 +43,7 @@ def page(report: Report) -> str:
 
 def contents(report: Report) -> Contents:
     """All that the page shows, as plain data."""
-    posterior = report.posterior
+    posterior, best, choice = report.posterior, report.optimum, report.decision
     law, runs = posterior.law, posterior.runs
     return {
         "version": __version__,
@@ -52,20 +55,15 @@ def contents(report: Report) -> Contents:
         "percent": percent(report.ci_prob),
         "trusted": report.trusted,
         "notes": [
-            {
-                "severity": note.severity,
-                "text": f"{note.message[:1].upper()}{note.message[1:]}."
-                + (f" {note.remedy}." if note.remedy else ""),
-            }
-            for note in report.notes
+            {"severity": note.severity, "text": text.note_text(note)} for note in report.notes
         ],
         "short": _short(report),
         "data": _data(report),
         "law": _law(report),
         "coefficients": _coefficients(report),
         "checks": _checks(report),
-        "optimum": _optimum(report),
-        "decision": _decision(report),
+        "optimum": best and _optimum(best, runs.loss_unit),
+        "decision": choice and _decision(choice),
         "without": report.without,
         "extrapolation": _extrapolation(report),
         "commands": report.commands,
@@ -101,10 +99,8 @@ def _short(report: Report) -> Contents:
     else:
         more = [f"Predicted {best.predicts} there: {text.with_interval(*best.predicted_interval)}."]
     if choice is not None:
-        more.append(
-            f"Of {len(choice.frame)} configurations {choice.best} has the least expected "
-            f"{choice.predicts}; {len(choice.near_optimal)} are near-optimal."
-        )
+        near = len(choice.near_optimal)
+        more.append(f"{text.first_of(choice)}; {near} are near-optimal.")
     if best is not None and (far := text.furthest(best)):
         more.append(far)
     quantities = {} if best is None else best.quantities
@@ -185,10 +181,7 @@ def _checks(report: Report) -> Contents:
     }
 
 
-def _optimum(report: Report) -> Contents | None:
-    best = report.optimum
-    if best is None:
-        return None
+def _optimum(best: Optimum, loss_unit: str) -> Contents:
     rows: list[list[Any]] = []
     named = {f"N_a/N, {name}": quantity for name, quantity in best.efficient.items()}
     for name, q in {**best.quantities, **named}.items():
@@ -203,41 +196,24 @@ def _optimum(report: Report) -> Contents | None:
         "rows": rows,
         "picture": image(plots.optimum(best), text.optimum_text(best)),
         "flat": flat,
-        "unit": report.posterior.runs.loss_unit if best.predicts == "loss" else best.predicts,
+        "unit": loss_unit if best.predicts == "loss" else best.predicts,
         "regret": image(plots.regret(best), alternative) if flat else None,
         "caps": [f"{name} in {100 * part:.3g}%" for name, part in best.active_caps.items() if part],
     }
 
 
-def _decision(report: Report) -> Contents | None:
-    choice = report.decision
-    if choice is None:
-        return None
+def _decision(choice: Decision) -> Contents:
     top = choice.frame.head(12)
     shown = [name for name in ("K", "shared", "G", "S", "N", "N_a", "D") if name in top.columns]
     numbers = [*shown, "median", "low", "high", "regret", "p_best"]
-    rows = [
-        [str(label), *map(float, row), "yes" if near else "no"]
-        for label, row, near in zip(
-            top.index, top[numbers].to_numpy(), top["near_optimal"], strict=True
-        )
-    ]
+    cells = zip(top.index, top[numbers].to_numpy(float), top["near_optimal"], strict=True)
+    rows = [[str(label), *row.tolist(), "yes" if near else "no"] for label, row, near in cells]
     where = ", ".join(f"{name} = {number(value)}" for name, value in choice.at.items())
     count = f"The first {len(top)} of {len(choice.frame)} configurations"
+    heads = ["configuration", *shown, choice.predicts, "low", "high", "expected regret", "P(best)"]
     return {
         "caption": f"{count} by expected {choice.predicts}{f' at {where}' if where else ''}",
-        "heads": [
-            *(
-                "configuration",
-                *shown,
-                choice.predicts,
-                "low",
-                "high",
-                "expected regret",
-                "P(best)",
-            ),
-            f"P(regret < {choice.regret_tolerance:g}) ≥ {choice.ci_prob:g}",
-        ],
+        "heads": [*heads, f"P(regret < {choice.regret_tolerance:g}) ≥ {choice.ci_prob:g}"],
         "rows": rows,
         "picture": image(plots.decision(choice), text.decision_text(choice)),
     }

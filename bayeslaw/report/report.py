@@ -47,10 +47,8 @@ def report(
         The posterior.
     path : str or Path
         The page to write; one that is there is replaced only by a complete one.
-    at : mapping, optional
-        Fixed variables, as for ``optimum``.
-    budget : Budget, optional
-        The constraints, as for ``optimum``.
+    at, budget : mapping, Budget, optional
+        Fixed variables and constraints, as for ``optimum``.
     candidates : Runs, DataFrame or mapping, optional
         Configurations to rank. By default pairs of routed and shared experts where the law has G
         and S and neither is fixed; the other variables are then fixed at the optimum.
@@ -84,24 +82,25 @@ def report(
             f"there is no folder {str(path.parent)!r}", place="report", remedy="Create it first"
         )
     request = Request.of("report", at, budget)
-    fixed, kept = request.at, request.budget
-    best = _best(posterior, fixed, kept, ci_prob)
+    best = _best(posterior, request, ci_prob)
     if candidates is None:
-        choice = _choice(posterior, best, fixed, ci_prob)
+        choice = _choice(posterior, best, request.at, ci_prob)
     else:
-        choice = decide(posterior, candidates, at=fixed, budget=kept, ci_prob=ci_prob)
+        choice = decide(
+            posterior, candidates, at=request.at, budget=request.budget, ci_prob=ci_prob
+        )
     parts = {"optimum": best, "decision": choice}
     written = Report(
         path=path,
-        question=question or default_question(posterior, best, fixed, kept),
+        question=question or default_question(posterior, best, request.at, request.budget),
         posterior=posterior,
         coefficients=posterior.to_frame(ci_prob=ci_prob),
         check=posterior_predictive_check(posterior, ci_prob=ci_prob),
         optimum=None if isinstance(best, str) else best,
         decision=None if isinstance(choice, str) else choice,
         without={name: why for name, why in parts.items() if isinstance(why, str)},
-        at=fixed,
-        budget=kept,
+        at=request.at,
+        budget=request.budget,
         ci_prob=ci_prob,
         source=source,
     )
@@ -121,15 +120,13 @@ def _write(path: Path, html: str) -> None:
         ) from None
 
 
-def _best(
-    posterior: Posterior, fixed: dict[str, float], kept: Budget, ci_prob: float
-) -> Optimum | str:
+def _best(posterior: Posterior, request: Request, ci_prob: float) -> Optimum | str:
     """The optimum, or why there is none without a constraint."""
     try:
-        return optimum(posterior, at=fixed, budget=kept, ci_prob=ci_prob)
+        return optimum(posterior, at=request.at, budget=request.budget, ci_prob=ci_prob)
     except RequestError as error:
         # A constraint that cannot be met is the caller's to mend; none was given here.
-        if fixed or kept.to_dict():
+        if request.at or request.budget.to_dict():
             raise
         return f"{error.problem}. {error.remedy}"
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.checks.residuals import residuals
+from bayeslaw.core.notes import Note
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.optimum.result import Optimum
@@ -92,10 +93,9 @@ def coefficients_text(posterior: Posterior, summary: Mapping[str, Mapping[str, A
     known = [name for name, row in rows.items() if np.isfinite(row["published"])]
     out = [n for n in known if not rows[n]["low"] <= rows[n]["published"] <= rows[n]["high"]]
     if known:
-        text += (
-            f" The published value lies within the interval for {len(known) - len(out)} of "
-            f"{len(known)}" + (f", not for {listed(out)}." if out else ".")
-        )
+        inside = f"{len(known) - len(out)} of {len(known)}"
+        text += f" The published value lies within the interval for {inside}"
+        text += f", not for {listed(out)}." if out else "."
     return text
 
 
@@ -131,16 +131,28 @@ def status_text(status: str) -> str:
     return "" if status == "interior" else f", {status.replace('_', ' ')}"
 
 
+def first_of(choice: Decision) -> str:
+    """The configuration that a decision ranks first."""
+    count = len(choice.frame)
+    return f"Of {count} configurations {choice.best} has the least expected {choice.predicts}"
+
+
 def decision_text(choice: Decision) -> str:
     """What the picture of a decision shows."""
     table = choice.frame
     near = [str(label) for label in choice.near_optimal.index]
     costs = ", ".join(f"{label} costs {number(r)}" for label, r in table["regret"].head(4).items())
+    names = f": {', '.join(near[:8])}" if near else ""
     return (
         f"Expected regret of the first {min(15, len(table))} of {len(table)} configurations, the "
-        f"best on top: {costs}. {len(near)} are near-optimal"
-        + (f": {', '.join(near[:8])}." if near else ".")
+        f"best on top: {costs}. {len(near)} are near-optimal{names}."
     )
+
+
+def note_text(note: Note) -> str:
+    """A note as sentences."""
+    remedy = f" {note.remedy}." if note.remedy else ""
+    return f"{note.message[:1].upper()}{note.message[1:]}.{remedy}"
 
 
 def listed(names: Iterable[str]) -> str:
