@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.comparison.scores import Scores, score
-from bayeslaw.core.errors import RequestError, TableError, whole
+from bayeslaw.core.errors import READ_RUNS, TableError, check_type, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
@@ -35,10 +35,8 @@ class NewRunsCheck(Result):
         ``error``, its distance on the logarithm from the median in standard deviations of a normal
         distribution as wide as the interval; ``extrapolation_factor``, by which its furthest
         ``variable`` lies beyond the fitted runs.
-    coverage : float
-        Share of runs inside.
-    ci_prob : float
-        Probability of the intervals.
+    coverage, ci_prob : float
+        Share of runs inside, and probability of the intervals.
     summary : str
         One sentence.
     notes : tuple of Note
@@ -61,14 +59,10 @@ def check_new_runs(
 
     Parameters
     ----------
-    posterior : Posterior
-        A fit without these runs.
-    new_runs : Runs
-        With the law's variables and the predicted quantity.
-    ci_prob : float
-        Probability of the equal-tailed intervals.
-    seed : int
-        For the scatter of observations.
+    posterior, new_runs : Posterior, Runs
+        A fit without these runs; the runs, with the law's variables and the predicted quantity.
+    ci_prob, seed : float, int
+        Probability of the equal-tailed intervals; for the scatter of observations.
 
     Returns
     -------
@@ -83,12 +77,7 @@ def check_new_runs(
         If ``new_runs`` is not ``Runs``, lacks a column, or has no rows.
     """
     law = posterior.law
-    if not isinstance(new_runs, Runs):
-        raise RequestError(
-            f"a {type(new_runs).__name__} where runs belong",
-            place="check_new_runs",
-            remedy="bl.read_runs reads tables, DataFrames included",
-        )
+    check_type(new_runs, Runs, "runs belong", READ_RUNS, place="check_new_runs")
     needs = [*law.variables, law.predicts]
     runs = new_runs.require(needs, purpose=f"a check of {law.name!r}")
     if not len(runs):

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.comparison.extrapolation import ordering, sizes
 from bayeslaw.comparison.scores import score
-from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.core.errors import refuse, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
@@ -36,11 +36,9 @@ class PosteriorPredictiveCheck(Result):
         numbers between which chance leaves (``few``, ``many``).
     over : str
         What orders the runs: an expression over the table's variables, or "fitted value".
-    share : float
-        Share of all runs outside.
-    ci_prob : float
-        Probability of the predictive intervals, and of chance staying between ``few`` and ``many``
-        in all parts together.
+    share, ci_prob : float
+        Share of all runs outside; probability of the predictive intervals, and of chance staying
+        between ``few`` and ``many`` in all parts together.
     """
 
     _rows = "parts"
@@ -101,10 +99,8 @@ def posterior_predictive_check(
         fitted value where the table does not state it.
     parts : int
         Number of parts of about the same size; fewer where they would hold less than five runs.
-    ci_prob : float
-        Probability of the intervals at level ``observation``.
-    seed : int
-        For the scatter of observations.
+    ci_prob, seed : float, int
+        Probability of the intervals at level ``observation``; for the scatter of observations.
 
     Returns
     -------
@@ -121,34 +117,30 @@ def posterior_predictive_check(
     import pandas as pd
     from scipy.stats import binom
 
-    whole(parts, "parts", place="posterior_predictive_check", least=1)
-    whole(seed, "seed", place="posterior_predictive_check")
-    runs = posterior.runs
-    if not len(runs):
-        raise RequestError("no runs", place="posterior_predictive_check", remedy="Fit to some")
+    runs, place = posterior.runs, "posterior_predictive_check"
+    whole(parts, "parts", place=place, least=1)
+    whole(seed, "seed", place=place)
+    refuse(place, (not len(runs), "no runs", "Fit to some"))
     scores = score(posterior, runs, ci_prob=ci_prob, seed=seed)
     expression = ordering(runs, over)
     values = np.exp(scores.median) if expression is None else sizes(runs, expression)
     order = np.argsort(values, kind="stable")
     pieces = np.array_split(order, max(1, min(parts, len(runs) // _LEAST)))
-    rows = []
-    for part in pieces:
-        # Were each held to the probability by itself, one of ten parts would stand out by chance.
-        few, many = binom.interval(1 - (1 - ci_prob) / len(pieces), len(part), 1 - ci_prob)
-        outside = int((~scores.inside[part]).sum())
-        rows.append(
-            {
-                "low": float(values[part].min()),
-                "high": float(values[part].max()),
-                "runs": len(part),
-                "outside": outside,
-                "share": outside / len(part),
-                "few": int(few),
-                "many": int(many),
-            }
-        )
+    counts = np.array([len(part) for part in pieces])
+    outside = np.array([(~scores.inside[part]).sum() for part in pieces])
+    # Were each held to the probability by itself, one of ten parts would stand out by chance.
+    few, many = binom.interval(1 - (1 - ci_prob) / len(pieces), counts, 1 - ci_prob)
+    columns = {
+        "low": [values[part].min() for part in pieces],
+        "high": [values[part].max() for part in pieces],
+        "runs": counts,
+        "outside": outside,
+        "share": outside / counts,
+        "few": few.astype(int),
+        "many": many.astype(int),
+    }
     return PosteriorPredictiveCheck(
-        frame=pd.DataFrame(rows),
+        frame=pd.DataFrame(columns),
         over=FITTED if expression is None else expression.text,
         share=float((~scores.inside).mean()),
         ci_prob=ci_prob,

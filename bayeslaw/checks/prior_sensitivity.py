@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.core.diagnostics import power_scaling
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import refuse
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
 from bayeslaw.model.specification import Specification
@@ -60,14 +60,10 @@ class PriorSensitivity(Result):
     def summary(self) -> str:
         """One sentence."""
         decided = self.frame["decided_by"]
-        parts = [
-            text.format(", ".join(self.frame.index[decided == by]))
-            for by, text in (
-                ("prior", "the prior decides {}"),
-                ("both", "{} depend on prior and runs alike"),
-            )
-            if (decided == by).any()
-        ] or ["the runs decide all coefficients"]
+        prior, both = (", ".join(self.frame.index[decided == by]) for by in ("prior", "both"))
+        parts = [f"the prior decides {prior}"] if prior else []
+        parts += [f"{both} depend on prior and runs alike"] if both else []
+        parts = parts or ["the runs decide all coefficients"]
         first = self.directions.iloc[0]
         if first["left"] > _SOFT:
             left = f"{100 * first['left']:.0f}% of the prior's spread is left"
@@ -88,10 +84,8 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
 
     Parameters
     ----------
-    posterior : Posterior
-        The fit.
-    best : Optimum, optional
-        Result of ``optimum`` from this posterior, whose quantities are judged too.
+    posterior, best : Posterior; Optimum, optional
+        The fit; result of ``optimum`` from it, whose quantities are judged too.
 
     Returns
     -------
@@ -107,32 +101,23 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
     """
     import pandas as pd
 
-    for wrong, problem, remedy in (
-        (
-            posterior.info.method in ("mode", "prior"),
-            f"draws by {posterior.info.method!r} do not reflect prior and runs",
-            'Fit by method="nuts" or "laplace"',
-        ),
-        (
-            posterior.info.group is not None,
-            "coefficients of one group, whose prior is not that of the common values",
-            "Give the fit to all groups",
-        ),
-    ):
-        if wrong:
-            raise RequestError(problem, place="prior_sensitivity", remedy=remedy)
-    law = posterior.law
+    law, info = posterior.law, posterior.info
+    unlike = f"draws by {info.method!r} do not reflect prior and runs"
+    one = "coefficients of one group, whose prior is not that of the common values"
+    refuse(
+        "prior_sensitivity",
+        (info.method in ("mode", "prior"), unlike, 'Fit by method="nuts" or "laplace"'),
+        (info.group is not None, one, "Give the fit to all groups"),
+    )
     draws = {name: posterior.draws[name] for name in law.parameters}
     before = {name: posterior.prior[name] for name in law.parameters}
     source = {name: posterior.informed_by(name) for name in law.parameters}
     shape = posterior.draws["noise_scale"].shape
     for name, quantity in ({} if best is None else best.quantities).items():
-        if quantity.draws.size != np.prod(shape):
-            raise RequestError(
-                f"{quantity.draws.size} draws of the optimum, and {np.prod(shape)} of the fit",
-                place="prior_sensitivity",
-                remedy="Give the optimum of this posterior",
-            )
+        size, fitted = quantity.draws.size, np.prod(shape)
+        problem = f"{size} draws of the optimum, and {fitted} of the fit"
+        remedy = "Give the optimum of this posterior"
+        refuse("prior_sensitivity", (size != fitted, problem, remedy))
         draws[f"{name}*"] = quantity.draws.reshape(shape)
         before[f"{name}*"] = quantity.prior_draws
         source[f"{name}*"] = "prior only" if quantity.status == "prior_only" else "runs"

@@ -20,27 +20,17 @@ class Residuals:
 
     Arrays have shape (runs,). A residual is the log of the measured value less that of the
     law's, over the noise scale of the same draw.
-
-    Attributes
-    ----------
-    fitted : ndarray
-        Median of the law's value, in its unit.
-    low, median, high : ndarray
-        Interval and median of each residual over the draws; infinite where the law predicts nothing
-        positive.
-    band : tuple of float
-        Interval of standardised deviations under the noise model alone.
-    scale : float
-        Median of the noise scale of log loss.
-    ci_prob : float
-        Probability of intervals and band.
     """
 
+    #: Median of the law's value, in its unit.
     fitted: np.ndarray
+    #: Each residual over the draws; infinite where the law predicts nothing positive.
     low: np.ndarray
     median: np.ndarray
     high: np.ndarray
+    #: Interval of standardised deviations under the noise model alone.
     band: tuple[float, float]
+    #: Median of the noise scale of log loss.
     scale: float
     ci_prob: float
 

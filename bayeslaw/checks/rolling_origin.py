@@ -23,7 +23,7 @@ from bayeslaw.comparison.extrapolation import (
     sizes,
 )
 from bayeslaw.comparison.scores import score
-from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.core.errors import RequestError, refuse, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
@@ -48,12 +48,8 @@ class RollingOrigin(Result):
 
     Attributes
     ----------
-    posterior : Posterior
-        The fit to all runs.
-    over : str
-        What orders the runs.
-    largest : float
-        Its largest value among all runs.
+    posterior, over, largest : Posterior, str, float
+        The fit to all runs, what orders the runs, and its largest value among them.
     rows : pandas.DataFrame
         A row for each origin and each run beyond it: ``origin``, the largest value fitted to;
         ``trained_on``, how many runs that were; ``row`` of the table; ``extrapolation_factor``, the
@@ -64,10 +60,8 @@ class RollingOrigin(Result):
         Part of its own width by which an interval has to grow for each doubling beyond the runs, so
         that ``ci_prob`` of these rows lie inside, each origin with the same weight; zero where they
         do without.
-    ci_prob : float
-        Probability of the intervals.
-    trusted : bool
-        Whether the fit to every origin can be relied on.
+    ci_prob, trusted : float, bool
+        Probability of the intervals; whether the fit to every origin can be relied on.
     left_out : tuple of str
         Origins that could not be fitted, and why.
     """
@@ -152,10 +146,8 @@ class RollingOrigin(Result):
 
         Parameters
         ----------
-        new : Runs, DataFrame or mapping
-            Canonical variables of the law.
-        seed : int
-            For the scatter of observations.
+        new, seed : Runs, DataFrame or mapping; int
+            Canonical variables of the law; for the scatter of observations.
 
         Returns
         -------
@@ -170,13 +162,10 @@ class RollingOrigin(Result):
         """
         at = read_configurations(new, self.posterior.law)
         expression = parse_expression(self.over)
-        lacking = sorted(expression.names - set(at.table.columns))
-        if lacking:
-            raise RequestError(
-                f"the runs are ordered by {self.over}, and these have no {', '.join(lacking)}",
-                place="predict",
-                remedy="Order by variables of the law: rolling_origin(..., over=...)",
-            )
+        lacking = ", ".join(sorted(expression.names - set(at.table.columns)))
+        problem = f"the runs are ordered by {self.over}, and these have no {lacking}"
+        remedy = "Order by variables of the law: rolling_origin(..., over=...)"
+        refuse("predict", (bool(lacking), problem, remedy))
         frame = self.posterior.predict(new, level="observation", ci_prob=self.ci_prob, seed=seed)
         factor = widening(sizes(at, expression) / self.largest, self.growth)
         for end in ("low", "high"):
@@ -184,13 +173,7 @@ class RollingOrigin(Result):
         return frame.assign(widened=factor)
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain data.
-
-        Returns
-        -------
-        dict
-            All figures but the posterior; frames as lists of rows.
-        """
+        """The result as plain data: all figures but the posterior; frames as lists of rows."""
         return {**super().to_dict(), "coverage": self.coverage}
 
 
@@ -218,10 +201,8 @@ def rolling_origin(
         Expression over the table's variables that orders the runs; by default their compute.
     origins : int
         How many, evenly spaced among the levels from a third of the runs on; fewer in small tables.
-    ci_prob : float
-        Probability of the intervals.
-    progress : bool, optional
-        Whether to show a progress bar.
+    ci_prob, progress : float; bool, optional
+        Probability of the intervals; whether to show a progress bar.
 
     Returns
     -------
@@ -240,11 +221,8 @@ def rolling_origin(
     runs = posterior.runs
     expression = ordering(runs, over)
     if expression is None:
-        raise RequestError(
-            "nothing orders these runs by size: neither compute, parameters nor tokens vary",
-            place=_PLACE,
-            remedy='Name it: over="6*N*D"',
-        )
+        problem = "nothing orders these runs by size: neither compute, parameters nor tokens vary"
+        raise RequestError(problem, place=_PLACE, remedy='Name it: over="6*N*D"')
     level, values = levels(runs, expression), sizes(runs, expression)
     parts, trusted, left_out = [], True, list[str]()
     for last in _origins(posterior, expression, level, origins):
@@ -256,15 +234,22 @@ def rolling_origin(
             left_out.append(f"{origin:.3g} ({error.problem})")
             continue
         trusted &= fitted.trusted
-        rows = _predictions(fitted, runs.select(held), ci_prob, posterior.info.settings.seed)
-        rows["extrapolation_factor"] = values[held] / origin
-        parts.append(rows.assign(origin=origin, trained_on=int((~held).sum())))
-    if not parts:
-        raise RequestError(
-            f"no origin can be fitted: {'; '.join(left_out)}",
-            place=_PLACE,
-            remedy="Fit without a discrepancy",
-        )
+        larger, seed = runs.select(held), posterior.info.settings.seed
+        scores = score(fitted, larger, ci_prob=ci_prob, seed=seed)
+        side = np.where(scores.error > 0, scores.high - scores.median, scores.median - scores.low)
+        columns = {
+            "origin": origin,
+            "trained_on": int((~held).sum()),
+            "row": larger.table.index,
+            "extrapolation_factor": values[held] / origin,
+            "error": scores.error,
+            "ratio": np.abs(scores.error) / side,
+            "width": scores.high - scores.low,
+            "inside": scores.inside,
+        }
+        parts.append(pd.DataFrame(columns))
+    problem = f"no origin can be fitted: {'; '.join(left_out)}"
+    refuse(_PLACE, (not parts, problem, "Fit without a discrepancy"))
     rows = pd.concat(parts, ignore_index=True)
     return RollingOrigin(
         posterior=posterior,
@@ -287,42 +272,19 @@ def _origins(posterior: Posterior, over: Expression, level: np.ndarray, most: in
         if (level <= last).sum() >= max(least, len(level) / 3)
         and (level > last).sum() >= LEAST_HELD_OUT
     ]
-    if not usable:
-        raise RequestError(
-            f"{len(level)} runs at {level.max() + 1} levels of {over.text} leave no origin "
-            f"with {least} runs below it and {LEAST_HELD_OUT} above",
-            place=_PLACE,
-            remedy="Give more runs, or another order (over=)",
-        )
-    if posterior.grouped:
-        raise RequestError(
-            "coefficients vary by group, and larger runs may be of groups without smaller ones",
-            place=_PLACE,
-            remedy="Fit without pool=",
-        )
+    few = (
+        f"{len(level)} runs at {level.max() + 1} levels of {over.text} leave no origin with "
+        f"{least} runs below it and {LEAST_HELD_OUT} above"
+    )
+    vary = "coefficients vary by group, and larger runs may be of groups without smaller ones"
+    refuse(
+        _PLACE,
+        (not usable, few, "Give more runs, or another order (over=)"),
+        (posterior.grouped, vary, "Fit without pool="),
+    )
     if len(usable) <= most:
         return usable
     return [usable[i] for i in np.unique(np.linspace(0, len(usable) - 1, most).astype(int))]
-
-
-def _predictions(fitted: Posterior, larger: Runs, ci_prob: float, seed: int) -> pd.DataFrame:
-    """A row a run beyond an origin, as in ``RollingOrigin.rows``."""
-    import pandas as pd
-
-    scores = score(fitted, larger, ci_prob=ci_prob, seed=seed)
-    above = scores.error > 0
-    side = np.where(above, scores.high - scores.median, scores.median - scores.low)
-    columns = ["origin", "trained_on", "row", "extrapolation_factor"]
-    return pd.DataFrame(
-        {
-            **dict.fromkeys(columns),
-            "row": larger.table.index,
-            "error": scores.error,
-            "ratio": np.abs(scores.error) / side,
-            "width": scores.high - scores.low,
-            "inside": scores.inside,
-        }
-    )
 
 
 def _growth(rows: pd.DataFrame, ci_prob: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from bayeslaw.comparison.candidates import model_of
 from bayeslaw.comparison.evidence import Evidence, evidence
 from bayeslaw.core.errors import RequestError
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, labelled
 from bayeslaw.formula import parse_expression
 from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
@@ -32,17 +31,17 @@ def bayes_factors(
 
     stated = {label: evidence(posterior, seed=seed) for label, posterior in fits.items()}
     best = _best(stated)
-    notes = [
-        replace(note, message=f"{label}: {note.message}")
-        for label, each in stated.items()
-        for note in each.notes
-        if note not in fits[label].notes
-    ]
+    notes: list[Note] = []
+    for label, each in stated.items():
+        notes += labelled((note for note in each.notes if note not in fits[label].notes), label)
     across = [label for label in fits if label != best and not _share_priors(fits, best, label)]
-    respreads: dict[float, dict[str, Evidence]] = {}
-    for times in SPREADS if across else ():
-        again = {label: _respread_fit(fits[label], times, progress) for label in (best, *across)}
-        respreads[times] = {label: evidence(fitted, seed=seed) for label, fitted in again.items()}
+    respreads = {
+        times: {
+            label: evidence(_respread_fit(fits[label], times, progress), seed=seed)
+            for label in (best, *across)
+        }
+        for times in (SPREADS if across else ())
+    }
     rows = {label: (each.log_evidence, each.mcse) for label, each in stated.items()}
     names = ["log_evidence", "evidence_error"]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=names)
@@ -74,41 +73,32 @@ def is_nested(full: Law, part: Law) -> bool:
     return False
 
 
-def respread(law: Law, times: float) -> Law:
-    """A law with all its priors wider or narrower about their medians."""
+def move_priors(law: Law, *, times: float = 1.0, shift: float = 0.0) -> Law:
+    """A law with all its priors wider or narrower, or their medians moved up by their spreads."""
     priors: dict[str, dict[str, Any]] = {}
     for name, entry in law.parameters.items():
         prior = entry.prior
         if prior.family == "lognormal":
-            spread = {"median": prior.location, "factor": prior.spread**times, "low": prior.low}
+            median, factor = prior.location * prior.spread**shift, prior.spread**times
+            moved = {"median": median, "factor": factor, "low": prior.low}
         else:
-            spread = {"mean": prior.location, "sd": prior.spread * times}
-        priors[name] = {"family": prior.family, **spread}
+            moved = {"mean": prior.location + prior.spread * shift, "sd": prior.spread * times}
+        priors[name] = {"family": prior.family, **moved}
     return law.with_priors(**priors)
 
 
 def _share_priors(fits: Mapping[str, Posterior], one: str, other: str) -> bool:
     """Whether one law is nested in the other, or both in a third of the comparison."""
     pair = fits[one].law, fits[other].law
-    return any(
-        all(law is each or is_nested(law, each) for each in pair)
-        for law in (posterior.law for posterior in fits.values())
-    )
+    laws = [posterior.law for posterior in fits.values()]
+    return any(all(law is each or is_nested(law, each) for each in pair) for law in laws)
 
 
 def _respread_fit(posterior: Posterior, times: float, progress: bool | None) -> Posterior:
-    settings = posterior.info.settings
-    return fit(
-        posterior.runs,
-        respread(posterior.law, times),
-        noise=posterior.noise.name,
-        reference=posterior.reference,
-        seed=settings.seed,
-        chains=settings.chains,
-        draws=settings.draws,
-        warmup=settings.warmup,
-        progress=progress,
-    )
+    names = ("noise", "seed", "chains", "draws", "warmup")
+    how: dict[str, Any] = {name: getattr(posterior.info.settings, name) for name in names}
+    law, reference = move_priors(posterior.law, times=times), posterior.reference
+    return fit(posterior.runs, law, reference=reference, progress=progress, **how)
 
 
 def _best(evidences: Mapping[str, Evidence]) -> str:

@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from bayeslaw.core.diagnostics import ess
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import refuse
 from bayeslaw.inference.whitening import Whitening
 
 #: Fewer draws a chain than this leave too few in each half to fit a proposal to.
@@ -25,21 +25,13 @@ LEAST_DRAWS = 100
 
 @dataclass(frozen=True)
 class Bridge:
-    """The integral of a density.
-
-    Attributes
-    ----------
-    log_normaliser : float
-        Natural logarithm of the integral.
-    error : float
-        Its Monte-Carlo standard error: the larger of the one that theory gives, with
-        autocorrelation through effective sample sizes, and the one that the parts show.
-    parts : ndarray of shape (2, chains)
-        The same estimated from each half of each chain alone.
-    """
+    """The integral of a density, and the same from each half of each chain: ``parts``."""
 
     log_normaliser: float
+    #: Monte-Carlo standard error: the larger of the one that theory gives, with autocorrelation
+    #: through effective sample sizes, and the one that the parts show.
     error: float
+    #: Of shape (2, chains).
     parts: np.ndarray
 
 
@@ -56,18 +48,13 @@ def bridge(
     half; then the halves change places, and the two logarithms are averaged.
     """
     chains, length, size = draws.shape
-    if length < LEAST_DRAWS:
-        raise RequestError(
-            f"{length} draws a chain", place="bridge", remedy=f"Give {LEAST_DRAWS} or more"
-        )
+    least = f"Give {LEAST_DRAWS} or more"
+    refuse("bridge", (length < LEAST_DRAWS, f"{length} draws a chain", least))
     if lp is None:
         lp = log_density(draws.reshape(-1, size)).reshape(chains, length)
-    if not np.isfinite(lp).all():
-        raise RequestError(
-            f"the density is zero or undefined at {int((~np.isfinite(lp)).sum())} of the draws",
-            place="bridge",
-            remedy="Give draws of the same density",
-        )
+    undefined = int((~np.isfinite(lp)).sum())
+    problem = f"the density is zero or undefined at {undefined} of the draws"
+    refuse("bridge", (undefined > 0, problem, "Give draws of the same density"))
     rng = np.random.default_rng(seed)
     estimates, errors, parts = [], [], []
     for fitted, bridged in halves(length):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.errors import READ_RUNS, RequestError, TableError, check_type, refuse
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
@@ -14,23 +14,13 @@ from bayeslaw.runs import ReferenceRun, Runs
 
 LawLike = str | Path | Law
 _PLACE = "compare, laws"
+#: With fewer runs none can be left out.
+LEAST_RUNS = 3
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Laws that can be compared on one table.
-
-    Attributes
-    ----------
-    laws : dict of str to Law
-        By label.
-    runs : Runs
-        The table, checked for all of them.
-    reference : ReferenceRun
-        Where priors are stated, with the variables of all laws.
-    notes : tuple of Note
-        On laws that are left out.
-    """
+    """Laws by label that can be compared on one table; notes on those that are left out."""
 
     laws: dict[str, Law]
     runs: Runs
@@ -51,6 +41,10 @@ def read_candidates(
     skip_incompatible: bool,
 ) -> Candidates:
     """Read the laws and refuse what cannot be compared."""
+    check_type(runs, Runs, "runs belong", READ_RUNS, place="compare")
+    if len(runs) < LEAST_RUNS:
+        remedy = f"Give {LEAST_RUNS} or more to compare on"
+        raise TableError(f"{len(runs)} runs", place=runs.source, remedy=remedy)
     loaded = _load(laws)
     _require_two(loaded)
     if not skip_incompatible:
@@ -82,9 +76,8 @@ def model_of(law: Law) -> tuple[object, ...]:
 
 def _load(laws: Sequence[LawLike] | Mapping[str, LawLike]) -> dict[str, Law]:
     if isinstance(laws, str | Path | Law) or not isinstance(laws, Iterable):
-        raise RequestError(
-            f"{laws!r} is not a list of laws", place=_PLACE, remedy='Such as ["chinchilla", my_law]'
-        )
+        remedy = 'Such as ["chinchilla", my_law]'
+        raise RequestError(f"{laws!r} is not a list of laws", place=_PLACE, remedy=remedy)
     if isinstance(laws, Mapping):
         pairs = [(str(label), load_law(each)) for label, each in laws.items()]
     else:
@@ -92,17 +85,15 @@ def _load(laws: Sequence[LawLike] | Mapping[str, LawLike]) -> dict[str, Law]:
     loaded: dict[str, Law] = {}
     for label, law in pairs:
         for other, earlier in loaded.items():
-            same = model_of(law) == model_of(earlier)
-            if label == other and not same:
-                raise RequestError(
-                    f"two different laws are called {label!r}",
-                    place=_PLACE,
-                    remedy='Label them: {"one": law, "other": law}',
-                )
-            if same:
-                twice = f"the law {label!r} is given twice"
-                problem = twice if label == other else f"{other!r} and {label!r} are the same law"
-                raise RequestError(problem, place=_PLACE, remedy="Give it once")
+            same, called_alike = model_of(law) == model_of(earlier), label == other
+            two = f"two different laws are called {label!r}"
+            label_them = 'Label them: {"one": law, "other": law}'
+            refuse(
+                _PLACE,
+                (same and called_alike, f"the law {label!r} is given twice", "Give it once"),
+                (same, f"{other!r} and {label!r} are the same law", "Give it once"),
+                (called_alike, two, label_them),
+            )
         loaded[label] = law
     return loaded
 
@@ -111,19 +102,14 @@ def _require_two(laws: Mapping[str, Law], notes: Sequence[Note] = ()) -> None:
     if len(laws) < 2:
         number = f"only {next(iter(laws))!r}" if laws else "no law"
         reasons = f": {'; '.join(note.message for note in notes)}" if notes else ""
-        raise RequestError(
-            f"{number} to compare{reasons}", place=_PLACE, remedy="Give two or more laws"
-        )
+        problem = f"{number} to compare{reasons}"
+        raise RequestError(problem, place=_PLACE, remedy="Give two or more laws")
 
 
 def _require_one_quantity(laws: Mapping[str, Law]) -> None:
     quantities: dict[str, list[str]] = {}
     for label, law in laws.items():
         quantities.setdefault(law.predicts, []).append(label)
-    if len(quantities) > 1:
-        listed = "; ".join(f"{', '.join(labels)}: {what}" for what, labels in quantities.items())
-        raise RequestError(
-            f"the laws predict different quantities ({listed})",
-            place=_PLACE,
-            remedy="Compare laws of one quantity",
-        )
+    listed = "; ".join(f"{', '.join(labels)}: {what}" for what, labels in quantities.items())
+    problem = f"the laws predict different quantities ({listed})"
+    refuse(_PLACE, (len(quantities) > 1, problem, "Compare laws of one quantity"))

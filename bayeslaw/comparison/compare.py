@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bayeslaw.comparison.bayes_factors import bayes_factors
 from bayeslaw.comparison.candidates import Candidates, LawLike, read_candidates
-from bayeslaw.comparison.extrapolation import CUTS
-from bayeslaw.comparison.held_out import Leave, plan_held_out
+from bayeslaw.comparison.extrapolation import CUTS, Leave, plan_held_out
 from bayeslaw.comparison.notes import comparison_notes
 from bayeslaw.comparison.ranking import rank, score_law
 from bayeslaw.comparison.result import Comparison
-from bayeslaw.core.errors import PosteriorError, RequestError, TableError
+from bayeslaw.core.errors import PosteriorError, refuse
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.inference.fit import fit
-from bayeslaw.posterior.info import FitSettings
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
-
-#: With fewer runs none can be left out.
-LEAST_RUNS = 3
 
 
 def compare(
@@ -48,10 +44,9 @@ def compare(
 
     Parameters
     ----------
-    runs : Runs
-        The table, with the variables of every law.
-    laws : sequence or mapping
-        Two or more laws: names, paths of cards, or ``Law`` objects; a mapping labels them.
+    runs, laws : Runs; sequence or mapping
+        The table, with the variables of every law; two or more laws: names, paths of cards, or
+        ``Law`` objects; a mapping labels them.
     noise, reference, seed, chains, draws, warmup, progress
         As for ``fit``, the same for all laws.
     leave : {"run", "group"}, optional
@@ -79,11 +74,12 @@ def compare(
     RequestError, TableError, PosteriorError
         If laws, options or table do not fit each other, or a fit cannot be trusted.
     """
-    _check(runs, ci_prob)
+    refuse("compare", (not 0 < ci_prob < 1, f"ci_prob = {ci_prob!r}", "Between 0 and 1"))
     candidates = read_candidates(runs, laws, reference, skip_incompatible=skip_incompatible)
     held_out = plan_held_out(candidates, leave, over, cuts)
-    how = FitSettings("nuts", noise, seed, chains, draws, warmup)
-    fits = {label: _fit(candidates, label, how, force, progress) for label in candidates.laws}
+    options = {"seed": seed, "chains": chains, "draws": draws, "warmup": warmup}
+    how = {"noise": noise, "progress": progress, **options}
+    fits = {label: _fit(candidates, label, force, how) for label in candidates.laws}
     scores = {label: score_law(fits[label], held_out, ci_prob, progress) for label in fits}
     columns, evidence_notes = bayes_factors(fits, seed, progress) if evidence else (None, [])
     frame, extrapolation = rank(scores, held_out, columns)
@@ -104,41 +100,14 @@ def compare(
     )
 
 
-def _check(runs: Runs, ci_prob: float) -> None:
-    if not isinstance(runs, Runs):
-        raise RequestError(
-            f"a {type(runs).__name__} where runs belong",
-            place="compare",
-            remedy="bl.read_runs reads tables, DataFrames included",
-        )
-    if len(runs) < LEAST_RUNS:
-        remedy = f"Give {LEAST_RUNS} or more to compare on"
-        raise TableError(f"{len(runs)} runs", place=runs.source, remedy=remedy)
-    if not 0 < ci_prob < 1:
-        raise RequestError(f"ci_prob = {ci_prob!r}", place="compare", remedy="Between 0 and 1")
-
-
-def _fit(
-    candidates: Candidates, label: str, how: FitSettings, force: bool, progress: bool | None
-) -> Posterior:
+def _fit(candidates: Candidates, label: str, force: bool, how: dict[str, Any]) -> Posterior:
     """Fit one law to all runs; refuse a fit that cannot be trusted."""
     law = candidates.laws[label]
-    posterior = fit(
-        candidates.runs,
-        law,
-        noise=how.noise,
-        reference=candidates.reference_of(law),
-        seed=how.seed,
-        chains=how.chains,
-        draws=how.draws,
-        warmup=how.warmup,
-        progress=progress,
-    )
+    posterior = fit(candidates.runs, law, reference=candidates.reference_of(law), **how)
     errors = [note for note in posterior.notes if note.severity == "error"]
     if errors and not force:
-        raise PosteriorError(
-            f"the fit of {label!r} cannot be trusted: {'; '.join(note.message for note in errors)}",
-            place="compare",
-            remedy=f"{errors[0].remedy}. Or leave that law out, or give force=True (--force)",
-        )
+        reasons = "; ".join(note.message for note in errors)
+        remedy = f"{errors[0].remedy}. Or leave that law out, or give force=True (--force)"
+        problem = f"the fit of {label!r} cannot be trusted: {reasons}"
+        raise PosteriorError(problem, place="compare", remedy=remedy)
     return posterior

@@ -16,7 +16,7 @@ import numpy as np
 
 from bayeslaw.comparison.bridge import LEAST_DRAWS, bridge
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.core.errors import check_type, refuse, whole
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
 from bayeslaw.inference.density import DEEPEST, Density
@@ -41,10 +41,8 @@ class Evidence(Result):
 
     Attributes
     ----------
-    log_evidence : float
-        Its natural logarithm, of log losses.
-    mcse : float
-        Its Monte-Carlo standard error.
+    log_evidence, mcse : float
+        Its natural logarithm, of log losses, and the Monte-Carlo standard error.
     parts : ndarray of shape (2, chains)
         The same from each half of each chain alone.
     below : float
@@ -67,20 +65,11 @@ class Evidence(Result):
         return f"The log evidence is {self.log_evidence:.2f} nats, with error {self.mcse:.2g}."
 
     def to_frame(self) -> pd.DataFrame:
-        """Estimates from each half of each chain.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a ``half`` and ``chain`` with its ``log_evidence``.
-        """
+        """A row a ``half`` and ``chain`` with its own ``log_evidence``."""
         import pandas as pd
 
-        rows = [
-            {"half": half, "chain": chain, "log_evidence": float(value)}
-            for (half, chain), value in np.ndenumerate(self.parts)
-        ]
-        return pd.DataFrame(rows)
+        rows = [(*at, float(value)) for at, value in np.ndenumerate(self.parts)]
+        return pd.DataFrame(rows, columns=["half", "chain", "log_evidence"])
 
 
 def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
@@ -91,10 +80,8 @@ def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
 
     Parameters
     ----------
-    posterior : Posterior
-        A fit by NUTS, with 100 draws a chain or more.
-    seed : int
-        For the draws of the proposal.
+    posterior, seed : Posterior, int
+        A fit by NUTS, with 100 draws a chain or more; for the draws of the proposal.
 
     Returns
     -------
@@ -124,30 +111,23 @@ def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
 
 def rough(error: float, what: str) -> tuple[Note, ...]:
     """The note on a Monte-Carlo error that is too large, if it is."""
-    if error <= LARGEST_ERROR:
-        return ()
     message = f"the log {what} has a Monte-Carlo error of {error:.2g}"
     remedy = "Draw more (draws=), or do not compare by evidence"
-    return (Note("evidence_rough", "warning", message, remedy),)
+    note = Note("evidence_rough", "warning", message, remedy)
+    return () if error <= LARGEST_ERROR else (note,)
 
 
 def sampled_density(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]:
     """The density that was sampled, and its draws in the coordinates of the sampler."""
-    if not isinstance(posterior, Posterior):
-        raise RequestError(
-            f"a {type(posterior).__name__} where a posterior belongs",
-            place=place,
-            remedy="Give what bl.fit returns",
-        )
+    check_type(posterior, Posterior, "a posterior belongs", "Give what bl.fit returns", place=place)
     method, draws = posterior.info.method, posterior.stats["diverging"].shape[1]
-    for wrong, problem, remedy in (
+    refuse(
+        place,
         (method != "nuts", f"the fit is by {method!r}, and has no chains", 'method="nuts"'),
         (posterior.grouped, "no evidence of coefficients that vary by group", "Fit without pool="),
         (posterior.discrepancy is not None, "no evidence with a discrepancy", "Fit without one"),
         (draws < LEAST_DRAWS, f"{draws} draws a chain", f"Draw {LEAST_DRAWS} or more (draws=)"),
-    ):
-        if wrong:
-            raise RequestError(problem, place=place, remedy=remedy)
+    )
     model, data = posterior.specification.build(posterior.runs)
     density = Density(model)
     return density, data, density.recover(posterior.draws, data)

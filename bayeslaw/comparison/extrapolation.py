@@ -1,17 +1,18 @@
-"""Extrapolation: a law fitted to the smaller runs of a table, scored on its larger ones."""
+"""Held out: runs or groups in turn, and the largest runs, which a fit to the rest predicts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from bayeslaw.comparison.candidates import Candidates
 from bayeslaw.comparison.leave_out import group_numbers, refit, standard_error
 from bayeslaw.comparison.scores import Scores, score
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names, refuse
 from bayeslaw.core.notes import Note
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
@@ -30,25 +31,17 @@ _SAME = 0.02
 _COMPUTE = ("C", COSTS["training"].formula, COSTS["training_dense"].formula, "N_a", "N", "D")
 _PLACE = "compare, over"
 
+Leave = Literal["run", "group"]
+
 
 @dataclass(frozen=True)
 class Cut:
-    """The largest runs of a table, held out.
-
-    Attributes
-    ----------
-    share : float
-        Share of the levels, as requested.
-    held : ndarray of bool of shape (runs,)
-        True for the runs that are held out.
-    largest : float
-        Largest value among the others.
-    extrapolation_factor : ndarray of shape (held out,)
-        Value of each run held out over ``largest``.
-    """
+    """A share of the levels of a table: its largest runs, held out."""
 
     share: float
+    #: True for the runs that are held out, of shape (runs,).
     held: np.ndarray
+    #: Largest value among the others, and each value held out over it.
     largest: float
     extrapolation_factor: np.ndarray
 
@@ -65,14 +58,11 @@ def ordering(runs: Runs, over: str | None) -> Expression | None:
             if expression.names <= set(runs.variables) and levels(runs, expression).any():
                 return expression
         return None
-    if not isinstance(over, str):
-        raise RequestError(f"over = {over!r}", place=_PLACE, remedy='Such as "6*N*D"')
+    refuse(_PLACE, (not isinstance(over, str), f"over = {over!r}", 'Such as "6*N*D"'))
     expression = parse_expression(over, place=_PLACE)
-    for name in sorted(expression.names - set(runs.variables)):
-        remedy = nearest(name, runs.variables)
-        raise RequestError(f"the table has no variable {name!r}", place=_PLACE, remedy=remedy)
-    if not expression.names:
-        raise RequestError(f"{over!r} names no variable", place=_PLACE)
+    lacking = "the table has no variable {!r}"
+    check_names(sorted(expression.names), runs.variables, lacking, place=_PLACE)
+    refuse(_PLACE, (not expression.names, f"{over!r} names no variable", ""))
     return expression
 
 
@@ -82,9 +72,8 @@ def sizes(runs: Runs, over: Expression) -> np.ndarray:
     values = np.broadcast_to(np.asarray(value, dtype=float), (len(runs),))
     bad = ~np.isfinite(values)
     if bad.any():
-        raise RequestError(
-            f"{over.text} is {values[bad][0]} in row {runs.table.index[bad][0]}", place=_PLACE
-        )
+        problem = f"{over.text} is {values[bad][0]} in row {runs.table.index[bad][0]}"
+        raise RequestError(problem, place=_PLACE)
     return values
 
 
@@ -104,12 +93,9 @@ def make_cuts(
 ) -> tuple[list[Cut], list[Note]]:
     """Hold out shares of the largest levels; notes on those that leave too few runs."""
     for share in shares:
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-            raise RequestError(
-                f"a share of {share!r} to hold out",
-                place="compare, cuts",
-                remedy="Give numbers between 0 and 1",
-            )
+        wrong = isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1
+        problem = f"a share of {share!r} to hold out"
+        refuse("compare, cuts", (wrong, problem, "Give numbers between 0 and 1"))
     level, values = levels(runs, over), sizes(runs, over)
     count = int(level.max()) + 1
     cuts: list[Cut] = []
@@ -149,7 +135,7 @@ def fit_smaller(posterior: Posterior, held: np.ndarray, progress: bool | None = 
 
 
 def extrapolate(
-    posterior: Posterior, cut: Cut, *, ci_prob: float, progress: bool | None = None
+    posterior: Posterior, cut: Cut, ci_prob: float, progress: bool | None
 ) -> tuple[dict[str, Any], Scores]:
     """Fit to the smaller runs, score the larger ones: a row of means, and the scores."""
     fitted, larger = fit_smaller(posterior, cut.held, progress), posterior.runs.select(cut.held)
@@ -171,3 +157,62 @@ def extrapolate(
         "trusted": fitted.trusted,
     }
     return row, scores
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What is held out of a table, the same for every law; notes on cuts that cannot be made."""
+
+    leave: Leave
+    #: Number of each run's group; its own where single runs are left out.
+    groups: np.ndarray
+    #: What orders runs by size; None without cuts.
+    over: Expression | None = None
+    cuts: tuple[Cut, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def ordered_by(self) -> str:
+        """What orders runs by size, as text; empty without cuts."""
+        return "" if self.over is None else self.over.text
+
+
+def plan_held_out(
+    candidates: Candidates, leave: Leave | None, over: str | None, shares: Sequence[float]
+) -> HeldOut:
+    """Read what to hold out, before anything is fitted."""
+    runs = candidates.runs
+    groups = group_numbers(runs)
+    count = int(groups.max(initial=-1)) + 1
+    several = bool(runs.groups) and 1 < count < len(runs)
+    why = f"{count} groups of {len(runs)} runs" if runs.groups else "no grouping column"
+    none = f"there are no groups to leave out ({why})"
+    name_one = "Name the column that groups runs: read_runs(..., group=), --group"
+    unknown, single = leave not in (None, "run", "group"), not isinstance(shares, Sequence)
+    refuse("compare", (unknown, f"leave = {leave!r}", '"run" or "group"'))
+    refuse("compare, leave", (leave == "group" and not several, none, name_one))
+    refuse("compare", (single, f"cuts = {shares!r}", "Such as (0.1, 0.2)"))
+    leave = leave or ("group" if several else "run")
+    if leave == "run":
+        groups = np.arange(len(runs))
+    ordered = ordering(runs, over)
+    if not shares:
+        return HeldOut(leave, groups)
+    if ordered is None:
+        problem, remedy = "nothing orders the runs by size", "Name what does (over=, --over)"
+    else:
+        parameters = (len(law.parameters) for law in candidates.laws.values())
+        least = max(LEAST_TRAINING, *parameters)
+        cuts, notes = make_cuts(runs, ordered, shares, least)
+        if cuts:
+            return HeldOut(leave, groups, ordered, tuple(cuts), tuple(notes))
+        problem = (
+            f"too few runs to hold out the largest {ordered.text}: {len(runs)}, of which "
+            f"{LEAST_HELD_OUT} must be held out and {least} left to fit to"
+        )
+        remedy = "Give more runs, other shares, or none (cuts=(), --no-extrapolation)"
+    if over is None and tuple(shares) == CUTS:
+        # The default was not requested: the rest of the comparison stands without it.
+        message = f"no extrapolation: {problem}"
+        return HeldOut(leave, groups, notes=(Note("no_extrapolation", "warning", message, remedy),))
+    raise RequestError(problem, place="compare, cuts", remedy=remedy)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density
 from bayeslaw.core.diagnostics import loo
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import refuse
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
@@ -24,28 +24,17 @@ APPROXIMATE_DRAWS, SAMPLED_DRAWS = 2500, 500
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How each run is predicted by the others.
+    """How each run is predicted by the others; arrays have shape (runs,)."""
 
-    Attributes
-    ----------
-    log_density : ndarray of shape (runs,)
-        Log predictive density of the log of the measured value.
-    effective : ndarray of shape (runs,)
-        Log density under the fit to all runs, less ``log_density``; the sum is the effective number
-        of parameters.
-    pareto_k : ndarray of shape (runs,)
-        Shape of the tail of the importance weights; NaN where none were used.
-    refitted : ndarray of bool of shape (runs,)
-        Whether the law was fitted again without the run.
-    untrusted : int
-        How many of those fits have an error-level note.
-    error : float
-        Monte-Carlo standard error of the sum of ``log_density`` from those fits.
-    """
-
+    #: Log predictive density of the log of the measured value.
     log_density: np.ndarray
+    #: Log density under the fit to all runs, less ``log_density``: in sum the effective number of
+    #: parameters.
     effective: np.ndarray
+    #: Shape of the tail of the importance weights; NaN where none were used.
     pareto_k: np.ndarray
+    #: Whether the law was fitted again without the run; how many of those fits have an error-level
+    #: note; Monte-Carlo standard error of the sum of ``log_density`` from them.
     refitted: np.ndarray
     untrusted: int = 0
     error: float = 0.0
@@ -55,8 +44,7 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
     """Leave each run out: Pareto-smoothed importance sampling, a new fit where k is too large."""
     flat = log_likelihood(posterior, posterior.runs)
     chains, draws = posterior.stats["diverging"].shape
-    runs = flat.shape[1]
-    every = flat.reshape(chains, draws, runs)
+    every = flat.reshape(chains, draws, -1)
     # Correlated draws put fewer of their number into the tail.
     sizes = posterior.convergence.ess_bulk
     names = [*posterior.law.parameters, *posterior.noise.priors]
@@ -66,7 +54,7 @@ def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> Lef
     bad = ~(k <= largest_k(chains * draws))
     untrusted, error = 0, 0.0
     if bad.any():
-        folds = [np.arange(runs) == i for i in np.flatnonzero(bad)]
+        folds = list(np.eye(len(bad), dtype=bool)[bad])
         refitted, untrusted, error = refit_without(posterior, folds, progress=progress)
         density[bad] = refitted[bad]
     return LeftOut(density, mean_density(flat) - density, k, bad, untrusted, error)
@@ -112,13 +100,10 @@ def refit(
     The fits are the normal approximation at the mode with importance weights, as good as draws
     where its own check passes; NUTS takes over where it does not.
     """
-    if posterior.grouped:
-        raise RequestError(
-            "a fit without some of the runs, of coefficients that vary by group",
-            place=posterior.law.name,
-            remedy="Compare laws that are fitted without pool=",
-        )
-    settings = posterior.info.settings
+    problem = "a fit without some of the runs, of coefficients that vary by group"
+    remedy = "Compare laws that are fitted without pool="
+    refuse(posterior.law.name, (posterior.grouped, problem, remedy))
+    law, settings = posterior.law, posterior.info.settings
     shared: dict[str, Any] = {
         "noise": posterior.noise.name,
         "discrepancy": posterior.discrepancy,
@@ -128,21 +113,14 @@ def refit(
         "progress": progress,
         "rows": len(posterior.runs),
     }
-    fits = fit_many(tables, posterior.law, method="laplace", draws=APPROXIMATE_DRAWS, **shared)
-    failed = [i for i, fitted in enumerate(fits) if not fitted.trusted]
+    fits = fit_many(tables, law, method="laplace", draws=APPROXIMATE_DRAWS, **shared)
     if posterior.discrepancy is not None:
-        # NUTS would take minutes for each of these; their notes say that they are not trusted.
+        # NUTS would take minutes for each that failed; its notes say that it is not trusted.
         return fits
-    sampled = fit_many(
-        [tables[i] for i in failed],
-        posterior.law,
-        draws=min(settings.draws, SAMPLED_DRAWS),
-        warmup=settings.warmup,
-        **shared,
-    )
-    for i, fitted in zip(failed, sampled, strict=True):
-        fits[i] = fitted
-    return fits
+    failed = [table for table, fitted in zip(tables, fits, strict=True) if not fitted.trusted]
+    shared |= {"draws": min(settings.draws, SAMPLED_DRAWS), "warmup": settings.warmup}
+    sampled = iter(fit_many(failed, law, **shared))
+    return [fitted if fitted.trusted else next(sampled) for fitted in fits]
 
 
 def largest_k(draws: int) -> float:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.comparison.compare import compare
-from bayeslaw.comparison.extrapolation import CUTS
-from bayeslaw.comparison.held_out import Leave
+from bayeslaw.comparison.extrapolation import CUTS, Leave
 from bayeslaw.comparison.leave_out import group_numbers, standard_error
 from bayeslaw.comparison.ranking import DISTINGUISHED, verdict
 from bayeslaw.comparison.restriction import Restricted, restricted_by, restriction_notes
@@ -77,28 +76,20 @@ class NestedComparison(Result):
     @property
     def summary(self) -> str:
         """The answer in one sentence."""
-        left_out, amount = f"{self.comparison.leave}s left out", f"{abs(self.difference):.2g} nats"
-        by = f"by {amount} (standard error {self.difference_se:.2g})"
-        way = "worse" if self.difference < 0 else "better"
+        left_out = f"{self.comparison.leave}s left out are predicted"
+        side, way = ("against", "worse") if self.difference < 0 else ("for", "better")
+        by = f"by {abs(self.difference):.2g} nats (standard error {self.difference_se:.2g})"
         unknown = [name for name, each in self.restricted.items() if each.informed_by != "runs"]
+        text = f"This table cannot say whether {self.constraint}: "
         if self.verdict != "not distinguished":
-            side = "against" if self.difference < 0 else "for"
             doubt = ", but few of them decide it" if self.verdict.startswith("perhaps") else ""
-            text = (
-                f"These runs speak {side} {self.constraint}{doubt}: {left_out} are predicted {way} "
-                f"under it {by}"
-            )
+            text = f"These runs speak {side} {self.constraint}{doubt}: "
+            text += f"{left_out} {way} under it {by}"
         elif unknown:
             alone = "itself" if len(unknown) == 1 else "themselves"
-            text = (
-                f"This table cannot say whether {self.constraint}: its configurations do not "
-                f"inform {' and '.join(unknown)} by {alone}"
-            )
+            text += f"its configurations do not inform {' and '.join(unknown)} by {alone}"
         else:
-            text = (
-                f"This table cannot say whether {self.constraint}: {left_out} are predicted about "
-                f"as well under it, {way} {by}"
-            )
+            text += f"{left_out} about as well under it, {way} {by}"
         return f"{text}{self._larger_runs()}."
 
     def _larger_runs(self) -> str:
@@ -108,9 +99,8 @@ class NestedComparison(Result):
         row = self.extrapolation.loc[self.extrapolation["difference"].abs().idxmax()]
         amount = float(row["difference"])
         if abs(amount) >= DISTINGUISHED:
-            way = "worse" if amount < 0 else "better"
-            by = f"{abs(amount):.2g} nats"
-            return f"; the {row['cut']} held out are predicted {way} under it by {by}"
+            way = f"{'worse' if amount < 0 else 'better'} under it by {abs(amount):.2g} nats"
+            return f"; the {row['cut']} held out are predicted {way}"
         undecided = self.verdict == "not distinguished"
         return "" if undecided else "; larger runs held out do not distinguish them"
 
@@ -129,13 +119,7 @@ class NestedComparison(Result):
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain data, without posteriors.
-
-        Returns
-        -------
-        dict
-            All fields but the comparison, and the summary.
-        """
+        """The result as plain data: all fields but the comparison, and the summary."""
         own = {"leave": self.comparison.leave, "ci_prob": self.comparison.ci_prob}
         return {**super().to_dict(), **own}
 
@@ -167,11 +151,9 @@ def compare_nested(
     ----------
     runs : Runs
         The table, with the variables of the law.
-    law : str, Path or Law
-        The law.
-    constraint : str or sequence of str
-        ``"k = 0"``, ``"alpha = beta"``, ``"m = n = 0"`` (each of them zero), or several, which then
-        hold together; each as for ``Law.constrain``.
+    law, constraint : str, Path or Law; str or sequence of str
+        The law; ``"k = 0"``, ``"alpha = beta"``, ``"m = n = 0"`` (each of them zero), or several,
+        which then hold together; each as for ``Law.constrain``.
     noise, reference, leave, over, cuts, force, seed, chains, draws, warmup, ci_prob, progress
         As for ``compare``.
 

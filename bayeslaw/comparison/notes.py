@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bayeslaw.comparison.held_out import HeldOut
+from bayeslaw.comparison.extrapolation import HeldOut
 from bayeslaw.comparison.leave_out import MOST_FOLDS
 from bayeslaw.comparison.ranking import DISTINGUISHED, LawScores
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, labelled
 from bayeslaw.runs import Runs
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ def comparison_notes(
     """All notes on the table, its fits and their order."""
     notes = [*runs.notes]
     for label, each in scores.items():
-        own = [note for note in each.posterior.notes if note not in runs.notes]
-        notes += [replace(note, message=f"{label}: {note.message}") for note in own]
+        notes += labelled((n for n in each.posterior.notes if n not in runs.notes), label)
     notes += [*order_notes(frame), *_left_out_notes(runs, scores, held_out)]
     if held_out.cuts:
         notes += extrapolation_notes(frame, extrapolation, held_out)
@@ -88,9 +86,8 @@ def _left_out_notes(
             yield Note("refitted", "info", message)
     for label, each in scores.items():
         if each.untrusted:
-            message = (
-                f"{label}: {each.untrusted} of the fits without some of the runs cannot be trusted"
-            )
+            fits = f"{each.untrusted} of the fits without some of the runs"
+            message = f"{label}: {fits} cannot be trusted"
             yield Note("refits_not_trusted", "warning", message, _ROUGH)
         if each.left_out.error > LARGEST_ERROR:
             message = (
@@ -106,10 +103,8 @@ def extrapolation_notes(
 ) -> Iterator[Note]:
     """Fits to smaller runs that failed, and another order beyond the runs than within."""
     for label, rows in extrapolation[~extrapolation["trusted"]].groupby("law", sort=False):
-        message = (
-            f"{label}: the fits that leave out the {', '.join(rows['cut'])} of "
-            f"{held_out.ordered_by} cannot be trusted"
-        )
+        largest = f"the {', '.join(rows['cut'])} of {held_out.ordered_by}"
+        message = f"{label}: the fits that leave out {largest} cannot be trusted"
         yield Note("extrapolation_not_trusted", "warning", message, _ROUGH)
     values = frame["extrapolation_elpd"]
     best, first = frame.index[0], values.idxmax()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.comparison.extrapolation import extrapolate
-from bayeslaw.comparison.held_out import HeldOut
+from bayeslaw.comparison.extrapolation import HeldOut, extrapolate
 from bayeslaw.comparison.leave_out import (
     LeftOut,
     leave_groups_out,
@@ -31,31 +30,21 @@ _SCORES = ("elpd", "crps", "rmse", "coverage")
 
 @dataclass(frozen=True)
 class LawScores:
-    """One law's fit and its scores.
-
-    Attributes
-    ----------
-    posterior : Posterior
-        The fit to all runs.
-    left_out, single : LeftOut
-        Runs or groups left out, as planned; single runs left out (the same where runs are planned).
-    cut_rows : list of dict
-        Scores of each cut.
-    cut_densities : list of ndarray
-        For each cut, log predictive density of the runs held out.
-    """
+    """One law's fit to all runs, and its scores."""
 
     posterior: Posterior
+    #: Runs or groups left out, as planned; single runs left out (the same where runs are planned).
     left_out: LeftOut
     single: LeftOut
+    #: For each cut its scores, and the log predictive density of the runs held out.
     cut_rows: list[dict[str, Any]]
     cut_densities: list[np.ndarray]
 
     @property
     def untrusted(self) -> int:
         """How many of the fits without some runs cannot be trusted."""
-        parts = [self.single] if self.left_out is self.single else [self.left_out, self.single]
-        return sum(part.untrusted for part in parts)
+        other = 0 if self.left_out is self.single else self.left_out.untrusted
+        return other + self.single.untrusted
 
     @property
     def codes(self) -> str:
@@ -75,9 +64,7 @@ def score_law(
     left_out = single = leave_runs_out(posterior, progress=progress)
     if held_out.leave == "group":
         left_out = leave_groups_out(posterior, held_out.groups, progress=progress)
-    cuts = [
-        extrapolate(posterior, cut, ci_prob=ci_prob, progress=progress) for cut in held_out.cuts
-    ]
+    cuts = [extrapolate(posterior, cut, ci_prob, progress) for cut in held_out.cuts]
     rows, densities = [row for row, _ in cuts], [scores.log_density for _, scores in cuts]
     return LawScores(posterior, left_out, single, rows, densities)
 

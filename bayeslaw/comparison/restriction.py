@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,10 @@ class Restricted:
 
     Attributes
     ----------
-    value : float
-        The value under the constraint.
-    median, low, high : float
-        Posterior median and interval.
-    prior_low, prior_high : float
-        Interval of the prior.
-    above : float
-        Posterior probability of more than ``value``.
+    value, above : float
+        The value under the constraint, and the posterior probability of more.
+    median, low, high, prior_low, prior_high : float
+        Posterior median and interval, and interval of the prior.
     informed_by : str
         What informs it: ``runs``, ``combination`` or ``prior only``, as in ``Posterior.to_frame``.
     draws, prior : ndarray of shape (draws,)
@@ -55,8 +51,7 @@ class Restricted:
 
     def to_dict(self) -> dict[str, Any]:
         """All but the draws, as plain data."""
-        kept = ("value", "median", "low", "high", "prior_low", "prior_high", "above", "informed_by")
-        return {name: getattr(self, name) for name in kept}
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
 
 
 def restricted_by(
@@ -70,12 +65,10 @@ def restricted_by(
         label = f"{name} - {right}" if right.isidentifier() else f"{name} - ({right})"
     else:
         value = float(expression({}))
-
-    def difference(source: Mapping[str, np.ndarray]) -> np.ndarray:
-        own = np.asarray(source[name])
-        return own - np.asarray(expression(source)) if expression.names else own
-
-    draws, prior = difference(posterior.coefficients()), difference(posterior.prior)
+    draws, prior = (
+        np.asarray(source[name] - expression(source) if expression.names else source[name])
+        for source in (posterior.coefficients(), posterior.prior)
+    )
     ends, prior_ends = interval(draws, ci_prob), interval(prior, ci_prob)
     sources = [posterior.informed_by(each) for each in (name, *sorted(expression.names))]
     return label, Restricted(
@@ -104,9 +97,7 @@ def restriction_notes(restricted: Mapping[str, Restricted]) -> Iterator[Note]:
             remedy = "Look at the size of its effect, or choose a prior that reaches the constraint"
             yield Note("prior_excludes", "info", message, remedy)
         if each.informed_by != "prior only" and each.width > _HARDLY:
-            message = (
-                f"the runs hardly narrow {name}: its interval is {each.width:.0%} as wide as "
-                "the prior's"
-            )
+            wide = f"{each.width:.0%} as wide as the prior's"
+            message = f"the runs hardly narrow {name}: its interval is {wide}"
             remedy = "Run configurations that it changes most, or use a larger table"
             yield Note("hardly_narrowed", "warning", message, remedy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayeslaw.comparison.held_out import Leave
+from bayeslaw.comparison.extrapolation import Leave
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
 from bayeslaw.posterior.posterior import Posterior
@@ -53,14 +53,10 @@ class Comparison(Result):
         errors describe the spread of the runs, not that of another table, for which they are small.
     held_out : dict of str to list of ndarray
         For each law and cut the log predictive density of the runs held out.
-    leave : {"run", "group"}
-        What was left out at a time.
-    over : str
-        What orders runs by size; empty without cuts.
-    ci_prob : float
-        Probability of the predictive intervals.
-    predicts : str
-        The predicted quantity.
+    leave, over : str
+        What was left out at a time, "run" or "group"; what orders runs by size, empty without cuts.
+    ci_prob, predicts : float, str
+        Probability of the predictive intervals; the predicted quantity.
     notes : tuple of Note
         On table, fits and comparison.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from bayeslaw.comparison.bridge import effective_size, halves
 from bayeslaw.comparison.evidence import log_joint, rough, sampled_density
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import check_names, refuse
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
 from bayeslaw.model.model import Data
@@ -28,10 +28,9 @@ class SavageDickey(Result):
 
     Attributes
     ----------
-    log_bayes_factor : float
-        Log evidence with the parameter fixed, less log evidence with it free.
-    mcse : float
-        Its Monte-Carlo standard error.
+    log_bayes_factor, mcse : float
+        Log evidence with the parameter fixed, less log evidence with it free, and the Monte-Carlo
+        standard error.
     constraint : str
         What is fixed, such as "k = 0".
     """
@@ -54,17 +53,10 @@ class SavageDickey(Result):
         return rough(self.mcse, "Bayes factor")
 
     def to_frame(self) -> pd.DataFrame:
-        """The Bayes factor as one row.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``constraint``, ``log_bayes_factor`` and ``mcse``.
-        """
+        """The Bayes factor as one row: ``constraint``, ``log_bayes_factor`` and ``mcse``."""
         import pandas as pd
 
-        row = {"constraint": self.constraint, "log_bayes_factor": self.log_bayes_factor}
-        return pd.DataFrame([{**row, "mcse": self.mcse}])
+        return pd.DataFrame([asdict(self)])[["constraint", "log_bayes_factor", "mcse"]]
 
 
 def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey:
@@ -78,10 +70,9 @@ def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey
     ----------
     posterior : Posterior
         A fit by NUTS of the law with the parameter free.
-    name : str
-        A parameter of the law, not its floor.
-    value : float
-        Where to fix it, in the paper's units: inside its prior.
+    name, value : str, float
+        A parameter of the law, not its floor, and where to fix it, in the paper's units: inside its
+        prior.
 
     Returns
     -------
@@ -96,7 +87,11 @@ def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey
     """
     place = f"savage_dickey({name!r})"
     density, data, z = sampled_density(posterior, place)
-    _check_parameter(posterior, name, place)
+    law = posterior.law
+    check_names([name], law.parameters, f"{law.name} has no parameter {{!r}}", place=place)
+    by_evidence = f'Compare with law.constrain("{name} = ...") by evidence'
+    problem = f"{name!r} is the floor, which is not sampled itself"
+    refuse(place, (name == law.form.floor, problem, by_evidence))
     column = density.model.sampled.index(name)
     at, prior_density = _at_value(posterior, name, value, data, place)
     log_density = log_joint(density, data)
@@ -117,19 +112,6 @@ def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey
     return SavageDickey(float(np.mean(estimates)), error, f"{name} = {value:g}")
 
 
-def _check_parameter(posterior: Posterior, name: str, place: str) -> None:
-    law = posterior.law
-    if name not in law.parameters:
-        remedy = nearest(str(name), law.parameters)
-        raise RequestError(f"{law.name} has no parameter {name!r}", place=place, remedy=remedy)
-    if name == law.form.floor:
-        raise RequestError(
-            f"{name!r} is the floor, which is not sampled itself",
-            place=place,
-            remedy=f'Compare with law.constrain("{name} = ...") by evidence',
-        )
-
-
 def _at_value(
     posterior: Posterior, name: str, value: float, data: Data, place: str
 ) -> tuple[float, float]:
@@ -140,18 +122,16 @@ def _at_value(
     on = np.broadcast_to(form.to_on(raw, reference.at, reference.loss)[name], len(raw[name]))
     centre, scale, low = data.priors[name]
     lognormal = posterior.law.parameters[name].prior.family == "lognormal"
-    problem = ""
     # Fixed in the paper's units, its prior's quantity has to be one number too.
-    if not np.ptp(on) <= 1e-9 * np.abs(on).max():
-        problem = (
-            f"at {name} = {value:g}, the quantity that its prior is stated on still varies with "
-            "other parameters: the law without it has other priors"
-        )
-    elif lognormal and not on[0] > low:
-        problem = f"{name} = {value:g} is at or beyond the end of its prior"
-    if problem:
-        remedy = f'Compare with law.constrain("{name} = {value:g}") by evidence'
-        raise RequestError(problem, place=place, remedy=remedy)
+    varies = not np.ptp(on) <= 1e-9 * np.abs(on).max()
+    problem = (
+        f"at {name} = {value:g}, the quantity that its prior is stated on still varies with other "
+        "parameters: the law without it has other priors"
+    )
+    beyond = f"{name} = {value:g} is at or beyond the end of its prior"
+    remedy = f'Compare with law.constrain("{name} = {value:g}") by evidence'
+    outside = lognormal and not on[0] > low
+    refuse(place, (varies, problem, remedy), (outside, beyond, remedy))
     at = float(np.log(on[0] - low)) if lognormal else float(on[0])
     return at, float(norm.logpdf(at, centre, scale))
 

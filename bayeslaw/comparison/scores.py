@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import refuse
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.posterior import Posterior
@@ -25,32 +25,19 @@ class Scores:
 
     All are of the logarithm of the predicted quantity, so that scores of two laws compare. Arrays
     have shape (runs,) unless stated.
-
-    Attributes
-    ----------
-    measured : ndarray
-        Logarithm of the measured value.
-    log_density : ndarray
-        Log predictive density.
-    crps : ndarray
-        Continuous ranked probability score; less is better. Infinite where some draws predict
-        nothing finite.
-    pit : ndarray
-        Predictive probability of smaller values than the measured one.
-    low, median, high : ndarray
-        Predictive interval and median.
-    inside_drawn, above_drawn : ndarray of shape (draws,)
-        Numbers of runs inside the intervals, and above the medians, in a table simulated from each
-        draw: the runs of one table share its draw's errors.
     """
 
     measured: np.ndarray
     log_density: np.ndarray
+    #: Continuous ranked probability score; infinite where some draws predict nothing finite.
     crps: np.ndarray
+    #: Predictive probability of smaller values than the measured one.
     pit: np.ndarray
     low: np.ndarray
     median: np.ndarray
     high: np.ndarray
+    #: Numbers of runs inside the intervals, and above the medians, in a table simulated from each
+    #: draw, shape (draws,): the runs of one table share its draw's errors.
     inside_drawn: np.ndarray
     above_drawn: np.ndarray
 
@@ -119,12 +106,9 @@ def score(
 
 def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
     """Log density of runs, fitted or new, for every draw: shape (draws, runs)."""
-    if posterior.discrepancy is not None:
-        raise RequestError(
-            "beside a Gaussian process, single runs have no likelihood",
-            place=posterior.law.name,
-            remedy="Compare laws that are fitted without a discrepancy",
-        )
+    problem = "beside a Gaussian process, single runs have no likelihood"
+    remedy = "Compare laws that are fitted without a discrepancy"
+    refuse(posterior.law.name, (posterior.discrepancy is not None, problem, remedy))
     errors = runs.errors(posterior.law.predicts)
     centre = log_law(posterior, runs)
     return _noise_density(posterior, centre, log_measured(posterior, runs), errors)

@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
@@ -32,16 +33,15 @@ _SETTINGS = {
 _update: Callable[[str, object], None] = jax.config.update
 
 
+@dataclass
 class _Users:
     """How many calls are using our folder: JAX's setting is one for all threads."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
-        self.before: dict[str, object] = {}
+    count: int = 0
+    before: dict[str, object] = field(default_factory=dict)
 
 
-_users = _Users()
+_lock, _users = threading.Lock(), _Users()
 
 
 def cache_folder() -> Path | None:
@@ -86,7 +86,7 @@ def compiled() -> Iterator[None]:
 
 
 def _enter() -> bool:
-    with _users.lock:
+    with _lock:
         if _users.count:
             _users.count += 1
             return True
@@ -106,7 +106,7 @@ def _enter() -> bool:
 
 
 def _leave() -> None:
-    with _users.lock:
+    with _lock:
         _users.count -= 1
         if _users.count == 0:
             _apply(_users.before)

@@ -8,18 +8,17 @@ from numbers import Integral, Real
 from operator import index
 from typing import Any
 
+READ_RUNS = "bl.read_runs reads tables, DataFrames included"
+
 
 class BayesLawError(Exception):
     """An input that cannot be used.
 
     Parameters
     ----------
-    problem : str
-        What is wrong, with the offending value.
-    place : str
-        Where: a file, row and column, a card and its line, an option of a call.
-    remedy : str
-        What would be right.
+    problem, place, remedy : str
+        What is wrong, with the offending value; where: a file, row and column, a card and its line,
+        an option of a call; what would be right.
     """
 
     def __init__(self, problem: str, *, place: str = "", remedy: str = "") -> None:
@@ -64,13 +63,24 @@ def whole(value: Any, name: str, *, place: str, least: int = 0, most: int = 2**3
     # Integers of NumPy are whole numbers too; True is not.
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_whole or not least <= index(value) <= most:
-        up_to = f" to {most}" if is_whole and value > most else ""
-        raise RequestError(
-            f"{name} = {value!r}",
-            place=place,
-            remedy=f"Give a whole number from {least} on{up_to}",
-        )
+        remedy = f"Give a whole number from {least} on"
+        remedy += f" to {most}" if is_whole and value > most else ""
+        raise RequestError(f"{name} = {value!r}", place=place, remedy=remedy)
     return index(value)
+
+
+def refuse(place: str, *cases: tuple[bool, str, str]) -> None:
+    """Refuse the first case that holds: whether it does, the problem and the remedy."""
+    for holds, problem, remedy in cases:
+        if holds:
+            raise RequestError(problem, place=place, remedy=remedy)
+
+
+def check_type(value: object, kind: type, what: str, remedy: str, *, place: str) -> None:
+    """Refuse an object of another type than belongs here."""
+    if not isinstance(value, kind):
+        problem = f"a {type(value).__name__} where {what}"
+        raise RequestError(problem, place=place, remedy=remedy)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:
@@ -94,6 +104,5 @@ def check_names(
     known = list(known)
     for name in names:
         if name not in known:
-            raise error(
-                problem.replace("{!r}", repr(name)), place=place, remedy=nearest(str(name), known)
-            )
+            remedy = nearest(str(name), known)
+            raise error(problem.replace("{!r}", repr(name)), place=place, remedy=remedy)

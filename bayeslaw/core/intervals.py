@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +13,7 @@ INTERVAL = 0.89
 
 
 class Interval(NamedTuple):
-    """Quantiles of draws.
-
-    Attributes
-    ----------
-    low, median, high : ndarray
-        Lower end, median and upper end.
-    """
+    """Quantiles of draws: lower end, median and upper end."""
 
     low: np.ndarray
     median: np.ndarray
@@ -32,8 +26,6 @@ def interval(draws: np.ndarray, ci_prob: float = INTERVAL) -> Interval:
         raise RequestError(f"ci_prob = {ci_prob!r}", remedy="Between 0 and 1")
     tail = (1 - ci_prob) / 2
     # Interpolation between a finite and an infinite draw is not a number.
-    method: Literal["linear", "inverted_cdf"] = (
-        "linear" if np.isfinite(draws).all() else "inverted_cdf"
-    )
+    method: Any = "linear" if np.isfinite(draws).all() else "inverted_cdf"
     levels = np.array([tail, 0.5, 1 - tail])
     return Interval(*np.quantile(np.asarray(draws, dtype=float), levels, axis=0, method=method))

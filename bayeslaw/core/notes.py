@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 Severity = Literal["info", "warning", "error"]
@@ -15,14 +15,11 @@ class Note:
 
     Attributes
     ----------
-    code : str
-        Stable short name, for programs.
-    severity : {"info", "warning", "error"}
-        ``error`` means that the numbers must not be used as they stand.
-    message : str
-        The finding, with the figures.
-    remedy : str
-        How to address it.
+    code, severity : str
+        Stable short name, for programs; "info", "warning" or "error", after which the numbers must
+        not be used as they stand.
+    message, remedy : str
+        The finding, with the figures, and how to address it.
     """
 
     code: str
@@ -41,8 +38,12 @@ class Note:
         return asdict(self)
 
 
+def labelled(notes: Iterable[Note], label: str) -> list[Note]:
+    """Notes whose messages name what they are about."""
+    return [replace(note, message=f"{label}: {note.message}") for note in notes]
+
+
 def worst(notes: Iterable[Note]) -> Severity | None:
     """The gravest severity among notes."""
-    severities = {note.severity for note in notes}
-    order: tuple[Severity, ...] = ("error", "warning", "info")
-    return next((severity for severity in order if severity in severities), None)
+    order: tuple[Severity, ...] = ("info", "warning", "error")
+    return max((note.severity for note in notes), key=order.index, default=None)

@@ -36,13 +36,7 @@ class Result:
             """The main figures."""
 
     def to_frame(self) -> pd.DataFrame:
-        """The main figures.
-
-        Returns
-        -------
-        pandas.DataFrame
-            As ``frame``.
-        """
+        """The main figures, as ``frame``."""
         return self.frame
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,15 +48,13 @@ class Result:
             The summary, the frame as a list of rows, the other fields (but not the posteriors), and
             the notes.
         """
+        data: dict[str, Any] = {"summary": self.summary}
+        if self._rows:
+            data[self._rows] = self.to_frame()
         names = [each.name for each in fields(self)]  # type: ignore[arg-type]
-        kept = [name for name in names if name not in ("frame", "notes", *self._omitted)]
-        rows = {self._rows: plain(self.to_frame())} if self._rows else {}
-        return {
-            "summary": self.summary,
-            **rows,
-            **{name: plain(getattr(self, name)) for name in kept},
-            "notes": plain(self.notes),
-        }
+        left_out = ("frame", "notes", *self._omitted)
+        data |= {name: getattr(self, name) for name in names if name not in left_out}
+        return {name: plain(value) for name, value in (data | {"notes": self.notes}).items()}
 
 
 def plain(value: Any) -> Any:

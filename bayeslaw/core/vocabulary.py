@@ -10,22 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import RequestError, refuse
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A quantity that describes a training run.
-
-    Attributes
-    ----------
-    name, means, unit : str
-        Canonical name, meaning in one line, and unit as written on an axis.
-    low, high, low_included, high_included : float, bool
-        Bounds of the domain, and whether the bounds themselves are legal values.
-    smallest_plausible : float
-        Values below it indicate an undeclared unit, such as a table in billions.
-    """
+    """A quantity that describes a training run, with its unit as written on an axis."""
 
     name: str
     means: str
@@ -34,6 +24,7 @@ class Variable:
     high: float = math.inf
     low_included: bool = False
     high_included: bool = False
+    #: Values below it indicate an undeclared unit, such as a table in billions.
     smallest_plausible: float = 0.0
 
     @property
@@ -87,25 +78,19 @@ def check_values(
     """Refuse a configuration that no run can have."""
     for name, value in values.items():
         entry = variable(name)
-        if not entry.contains(value):
-            raise RequestError(
-                f"{name} = {value:g} is outside {entry.domain}",
-                place=place,
-                remedy=f"{name} is {entry.means}",
-            )
-        if value < min(entry.smallest_plausible, 1e-3 * (typical or {}).get(name, 0.0)):
-            raise RequestError(
-                f"{name} = {value:g} {entry.unit}",
-                place=place,
-                remedy=f"Give the raw count, such as {value:g}e9",
-            )
+        outside = f"{name} = {value:g} is outside {entry.domain}"
+        least = min(entry.smallest_plausible, 1e-3 * (typical or {}).get(name, 0.0))
+        raw = f"Give the raw count, such as {value:g}e9"
+        refuse(
+            place,
+            (not entry.contains(value), outside, f"{name} is {entry.means}"),
+            (value < least, f"{name} = {value:g} {entry.unit}", raw),
+        )
     for small, large in ORDERED:
         if small in values and large in values and values[small] > values[large] * (1 + 1e-9):
-            raise RequestError(
-                f"{small} = {values[small]:g} exceeds {large} = {values[large]:.4g}",
-                place=place,
-                remedy=f"Give {large} too if it stands at the reference run",
-            )
+            problem = f"{small} = {values[small]:g} exceeds {large} = {values[large]:.4g}"
+            remedy = f"Give {large} too if it stands at the reference run"
+            raise RequestError(problem, place=place, remedy=remedy)
 
 
 def variable(name: str) -> Variable:

@@ -17,8 +17,9 @@ import bayeslaw as bl
 from bayeslaw.checks.calibrate.outcomes import Outcomes, randomised_pit
 from bayeslaw.checks.calibrate.quantities import larger_run
 from bayeslaw.checks.calibrate.result import Calibration
-from bayeslaw.checks.calibrate.simulation import Simulation, log_value, shifted_priors
+from bayeslaw.checks.calibrate.simulation import Simulation, log_value
 from bayeslaw.checks.calibrate.uniform import ecdf_band, ecdf_points, p_value
+from bayeslaw.comparison.bayes_factors import move_priors
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import BayesLawError, PosteriorError, RequestError
 from bayeslaw.model.noise import Noise
@@ -124,7 +125,7 @@ def test_truths_of_the_prior_have_its_quantiles_and_a_table_scatters_as_they_say
 
 def test_moving_the_medians_moves_each_by_its_own_spread() -> None:
     law = bl.law("zhao2025")
-    moved = shifted_priors(law, 1.0)
+    moved = move_priors(law, shift=1.0)
     for name, entry in law.parameters.items():
         centre, spread, low = entry.prior.numbers
         after = moved.parameters[name].prior.numbers

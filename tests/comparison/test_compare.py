@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 
 import bayeslaw as bl
 from bayeslaw.cli.app import app
-from bayeslaw.comparison.extrapolation import make_cuts
-from bayeslaw.comparison.held_out import HeldOut
+from bayeslaw.comparison.extrapolation import HeldOut, make_cuts
 from bayeslaw.comparison.leave_out import (
     LeftOut,
 )

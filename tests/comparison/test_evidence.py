@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import bayeslaw as bl
 from bayeslaw.cli.app import app
-from bayeslaw.comparison.bayes_factors import is_nested, respread
+from bayeslaw.comparison.bayes_factors import is_nested, move_priors
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.model.specification import Specification
@@ -247,7 +247,7 @@ def test_nesting_is_found_by_doing_it_again() -> None:
 
 def test_priors_widen_about_their_medians() -> None:
     law = bl.law("zhao2025")
-    wide = respread(law, 2.0)
+    wide = move_priors(law, times=2.0)
     for name, entry in law.parameters.items():
         before, after = entry.prior, wide.parameters[name].prior
         assert after.median == before.median

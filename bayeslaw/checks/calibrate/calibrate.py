@@ -21,7 +21,7 @@ from bayeslaw.checks.calibrate.outcomes import Outcomes, outcomes
 from bayeslaw.checks.calibrate.quantities import Quantities, read_quantities
 from bayeslaw.checks.calibrate.result import Calibration
 from bayeslaw.checks.calibrate.simulation import PLACE, Simulation, read_simulation
-from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.core.errors import RequestError, refuse, whole
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.inference.progress import bar
@@ -187,26 +187,22 @@ def _check_settings(settings: FitSettings, tables: int, batch: int) -> None:
     """Refuse settings under which no fit could be trusted."""
     whole(tables, "tables", place=PLACE, least=1)
     whole(batch, "batch", place=PLACE, least=1)
-    if settings.method == "mode":
-        remedy = 'Give method="nuts" or "laplace"'
-        raise RequestError("the mode has no intervals", place=f"{PLACE}, method", remedy=remedy)
-    if settings.chains * settings.draws <= SMALLEST_ESS:
-        raise RequestError(
-            f"{settings.chains} chains of {settings.draws} draws: no fit could be trusted, which "
-            f"takes {SMALLEST_ESS:.0f} effective draws",
-            place=PLACE,
-            remedy="Give chains=2, draws=1000",
-        )
+    mode, remedy = "the mode has no intervals", 'Give method="nuts" or "laplace"'
+    refuse(f"{PLACE}, method", (settings.method == "mode", mode, remedy))
+    few = (
+        f"{settings.chains} chains of {settings.draws} draws: no fit could be trusted, which takes "
+        f"{SMALLEST_ESS:.0f} effective draws"
+    )
+    too_few = settings.chains * settings.draws <= SMALLEST_ESS
+    refuse(PLACE, (too_few, few, "Give chains=2, draws=1000"))
 
 
 def _design_notes(simulation: Simulation, design: Any, seed: int) -> Any:
     """What the design leaves to the prior."""
-    runs = simulation.simulated(seed, 0).runs
     table = design.runs if isinstance(design, Posterior) else design
     source = str(getattr(table, "source", "the design"))
-    return design_notes(
-        replace(runs, source=source), simulation.law, simulation.specification.reference
-    )
+    runs = replace(simulation.simulated(seed, 0).runs, source=source)
+    return design_notes(runs, simulation.law, simulation.specification.reference)
 
 
 def _made(folder: str | Path | None) -> Path | None:
@@ -216,9 +212,6 @@ def _made(folder: str | Path | None) -> Path | None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(
-            f"the folder {path.name!r} cannot be made ({error.strerror})",
-            place=PLACE,
-            remedy="Name a folder",
-        ) from None
+        problem = f"the folder {path.name!r} cannot be made ({error.strerror})"
+        raise RequestError(problem, place=PLACE, remedy="Name a folder") from None
     return path

@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -62,8 +63,8 @@ class Outcomes:
         return cls(
             names=parts[0].names,
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS},
-            reasons=tuple(reason for part in parts for reason in part.reasons),
-            attempts=tuple(attempts for part in parts for attempts in part.attempts),
+            reasons=tuple(chain.from_iterable(part.reasons for part in parts)),
+            attempts=tuple(chain.from_iterable(part.attempts for part in parts)),
         )
 
     def write(self, path: Path) -> None:
@@ -82,11 +83,8 @@ class Outcomes:
                 names, reasons, attempts = map(tuple, json.loads(str(kept["about"])))
                 arrays = {name: kept[name] for name in _ARRAYS}
         except unreadable as error:
-            raise PosteriorError(
-                f"a kept round of simulations cannot be read ({error})",
-                place=path.name,
-                remedy="Remove that file",
-            ) from None
+            problem = f"a kept round of simulations cannot be read ({error})"
+            raise PosteriorError(problem, place=path.name, remedy="Remove that file") from None
         return cls(names=names, **arrays, reasons=reasons, attempts=attempts)
 
 
@@ -97,14 +95,11 @@ def outcomes(
     parameters, truths = quantities.law.parameters, [table.truth for table in tables]
     kept = [{} if fit is None else _spaced(fit) for fit in fits]
     # One search for the optima of all truths and all fits.
-    together = quantities.of(
-        {
-            name: np.concatenate(
-                [[truth[name] for truth in truths], *(draws[name] for draws in kept if draws)]
-            )
-            for name in parameters
-        }
-    )
+    stacked = {
+        name: np.concatenate([[truth[name] for truth in truths], *(d[name] for d in kept if d)])
+        for name in parameters
+    }
+    together = quantities.of(stacked)
     names = (*together, *truths[0], LIKELIHOOD)
     shape = (len(tables), len(names))
     arrays = {name: np.full(shape, np.nan) for name in ("truth", "pit", "median")}

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from bayeslaw.checks.calibrate.simulation import PLACE, Columns, Simulation
-from bayeslaw.core.errors import RequestError, nearest, real
+from bayeslaw.core.errors import check_names, real, refuse
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
 from bayeslaw.optimum.budget import Budget
@@ -26,32 +26,19 @@ _COUNTS_OF_EXPERTS = frozenset({"E", "K", "G", "S", "granularity", "sparsity", "
 
 @dataclass(frozen=True)
 class Quantities:
-    """Functions of a law's coefficients.
-
-    Attributes
-    ----------
-    law : Law
-        The law.
-    reference : ReferenceRun
-        Where expressions are evaluated.
-    problem : Problem or None
-        Whose optima are wanted.
-    asked : dict
-        The request, as plain data.
-    larger_run : dict of str to float
-        A larger configuration whose loss is wanted, by canonical variable; empty for none.
-    compute_factor : float
-        Its compute over the largest of the design.
-    more : dict of str to Expression
-        Further expressions over parameters, helper lines, and letters at the reference run.
-    """
+    """Functions of a law's coefficients."""
 
     law: Law
+    #: Where expressions are evaluated.
     reference: ReferenceRun
+    #: Whose optima are wanted, and that request as plain data.
     problem: Problem | None
-    asked: dict[str, Any]
+    request: dict[str, Any]
+    #: A larger configuration whose loss is wanted, by canonical variable (empty for none), and its
+    #: compute over the largest of the design.
     larger_run: dict[str, float]
     compute_factor: float
+    #: Further expressions over parameters, helper lines, and letters at the reference run.
     more: dict[str, Expression]
 
     @property
@@ -85,7 +72,7 @@ class Quantities:
     def to_dict(self) -> dict[str, Any]:
         """What is wanted, as plain data."""
         more = {name: expression.text for name, expression in self.more.items()}
-        return {**self.asked, "larger_run": self.larger_run, "quantities": more}
+        return {**self.request, "larger_run": self.larger_run, "quantities": more}
 
 
 def read_quantities(
@@ -102,28 +89,23 @@ def read_quantities(
     problem = None
     if (at, budget, free) != (None, None, None):
         problem = pose(law, reference, Request.of(PLACE, at, budget, free))
-    asked = {"at": dict(at or {}), "budget": (budget or Budget()).to_dict(), "free": free}
+    request = {"at": dict(at or {}), "budget": (budget or Budget()).to_dict(), "free": free}
     factor = 0.0
     if compute_factor is not None:
         factor = real(compute_factor, "compute_factor", place=PLACE)
-        if not factor > 1:
-            message = f"compute_factor = {compute_factor!r}"
-            raise RequestError(message, place=PLACE, remedy="Above 1, or None")
+        refuse(PLACE, (not factor > 1, f"compute_factor = {compute_factor!r}", "Above 1, or None"))
     run = larger_run(law, simulation.design(0), factor) if factor else {}
     known = {*law.parameters, *law.letters, *(target for target, _ in law.formula.lines)}
     place = f"{PLACE}, quantities"
     expressions = {n: parse_expression(text, place=place) for n, text in (more or {}).items()}
-    for expression in expressions.values():
-        for name in sorted(expression.names - known):
-            remedy = nearest(name, sorted(known))
-            raise RequestError(f"{expression.text!r} reads {name!r}", place=place, remedy=remedy)
-    return Quantities(law, reference, problem, asked, run, factor, expressions)
+    for each in expressions.values():
+        reads = f"{each.text!r} reads {{!r}}"
+        check_names(sorted(each.names), sorted(known), reads, place=place)
+    return Quantities(law, reference, problem, request, run, factor, expressions)
 
 
 def larger_run(law: Law, columns: Columns, compute_factor: float) -> dict[str, float]:
     """The largest run of a design, grown until it takes a multiple of its compute."""
-    if law.cost is None and "C" not in law.variables:
-        return {}
     spent = parse_expression("C") if law.cost is None else law.cost.expression
     if not spent.names <= set(law.variables):
         return {}
@@ -144,11 +126,10 @@ def larger_run(law: Law, columns: Columns, compute_factor: float) -> dict[str, f
     def short(logarithm: float) -> float:
         return float(np.log(spent(grow(logarithm)) / base / compute_factor))
 
-    if not grown or not short(0.0) < 0 < short(most):
-        raise RequestError(
-            f"no run of {compute_factor:g} times the largest compute can be made of "
-            f"{', '.join(at)}",
-            place=f"{PLACE}, compute_factor",
-            remedy="Give compute_factor=None to leave that loss out",
-        )
+    problem = (
+        f"no run of {compute_factor:g} times the largest compute can be made of {', '.join(at)}"
+    )
+    remedy = "Give compute_factor=None to leave that loss out"
+    impossible = not grown or not short(0.0) < 0 < short(most)
+    refuse(f"{PLACE}, compute_factor", (impossible, problem, remedy))
     return grow(brentq(short, 0.0, most))

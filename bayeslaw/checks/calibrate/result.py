@@ -32,12 +32,8 @@ class Calibration(Result):
 
     Attributes
     ----------
-    law : str
-        Name of the law.
-    runs : int
-        Simulated runs of each table.
-    truth : str
-        Where the truths come from, in words.
+    law, runs, truth : str, int, str
+        Name of the law, simulated runs of each table, and where the truths come from, in words.
     ranked : bool
         Whether truths and fits share one prior, so that ranks have to be uniform and coverage
         exact. For given coefficients coverage describes intervals there, no more.
@@ -45,10 +41,8 @@ class Calibration(Result):
         The quantities to look at first: optima, and the loss of a larger run.
     outcomes : Outcomes
         Truths, their PIT values, medians and widths, table by table.
-    settings : dict
-        Everything that a repetition needs.
-    design_notes : tuple of Note
-        What the design leaves to the prior.
+    settings, design_notes : dict, tuple of Note
+        Everything that a repetition needs; what the design leaves to the prior.
     """
 
     _rows = "quantities"
@@ -79,17 +73,9 @@ class Calibration(Result):
         return dict(Counter(reason for reason in self.outcomes.reasons if reason).most_common())
 
     def pit(self, name: str) -> np.ndarray:
-        """Probability integral transform of the truth: posterior probability of less.
+        """Probability integral transform of a quantity's truth: posterior probability of less.
 
-        Parameters
-        ----------
-        name : str
-            A quantity.
-
-        Returns
-        -------
-        ndarray of shape (tables,)
-            Of the tables that count; empty where the truth does not state it.
+        Of the tables that count, shape (tables,); empty where the truth does not state it.
         """
         values = self.outcomes.pit[self.kept, self.outcomes.names.index(name)]
         return np.asarray(values[~np.isnan(values)])
@@ -141,10 +127,8 @@ class Calibration(Result):
 
         Parameters
         ----------
-        name : str
-            A quantity.
-        ci_prob : float
-            Probability of the interval.
+        name, ci_prob : str, float
+            A quantity, and the probability of the interval.
 
         Returns
         -------
@@ -171,9 +155,8 @@ class Calibration(Result):
         """
         import pandas as pd
 
-        frame = pd.DataFrame.from_dict({n: self._row(n) for n in self.quantities}, orient="index")
-        frame.index.name = "quantity"
-        return frame
+        rows = {name: self._row(name) for name in self.quantities}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
 
     def _row(self, name: str) -> dict[str, Any]:
         at = self.outcomes.names.index(name)
@@ -202,12 +185,10 @@ class Calibration(Result):
     def summary(self) -> str:
         """The figures in a few sentences."""
         count = int(self.kept.sum())
-        head = f"{self.tables} tables of {self.runs} runs of {self.law}, {self.truth}: {count} fits"
-        head += " count"
-        if self.left_out:
-            reasons = ", ".join(
-                f"{number} for {reason}" for reason, number in self.left_out.items()
-            )
+        head = f"{self.tables} tables of {self.runs} runs of {self.law}, {self.truth}: "
+        head += f"{count} fits count"
+        reasons = ", ".join(f"{number} for {reason}" for reason, number in self.left_out.items())
+        if reasons:
             head += f", {self.tables - count} are left out ({reasons})"
         sentences = [head]
         if self.ranked and self.quantities:
@@ -243,9 +224,7 @@ class Calibration(Result):
         frame = self.to_frame()
         off = frame[(frame["off"].abs() > OFF) & frame["uniform"]]
         if len(off):
-            listed = ", ".join(
-                f"{name} ({share:.2f})" for name, share in off["coverage_89"].items()
-            )
+            listed = ", ".join(f"{name} ({p:.2f})" for name, p in off["coverage_89"].items())
             message = (
                 f"intervals of {listed} miss their probability by more than {OFF:g} standard "
                 "errors (in brackets: the share of 89% intervals that hold the truth)"
@@ -262,13 +241,7 @@ class Calibration(Result):
         return tuple(notes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The calibration as plain data.
-
-        Returns
-        -------
-        dict
-            Summary, quantities (rows of the frame with their name), numbers, settings and notes.
-        """
+        """The calibration as plain data: summary, quantities, numbers, settings and notes."""
         counts = {"tables": self.tables, "kept": int(self.kept.sum()), "left_out": self.left_out}
         return {**super().to_dict(), **counts}
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.errors import RequestError, nearest, real, whole
+from bayeslaw.comparison.bayes_factors import move_priors
+from bayeslaw.core.errors import RequestError, nearest, real, refuse, whole
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.model.kernels import Offsets
 from bayeslaw.model.model import SMALLEST_SHARE
-from bayeslaw.model.options import DiscrepancyOption
 from bayeslaw.model.simulate import DESIGNS, draw_design
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitSettings
@@ -30,17 +30,7 @@ Columns = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Simulated:
-    """A simulated table.
-
-    Attributes
-    ----------
-    truth : dict of str to float
-        Its coefficients.
-    runs : Runs
-        The table.
-    rng : numpy.random.Generator
-        For draws that are equal to the truth.
-    """
+    """A simulated table, its coefficients, and a generator for draws that equal the truth."""
 
     truth: dict[str, float]
     runs: Runs
@@ -49,27 +39,18 @@ class Simulated:
 
 @dataclass(frozen=True)
 class Simulation:
-    """How tables are simulated.
+    """How tables are simulated."""
 
-    Attributes
-    ----------
-    specification : Specification
-        Law, reference, noise and discrepancy. The reference belongs to the model and is never
-        computed from a simulation; the discrepancy is that of truths from the prior.
-    source : Posterior, mapping or None
-        Whose draws truths are; raw coefficients, the same for every table; None for the prior.
-    design : callable
-        Configurations of the i-th table, by variable.
-    label : str
-        Where truths come from, in words.
-    noise_sd : float
-        Standard deviation of log loss where the coefficients are given, and the noise is not.
-    """
-
+    #: The reference belongs to the model and is never computed from a simulation; the discrepancy
+    #: is that of truths from the prior.
     specification: Specification
+    #: Whose draws truths are; raw coefficients, the same for every table; None for the prior.
     source: Posterior | Mapping[str, float] | None
+    #: Configurations of the i-th table, by variable.
     design: Callable[[int], Columns]
+    #: Where truths come from, in words.
     label: str = ""
+    #: Standard deviation of log loss where the coefficients are given, and the noise is not.
     noise_sd: float = 0.003
 
     @property
@@ -159,31 +140,26 @@ def read_simulation(
     if posteriors:
         _check_posterior(posteriors[0], read, settings.noise, prior_shift)
     if prior_shift:
-        read = shifted_priors(read, real(prior_shift, "prior_shift", place=PLACE))
+        read = move_priors(read, shift=real(prior_shift, "prior_shift", place=PLACE))
     columns = _design(read, design, rows, settings.seed)
     if reference is None:
         reference = posteriors[0].reference if posteriors else typical_reference(read, columns(0))
     source, label = _source(read, truth)
     if prior_shift:
         label += f", every prior median moved up by {prior_shift:g} of its own factors"
-    if not 0 < real(noise_sd, "noise_sd", place=PLACE) < 1:
-        raise RequestError(f"noise_sd = {noise_sd}", place=PLACE, remedy="Between 0 and 1")
-    specification = _specify(read, columns(0), reference, settings.noise, settings.discrepancy)
-    return Simulation(specification, source, columns, label, noise_sd)
-
-
-def _specify(
-    law: Law, columns: Columns, reference: ReferenceRun, noise: str, discrepancy: DiscrepancyOption
-) -> Specification:
+    outside = not 0 < real(noise_sd, "noise_sd", place=PLACE) < 1
+    refuse(PLACE, (outside, f"noise_sd = {noise_sd}", "Between 0 and 1"))
+    noise, discrepancy = settings.noise, settings.discrepancy
     parts = discrepancy if isinstance(discrepancy, list | tuple) else [discrepancy]
-    if any(part == "group" or isinstance(part, Offsets) for part in parts):
-        raise RequestError(
-            "a design does not state the groups of its runs",
-            place=PLACE,
-            remedy='Calibrate with discrepancy="gp", "growth" or none',
-        )
-    runs = Runs(table=pd.DataFrame(dict(columns)), source="the design", variables=tuple(columns))
-    return Specification.of(runs, law, reference, noise=noise, discrepancy=discrepancy, place=PLACE)
+    grouped = any(part == "group" or isinstance(part, Offsets) for part in parts)
+    remedy = 'Calibrate with discrepancy="gp", "growth" or none'
+    refuse(PLACE, (grouped, "a design does not state the groups of its runs", remedy))
+    first = dict(columns(0))
+    runs = Runs(table=pd.DataFrame(first), source="the design", variables=tuple(first))
+    specification = Specification.of(
+        runs, read, reference, noise=noise, discrepancy=discrepancy, place=PLACE
+    )
+    return Simulation(specification, source, columns, label, noise_sd)
 
 
 def _check_posterior(source: Posterior, law: Law, noise: str, prior_shift: float) -> None:
@@ -196,16 +172,15 @@ def _check_posterior(source: Posterior, law: Law, noise: str, prior_shift: float
     simpler = "Fit without that, or take truths from the prior"
     own = "Calibrate a posterior under its own law, priors and noise"
     truths = "truths of a posterior"
-    for wrong, problem, remedy in (
+    refuse(
+        PLACE,
         (source.discrepancy is not None, f"{truths} with a discrepancy", simpler),
         (source.grouped, f"{truths} whose coefficients vary by group", simpler),
         (errors, f"{truths} of runs whose losses have errors", simpler),
         (card, theirs, own),
         (source.noise.name != noise, noises, own),
         (bool(prior_shift), shifted, own),
-    ):
-        if wrong:
-            raise RequestError(problem, place=PLACE, remedy=remedy)
+    )
 
 
 def _design(law: Law, design: Any, rows: int, seed: int) -> Callable[[int], Columns]:
@@ -220,8 +195,7 @@ def _design(law: Law, design: Any, rows: int, seed: int) -> Callable[[int], Colu
     if not isinstance(runs, Runs):
         runs = read_runs(configurations(runs))
     runs = runs.require(law.variables, purpose=f"the law {law.name!r}")
-    if not len(runs):
-        raise RequestError("a design without runs", place=PLACE, remedy="Give at least one")
+    refuse(PLACE, (not len(runs), "a design without runs", "Give at least one"))
     columns = runs.columns(law.variables)
     return lambda i: columns
 
@@ -236,12 +210,9 @@ def typical_reference(law: Law, columns: Columns) -> ReferenceRun:
     if law.coefficients:
         value = float(law.form.predict(reference.at, law.published()))
         return replace(reference, loss=float(f"{value:.0e}"))
-    if law.predicts != "loss":
-        raise RequestError(
-            f"{law.name} predicts {law.predicts}, which has no usual scale",
-            place=PLACE,
-            remedy="Give reference=bl.ReferenceRun(loss=..., at=...)",
-        )
+    problem = f"{law.name} predicts {law.predicts}, which has no usual scale"
+    remedy = "Give reference=bl.ReferenceRun(loss=..., at=...)"
+    refuse(PLACE, (law.predicts != "loss", problem, remedy))
     return reference
 
 
@@ -251,10 +222,9 @@ def _source(law: Law, truth: Any) -> tuple[Posterior | dict[str, float] | None, 
         return truth, f"truths from the posterior of {truth.runs.source}, whose runs are fitted too"
     place = f"{PLACE}, truth"
     if isinstance(truth, Mapping):
-        missing = [name for name in law.parameters if name not in truth]
-        if missing:
-            remedy = f"{law.name} has {', '.join(law.parameters)}"
-            raise RequestError(f"no value of {', '.join(missing)}", place=place, remedy=remedy)
+        missing = ", ".join(name for name in law.parameters if name not in truth)
+        remedy = f"{law.name} has {', '.join(law.parameters)}"
+        refuse(place, (bool(missing), f"no value of {missing}", remedy))
         return {n: real(truth[n], n, place=place) for n in law.parameters}, "truth as given"
     if truth == "prior":
         return None, "truths from the prior"
@@ -275,17 +245,3 @@ def log_value(
     low = SMALLEST_SHARE * scale
     line = np.log(low) + (value - low) / low
     return np.asarray(np.where(value > low, np.log(np.maximum(value, low)), line))
-
-
-def shifted_priors(law: Law, factors: float) -> Law:
-    """The same law with every prior median moved up."""
-    shifted = {}
-    for name, entry in law.parameters.items():
-        prior = entry.prior
-        if prior.family == "lognormal":
-            median = prior.location * prior.spread**factors
-            moved = {"median": median, "factor": prior.spread, "low": prior.low}
-        else:
-            moved = {"mean": prior.location + prior.spread * factors, "sd": prior.spread}
-        shifted[name] = {"family": prior.family, **moved}
-    return law.with_priors(**shifted)

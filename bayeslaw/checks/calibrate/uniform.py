@@ -80,13 +80,8 @@ def _inside(level: float, count: int) -> float:
         possible = (more >= 0) & (more <= left)
         more = np.where(possible, more, 0)
         rest = left - more
-        logarithm = (
-            factorials[left]
-            - factorials[more]
-            - factorials[rest]
-            + more * np.log(share)
-            + rest * np.log1p(-share)
-        )
+        ways = factorials[left] - factorials[more] - factorials[rest]
+        logarithm = ways + more * np.log(share) + rest * np.log1p(-share)
         mass = mass @ np.exp(np.where(possible, logarithm, -np.inf))
         counts, before = reached, float(at)
     return float(mass.sum())
