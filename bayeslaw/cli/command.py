@@ -119,7 +119,7 @@ def _finish(answer: Answer, values: Mapping[str, Any], *, json: bool, strict: bo
     """Write the files of an answer, print it, and end with its status."""
     notes = list(answer.notes)
     if answer.table is not None and values.get("out") is not None:
-        from bayeslaw.runs.writing import write_table
+        from bayeslaw.runs.source import write_table
 
         write_table(answer.table, values["out"])
     if answer.figure is not None and values.get("picture") is not None:

@@ -147,7 +147,7 @@ def new_law(
     file: Annotated[Path, typer.Argument(help="Card to write; its name is the law's.")],
 ) -> Answer:
     """Write a commented card to start from."""
-    from bayeslaw.law.template import new_card
+    from bayeslaw.law.library import new_card
 
     path = new_card(file)
     return Answer(

@@ -37,17 +37,16 @@ def read_discrepancy(
     parts = [part for item in items for part in _kernels(item, law, runs, place)]
     names = [name for part in parts for name in part.priors]
     twice = next((name for name in names if names.count(name) > 1), None)
-    _refuse(
-        place,
-        (not parts, "an empty discrepancy", f"Give None to {_WITHOUT}"),
-        (twice, f"two parts of the discrepancy have a {twice}", ""),
-        (
-            len(runs) > LARGEST_TABLE,
-            f"{len(runs)} runs, and an exact Gaussian process takes up to {LARGEST_TABLE}",
-            f"Fit a part of them (a filter, the last checkpoint of each run), or {_WITHOUT}",
-        ),
-    )
-    return Discrepancy(tuple(parts))
+    if not parts:
+        problem, remedy = "an empty discrepancy", f"Give None to {_WITHOUT}"
+    elif twice:
+        problem, remedy = f"two parts of the discrepancy have a {twice}", ""
+    elif len(runs) > LARGEST_TABLE:
+        problem = f"{len(runs)} runs, and an exact Gaussian process takes up to {LARGEST_TABLE}"
+        remedy = f"Fit a part of them (a filter, the last checkpoint of each run), or {_WITHOUT}"
+    else:
+        return Discrepancy(tuple(parts))
+    raise RequestError(problem, place=place, remedy=remedy)
 
 
 def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
@@ -55,9 +54,9 @@ def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
     kernels: list[Kernel]
     if isinstance(item, str):
         check_names([item], NAMES, "unknown discrepancy {!r}", place=place)
-        remedy = 'Name it: read_runs(..., group="sweep")'
-        ungrouped = item == "group" and not runs.groups
-        _refuse(place, (ungrouped, "no column groups the runs", remedy))
+        if item == "group" and not runs.groups:
+            remedy = 'Name it: read_runs(..., group="sweep")'
+            raise RequestError("no column groups the runs", place=place, remedy=remedy)
         kernels = [Offsets(name) for name in runs.groups]
         if item != "group":
             kernels = [GaussianProcess(varying) if item == "gp" else Growth(varying)]
@@ -81,19 +80,15 @@ def _check_inputs(
 ) -> None:
     check_names(names, law.variables, f"{{!r}} is no variable of {law.name}", place=place)
     fixed = ", ".join(name for name in names if name not in varying)
-    _refuse(
-        place,
-        (
-            fixed,
-            f"{fixed} is the same in all {len(runs)} runs: they show no misfit over it",
-            f"Leave it out of the process, or {_WITHOUT}",
-        ),
-        (
-            not names,
-            "a Gaussian process without inputs",
-            f"Name variables that vary in the table, or {_WITHOUT}",
-        ),
-    )
+    if fixed:
+        problem = f"{fixed} is the same in all {len(runs)} runs: they show no misfit over it"
+        remedy = f"Leave it out of the process, or {_WITHOUT}"
+    elif not names:
+        problem = "a Gaussian process without inputs"
+        remedy = f"Name variables that vary in the table, or {_WITHOUT}"
+    else:
+        return
+    raise RequestError(problem, place=place, remedy=remedy)
 
 
 def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[Pool, ...]:
@@ -117,30 +112,17 @@ def _groups(column: str, runs: Runs, place: str) -> tuple[str, ...]:
     """The groups of a column, in the order of their first runs."""
     check_names([column], runs.table.columns, "the table has no column {!r}", place=place)
     groups = tuple(dict.fromkeys(str(label) for label in runs.labels(column)))
-    _refuse(
-        place,
-        (
-            column not in runs.groups,
-            f"{column!r} is no column that groups runs",
-            f'Name it when reading: read_runs(..., group="{column}")',
-        ),
-        (
-            len(groups) == 1,
-            f"all {len(runs)} runs have the same {column}: one group has nothing to differ from",
-            "Leave it out",
-        ),
-        (
-            len(groups) == len(runs),
-            f"each of the {len(runs)} runs has a {column} of its own: a group's effect cannot be "
-            "separated from noise",
-            "Name a column with several runs a group, or leave it out",
-        ),
-    )
-    return groups
-
-
-def _refuse(place: str, *cases: tuple[object, str, str]) -> None:
-    """Raise the first problem whose condition holds, with its remedy."""
-    for wrong, problem, remedy in cases:
-        if wrong:
-            raise RequestError(problem, place=place, remedy=remedy)
+    size = len(runs)
+    if column not in runs.groups:
+        problem = f"{column!r} is no column that groups runs"
+        remedy = f'Name it when reading: read_runs(..., group="{column}")'
+    elif len(groups) == 1:
+        problem = f"all {size} runs have the same {column}: one group has nothing to differ from"
+        remedy = "Leave it out"
+    elif len(groups) == size:
+        apart = "a group's effect cannot be separated from noise"
+        problem = f"each of the {size} runs has a {column} of its own: {apart}"
+        remedy = "Name a column with several runs a group, or leave it out"
+    else:
+        return groups
+    raise RequestError(problem, place=place, remedy=remedy)

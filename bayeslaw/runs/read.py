@@ -14,8 +14,7 @@ import pandas as pd
 from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.runs.checks import check_values
-from bayeslaw.runs.draft import Draft
-from bayeslaw.runs.mapping import map_columns
+from bayeslaw.runs.draft import Draft, map_columns
 from bayeslaw.runs.options import Options, read_options
 from bayeslaw.runs.selection import keep_best, select_rows
 from bayeslaw.runs.source import read_source

@@ -1,4 +1,4 @@
-"""Files and DataFrames as a table with strict headers, whose index is each row's place."""
+"""Files and DataFrames as a table with strict headers, and tables as files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import json
+import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.files import whole_file
 from bayeslaw.runs.cells import from_series, from_text
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
@@ -218,3 +220,42 @@ def _assembled(
     # Arrays without an index of their own, which pandas would align.
     arrays = [getattr(column, "array", column) for column in columns]
     return Source(name, pd.DataFrame(dict(zip(names, arrays, strict=True)), index=index), counted)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in the format that the suffix names; its index is left out."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        problem = f"the suffix {path.suffix!r} is not one of a table"
+        remedy = f"Choose one of {', '.join(SUFFIXES)}"
+        raise TableError(problem, place=path.name, remedy=remedy)
+    try:
+        with whole_file(path) as partial:
+            if suffix == ".parquet":
+                table.to_parquet(partial, index=False)
+            elif suffix in (".csv", ".tsv"):
+                separator = "\t" if suffix == ".tsv" else ","
+                table.to_csv(partial, index=False, sep=separator, lineterminator="\n")
+            else:
+                partial.write_text(_as_json_lines(table), encoding="utf-8")
+    except (OSError, TypeError, ValueError, NotImplementedError) as error:
+        # pyarrow's errors are kinds of these, for columns that Parquet cannot hold.
+        problem = f"the table cannot be written ({error})"
+        remedy = "Choose a folder that may be written to; Parquet holds no mixed columns"
+        raise TableError(problem, place=path.name, remedy=remedy) from error
+
+
+def _as_json_lines(table: pd.DataFrame) -> str:
+    # Not DataFrame.to_json: it keeps at most 15 digits, and float64 needs 17.
+    columns = [[_plain(value) for value in table[name].to_list()] for name in table.columns]
+    names = [str(name) for name in table.columns]
+    records = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return value if isinstance(value, str | bool | int | list | dict) else str(value)

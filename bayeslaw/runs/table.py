@@ -15,8 +15,8 @@ import pandas as pd
 from bayeslaw.core.errors import RequestError, TableError, check_names
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import VOCABULARY
+from bayeslaw.runs.source import write_table
 from bayeslaw.runs.suggestions import missing_remedy
-from bayeslaw.runs.writing import write_table
 
 _CONSTANT = 1e-9
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bayeslaw.cli.app import app, main
-from bayeslaw.law.template import template
+from bayeslaw.law.library import template
 
 RUNNER = CliRunner()
 

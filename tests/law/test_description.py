@@ -20,8 +20,7 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.law import Law, reading
 from bayeslaw.law.description import conflicts, page
-from bayeslaw.law.library import cards
-from bayeslaw.law.template import new_card
+from bayeslaw.law.library import cards, new_card
 
 every_name = pytest.mark.parametrize("name", cards())
 
