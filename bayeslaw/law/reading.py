@@ -97,10 +97,9 @@ def read_card(card: dict[str, Any], place: str) -> LawData:
     lines = [*formula.targets, *parameters]
     _known(stated["terms"], lines, "{!r} is no line of the formula", f"{place}, terms")
     numbers = {name: Key(keys.number, required=f"{name} = ...") for name in parameters}
+    remedy = "Write [coefficients.published]"
     coefficients = {
-        title: read_entry(
-            entry, numbers, f"{place}, [coefficients.{title}]", "Write [coefficients.published]"
-        )
+        title: read_entry(entry, numbers, f"{place}, [coefficients.{title}]", remedy)
         for title, entry in stated["coefficients"].items()
     }
     known = sorted({*lines, *letters, *form.canonical})

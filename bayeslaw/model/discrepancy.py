@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import accumulate
@@ -45,11 +45,12 @@ class Discrepancy(Kernel):
 
     @override
     def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
-        return _sum(part.covariance(values, x[own], y[own]) for part, own in self._rows())
+        parts = self._rows()
+        return reduce(add, (part.covariance(values, x[own], y[own]) for part, own in parts))
 
     @override
     def variance(self, values: Values, x: jax.Array) -> jax.Array:
-        return _sum(part.variance(values, x[own]) for part, own in self._rows())
+        return reduce(add, (part.variance(values, x[own]) for part, own in self._rows()))
 
     def _rows(self) -> Iterator[tuple[Kernel, slice]]:
         """Each part with the rows of the inputs that are its own."""
@@ -95,10 +96,6 @@ class Discrepancy(Kernel):
             kind: Any = _KINDS[name.split()[0]]
             parts.append(kind(columns[0] if kind is Offsets else tuple(columns)))
         return cls(tuple(parts))
-
-
-def _sum(terms: Iterable[jax.Array]) -> jax.Array:
-    return reduce(add, terms)
 
 
 @jax.custom_vjp

@@ -7,6 +7,7 @@ import numbers
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,9 @@ def hint(value: object) -> str:
 
 def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
     """Give a column of text its type: numbers, flags or text."""
-    values: list[float] = []
-    for cell in cells:
-        value = number(cell)
-        if value is None:
-            break
-        values.append(value)
-    else:
+    # A column of text ends at its first word.
+    values = list(takewhile(lambda value: value is not None, map(number, cells)))
+    if len(values) == len(cells):
         return np.array(values, dtype=np.float64)
     gaps = [cell.strip() in MISSING for cell in cells]
     flags = [_FLAGS.get(cell.strip()) for cell in cells]
@@ -85,15 +82,13 @@ def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Read a column as numbers, with a mask of the cells that are none."""
     if column.dtype == np.float64:
         return column.to_numpy(), np.zeros(len(column), dtype=bool)
-    values = np.full(len(column), np.nan)
-    bad = np.zeros(len(column), dtype=bool)
-    for place, cell in enumerate(column.to_list()):
-        value = number(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
-        if value is None:
-            bad[place] = True
-        else:
-            values[place] = value
-    return values, bad
+    values = [
+        number(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
+        for cell in column.to_list()
+    ]
+    bad = np.array([value is None for value in values], dtype=bool)
+    # None becomes NaN.
+    return np.array(values, dtype=np.float64), bad
 
 
 def _from_objects(cells: Sequence[Any]) -> np.ndarray | pd.Series:

@@ -33,9 +33,8 @@ def parse(text: str, names: Iterable[str], place: str, *, comparisons: bool = Fa
         # "Model Siz" is no expression, but what was meant is clear.
         plain = re.fullmatch(r"[\w\s.]+", text)
         if plain and difflib.get_close_matches(text, names, n=1, cutoff=0.7):
-            raise TableError(
-                f"there is no column {text!r}", place=place, remedy=nearest(text, names)
-            ) from None
+            problem, remedy = f"there is no column {text!r}", nearest(text, names)
+            raise TableError(problem, place=place, remedy=remedy) from None
         raise
     used = sorted(expression.names)
     check_names(used, names, "there is no column {!r}", place=place, error=TableError)
@@ -74,9 +73,8 @@ def check_comparisons(
                         f"; or, if {name} should be a number, see {source.row(bad[0])}, which has "
                         f"{cell!r}: {hint(cell)}"
                     )
-            raise TableError(
-                f"{ast.unparse(node)!r} compares text with a number", place=place, remedy=remedy
-            )
+            problem = f"{ast.unparse(node)!r} compares text with a number"
+            raise TableError(problem, place=place, remedy=remedy)
 
 
 def _kinds(node: ast.expr, scope: Mapping[str, np.ndarray]) -> set[str]:

@@ -128,9 +128,9 @@ def _runs(draft: Draft, options: Options) -> Runs:
 
 
 def _in_nats(draft: Draft) -> Draft:
-    losses = [draft.variables[name] for name in ("loss", "loss_se") if name in draft.variables]
     if "loss" not in draft.variables:
         return draft
-    draft = draft.with_values({mapped.name: mapped.values * math.log(2) for mapped in losses})
+    losses = [draft.variables[name] for name in ("loss", "loss_se") if name in draft.variables]
     note = Note("bits_to_nats", "info", "The loss was in bits and was multiplied by ln 2")
-    return replace(draft, notes=(*draft.notes, note))
+    nats = draft.with_values({mapped.name: mapped.values * math.log(2) for mapped in losses})
+    return replace(nats, notes=(*draft.notes, note))

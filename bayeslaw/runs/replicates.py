@@ -27,17 +27,16 @@ class ReplicateNoise:
     ----------
     runs, configurations : int
         Runs that share their configuration with another, and how many configurations these are.
-    sd : float
-        Pooled standard deviation of log loss within configurations.
-    low, high : float
-        Equal-tailed interval of the noise's standard deviation, if noise is normal.
+    sd, low, high : float
+        Pooled standard deviation of log loss within configurations, and the ends of an equal-tailed
+        interval of it, of probability ``ci_prob``, if noise is normal.
     loss : float
         Geometric mean of their loss: times a standard deviation of log loss, one of loss.
     ci_prob : float
         Probability of the interval.
     error : float
-        Root mean square of the standard errors of these losses, of log loss; zero where the table
-        states none. It is part of the spread.
+        Root mean square of these losses' standard errors, of log loss; zero where the table states
+        none. It is part of the spread.
     notes : tuple of Note
         Remarks, if any.
     """
