@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayeslaw.architecture.build_search import Search
-from bayeslaw.architecture.count import short
+from bayeslaw.architecture.count import count, known_convention, short
 from bayeslaw.architecture.families import FAMILIES
 from bayeslaw.architecture.fields import FIELDS, SWITCHES, Family
 from bayeslaw.architecture.lookup import family_of
-from bayeslaw.core.errors import RequestError, nearest, real, whole
+from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ class Buildable:
             raise RequestError(
                 f"there is no configuration {label!r}",
                 place="config",
-                remedy=nearest(str(label), map(str, self.frame.index)),
+                remedy=f"Give a label of the frame, such as {self.frame.index[0]!r}",
             )
         row = self.frame.loc[label]
         family = family_of(self.family, place="config")
@@ -89,6 +90,24 @@ class Buildable:
             f"{self.frame.index[0]}: N = {short(first['N'])}, N_a = {short(first['N_a'])}, "
             f"G = {first['G']:g}, S = {first['S']:.3g}, E = {first['E']:g}."
         )
+
+    def counted(self, embeddings: str) -> Buildable:
+        """The same configurations with N and N_a under another convention.
+
+        Parameters
+        ----------
+        embeddings : {"included", "output_only", "excluded"}
+            Which parameters are counted.
+
+        Returns
+        -------
+        Buildable
+            Other variables, fields and labels stay.
+        """
+        known_convention(embeddings, place="counted")
+        shape = {name: self.frame[name].to_numpy() for name in FIELDS if name in self.frame}
+        N, N_a = count(shape).parameters(embeddings)
+        return replace(self, embeddings=embeddings, frame=self.frame.assign(N=N, N_a=N_a))
 
     def to_frame(self) -> pd.DataFrame:
         """The configurations.
@@ -121,8 +140,8 @@ class Buildable:
 def buildable(
     family: str,
     *,
-    N: float,
-    N_a: float | None = None,
+    N: float | str,
+    N_a: float | str | None = None,
     G: float | None = None,
     S: float | None = None,
     K: int | None = None,
@@ -144,9 +163,9 @@ def buildable(
     ----------
     family : str
         A ``model_type`` with experts.
-    N : float
-        Total parameters.
-    N_a : float, optional
+    N : float or str
+        Total parameters, such as 30e9 or "30B".
+    N_a : float or str, optional
         Active parameters; without them a range of shares of N is tried.
     G, S : float, optional
         Active experts and the share of shared ones; the nearest pairs of whole numbers are tried,
@@ -252,20 +271,14 @@ def _fixed(family: Family, fixed: Mapping[str, float]) -> dict[str, float]:
         name for name in family.keys if "expert" not in name and name != "moe_intermediate_size"
     ]
     place = "buildable, fixed"
-    for name in fixed:
-        if name not in allowed:
-            raise RequestError(
-                f"{name} cannot be fixed for {family.name}",
-                place=place,
-                remedy=nearest(name, allowed),
-            )
+    check_names(fixed, allowed, f"{{!r}} cannot be fixed for {family.name}", place=place)
     return {name: float(whole(value, name, place=place)) for name, value in fixed.items()}
 
 
-def _target(**given: float | None) -> dict[str, float]:
+def _target(**given: float | str | None) -> dict[str, float]:
     """The variables that are asked for, if any model can have them."""
     target = {
-        name: real(value, name, place="buildable")
+        name: quantity(value, name, place="buildable")
         for name, value in given.items()
         if value is not None
     }

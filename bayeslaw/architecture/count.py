@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import check_names
 
 #: Rows of the table of parts.
 PARTS = (
@@ -205,12 +205,7 @@ def variables(shape: Shape, counts: Counts, embeddings: str = "included") -> dic
 
 def known_convention(embeddings: str, *, place: str) -> None:
     """Refuse a convention of counting embeddings that does not exist."""
-    if embeddings not in CONVENTIONS:
-        raise RequestError(
-            f"embeddings = {embeddings!r}",
-            place=place,
-            remedy=nearest(str(embeddings), CONVENTIONS),
-        )
+    check_names([embeddings], CONVENTIONS, "embeddings = {!r}", place=place)
 
 
 def short(parameters: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bayeslaw.architecture.count import layer_numbers
 from bayeslaw.architecture.fields import DEFAULTS, FIELDS, MAY_BE_ZERO, SWITCHES, Family
 from bayeslaw.architecture.lookup import REMARKS, TRAPS, family_of
-from bayeslaw.core.errors import RequestError, nearest
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.notes import Note
 
 # Fields that a family's shape can do without.
@@ -29,6 +29,9 @@ def shape_of_config(
         for key, remark in REMARKS.items()
         if config.get(key)
     ]
+    if family.name == "custom":
+        # Written by hand: a misspelt field must not become its default.
+        _check_keys(family, config.keys() - {"model_type"}, place)
     nested = config.get(family.root) if family.root else None
     config = nested if isinstance(nested, Mapping) else config
     for key, reason in TRAPS.items():
@@ -57,17 +60,20 @@ def shape_of_columns(
     family: Family, columns: Mapping[str, Any], *, place: str
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read architectures from columns or numbers under keys of a family; bad values stay."""
-    known = {key for keys in family.keys.values() for key in keys} | set(FIELDS)
-    for key in columns:
-        if key not in known:
-            raise RequestError(
-                f"{family.name} has no field {key!r}", place=place, remedy=nearest(key, known)
-            )
+    _check_keys(family, columns, place)
 
     def read(key: str) -> np.ndarray | None:
         return np.asarray(columns[key], dtype=np.float64) if key in columns else None
 
     return _complete(family, read, {}, place)
+
+
+def _check_keys(family: Family, keys: Iterable[str], place: str) -> None:
+    """Refuse keys that neither the family nor the canonical fields have."""
+    own = dict.fromkeys(key for keys in family.keys.values() for key in keys)
+    listed = [key for key in own if key not in SWITCHES and not key.startswith("mamba_")]
+    unknown = [key for key in keys if key not in own and key not in FIELDS]
+    check_names(unknown, listed, f"{family.name} has no field {{!r}}", place=place)
 
 
 def shape_in_family(family: Family, fields: Mapping[str, Any]) -> dict[str, np.ndarray]:

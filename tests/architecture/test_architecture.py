@@ -184,6 +184,12 @@ def test_impossible_fields_are_refused(changes: dict[str, Any], problem: str) ->
         architecture(config("mixtral-8x7b", **changes))
 
 
+def test_a_misspelt_field_of_a_description_by_hand_is_refused() -> None:
+    with pytest.raises(bl.BayesLawError, match="Did you mean 'num_shared_experts'") as raised:
+        architecture(by_hand(num_shared_expert=2))
+    assert len(str(raised.value)) < 600
+
+
 def test_a_dense_layer_needs_its_width() -> None:
     with pytest.raises(bl.BayesLawError, match="intermediate_size is missing"):
         architecture(config("deepseek-v3", intermediate_size=None))

@@ -102,7 +102,7 @@ def test_fixed_fields_stay() -> None:
     found = buildable("qwen3_moe", N=30e9, N_a=3e9, fixed=fixed)
     config = found.config()
     assert (config["vocab_size"], config["num_hidden_layers"]) == (100_352, 40)
-    with pytest.raises(bl.BayesLawError, match="num_experts cannot be fixed"):
+    with pytest.raises(bl.BayesLawError, match="'num_experts' cannot be fixed"):
         buildable("qwen3_moe", N=30e9, fixed={"num_experts": 8})
 
 
@@ -137,3 +137,23 @@ def test_plain_data_and_labels() -> None:
     assert "configurations of qwen3_moe near N = 30B, N_a = 3B" in found.summary
     with pytest.raises(bl.BayesLawError, match="there is no configuration 'x'"):
         found.config("x")
+
+
+def test_sizes_may_be_written_with_suffixes() -> None:
+    written = buildable("qwen3_moe", N="30B", N_a="3B", K=8)
+    assert written.target == {"N": 30e9, "N_a": 3e9, "K": 8.0}
+    with pytest.raises(bl.BayesLawError, match='such as 30e9 or "30B"'):
+        buildable("qwen3_moe", N="thirty")
+
+
+@pytest.mark.parametrize("family", ["qwen3_moe", "hunyuan"])
+def test_the_same_configurations_in_another_convention(family: str) -> None:
+    found = buildable(family, N=30e9, N_a=5e9)
+    for convention in ("output_only", "excluded"):
+        other = found.counted(convention)
+        assert other.embeddings == convention
+        label = found.frame.index[0]
+        counted = architecture(found.config(label)).variables(convention)
+        row = other.frame.loc[label]
+        assert {name: row[name] for name in counted} == counted
+        assert other.counted("included").frame.equals(found.frame)
