@@ -53,15 +53,20 @@ class Search:
                 remedy="Give a divisor of E",
             )
 
-    def cells(self) -> Iterator[tuple[float | None, int, int]]:
-        """Active parameters (None where E decides), routed and shared active experts."""
+    def found(self) -> Iterator[dict[str, np.ndarray]]:
+        """The configurations of each pair of experts and each number of active parameters."""
         N, N_a = self.target["N"], self.target.get("N_a")
+        # Where E is given, it decides how many parameters are active.
         sizes: list[float | None] = [N_a]
         if N_a is None and "E" not in self.target:
             sizes = [share * N for share in _SHARES]
-        for size in sizes:
-            for routed, shared in self._pairs():
-                yield size, routed, shared
+        for routed, shared in self._pairs():
+            shape = self._proportioned(routed, shared)
+            corners = self._corners(shape)
+            for size in sizes:
+                rows = self._near(size, routed, shape, corners)
+                if rows is not None:
+                    yield rows
 
     def _pairs(self) -> list[tuple[int, int]]:
         """Whole numbers of routed and shared experts near G and S, the nearest first."""
@@ -89,16 +94,20 @@ class Search:
         pairs = sorted(pairs, key=distance)
         return pairs[: 1 if distance(pairs[0]) == 0 and "K" not in target else _PAIRS_KEPT]
 
-    def near(self, N_a: float | None, routed: int, shared: int) -> dict[str, np.ndarray] | None:
+    def _near(
+        self,
+        N_a: float | None,
+        routed: int,
+        shape: Mapping[str, np.ndarray],
+        corners: tuple[np.ndarray, np.ndarray],
+    ) -> dict[str, np.ndarray] | None:
         """The configurations of one cell that meet the target, in the family's proportions."""
-        shape = self._proportioned(routed, shared)
-        width, experts = self._solved(shape, N_a)
+        width, experts = self._solved(corners, N_a)
         score = self._score(shape, width)
         possible = (width >= self.expert_width_multiple / 2) & (experts >= max(routed, 2) * 0.9)
         possible &= experts <= _MOST_EXPERTS
         if "E" in self.target and N_a is not None:
-            whole_shape = self._with_experts(shape, np.maximum(width, 1.0), experts)
-            active = count(whole_shape).parameters(self.embeddings)[1]
+            active = _bilinear(corners[1], np.maximum(width, 1.0), experts)
             possible &= np.abs(active / N_a - 1) <= 2 * self.tolerance
         order = np.argsort(np.where(possible, score, np.inf), kind="stable")
         order = order[: min(int(possible.sum()), _SHAPES_KEPT)]
@@ -178,25 +187,30 @@ class Search:
             whole_shape["intermediate_size"] = active * whole_shape["moe_intermediate_size"]
         return shape_in_family(self.family, whole_shape)
 
+    def _corners(self, shape: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """N and N_a, affine in expert width and in experts, by their values at four corners."""
+        # From one expert on: with none, every layer counts as dense.
+        sizes = [
+            count(self._with_experts(shape, width, experts)).parameters(self.embeddings)
+            for width, experts in ((0.0, 1.0), (1.0, 1.0), (0.0, 2.0), (1.0, 2.0))
+        ]
+        N, N_a = (np.stack(size) for size in zip(*sizes, strict=True))
+        return N, N_a
+
     def _solved(
-        self, shape: Mapping[str, np.ndarray], N_a: float | None
+        self, corners: tuple[np.ndarray, np.ndarray], N_a: float | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Expert width and number of experts that give N and N_a, not yet whole."""
         N, given = self.target["N"], self.target.get("E")
-        experts = np.full(shape["hidden_size"].shape, given or 64.0)
+        experts = np.full(corners[0].shape[1], given or 64.0)
         width = np.zeros_like(experts)
-
-        def sizes(width: Any, experts: Any) -> tuple[np.ndarray, np.ndarray]:
-            return count(self._with_experts(shape, width, experts)).parameters(self.embeddings)
-
-        # N_a hardly depends on the number of experts, and is affine in their width.
-        for _ in range(1 if given else 3):
-            wanted, part = (N, 0) if given else (float(N_a or 0), 1)
-            at_zero, at_one = sizes(0.0, experts)[part], sizes(1.0, experts)[part]
+        # N_a depends on the number of experts by the router alone.
+        for _ in range(1 if given else 4):
+            wanted, corner = (N, corners[0]) if given else (float(N_a or 0), corners[1])
+            at_zero, at_one = _bilinear(corner, 0.0, experts), _bilinear(corner, 1.0, experts)
             width = (wanted - at_zero) / (at_one - at_zero)
             if given is None:
-                # From one expert on: with none, every layer counts as dense.
-                one, two = sizes(width, 1.0)[0], sizes(width, 2.0)[0]
+                one, two = _bilinear(corners[0], width, 1.0), _bilinear(corners[0], width, 2.0)
                 experts = 1 + (N - one) / np.where(two > one, two - one, np.inf)
                 experts = np.clip(experts, 0, 1e6)
         return width, experts
@@ -251,3 +265,10 @@ class Search:
             if len(kept) == self.alternatives:
                 break
         return np.array(kept)
+
+
+def _bilinear(corners: np.ndarray, width: Any, experts: Any) -> np.ndarray:
+    """A size between its corners: widths 0 and 1 with one expert, then with two."""
+    at_one = corners[0] + width * (corners[1] - corners[0])
+    at_two = corners[2] + width * (corners[3] - corners[2])
+    return np.asarray(at_one + (experts - 1) * (at_two - at_one))

@@ -35,8 +35,8 @@ class Buildable:
         Which parameters N and N_a count: "included", "output_only" or "excluded".
     frame : pandas.DataFrame
         A row a configuration, its label the index: the variables N, N_a, G, K, S, E, activation,
-        granularity and sparsity, then its fields under canonical names. Rows of one N_a and one
-        pair of routed and shared experts stand together, the one nearest to the family's
+        granularity and sparsity, then its fields under canonical names. Rows of one pair of
+        routed and shared experts and one N_a stand together, the one nearest to the family's
         proportions first.
     notes : tuple of Note
         What could not be met.
@@ -224,7 +224,7 @@ def _labelled(search: Search) -> pd.DataFrame:
     """All configurations of a search, each under its layers, width and experts."""
     import pandas as pd
 
-    found = [rows for cell in search.cells() if (rows := search.near(*cell)) is not None]
+    found = [pd.DataFrame(rows) for rows in search.found()]
     if not found:
         raise RequestError(
             f"no {search.family.name} within {100 * search.tolerance:g}% of "
@@ -233,7 +233,7 @@ def _labelled(search: Search) -> pd.DataFrame:
             remedy="Give fewer targets, a larger tolerance, a smaller expert_parallel or "
             "expert_width_multiple, or a smaller vocabulary: fixed={'vocab_size': ...}",
         )
-    frame = pd.concat([pd.DataFrame(rows) for rows in found], ignore_index=True)
+    frame = pd.concat(found, ignore_index=True)
     frame = frame.drop_duplicates(ignore_index=True)
     labels = [
         f"{row.num_hidden_layers:g}x{row.hidden_size:g} "
