@@ -28,6 +28,8 @@ from bayeslaw.law.cost import COSTS
 if TYPE_CHECKING:
     import pandas as pd
 
+# It reads E as an expansion rate, of models with d_model = 64 n_blocks.
+_OTHER_COSTS = {"krajewski2024"}
 _LEFT_OUT = {
     "included": "all parameters",
     "output_only": "without the input embedding",
@@ -174,7 +176,7 @@ class Architecture:
         return {
             name: float(cost.expression(known))
             for name, cost in COSTS.items()
-            if cost.expression.names <= set(known)
+            if cost.expression.names <= set(known) and name not in _OTHER_COSTS
         }
 
     def weight_bytes(self, bytes_per_param: float = 2.0) -> float:
