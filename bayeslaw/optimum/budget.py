@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.quantities import quantity
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
 from bayeslaw.law.cost import COSTS, Cost, lifetime
@@ -101,7 +102,7 @@ class Budget:
         for name, value in (*numbers.items(), *self.caps.items()):
             if value is None:
                 continue
-            number = real(value, name, place="Budget")
+            number = quantity(value, name, place="Budget")
             if not (math.isfinite(number) and number > 0):
                 raise RequestError(
                     f"{name} = {value!r}", place="Budget", remedy="Give a positive number"
@@ -109,7 +110,8 @@ class Budget:
             if name in numbers:
                 # Plain numbers, so that the answer can be written as JSON.
                 object.__setattr__(self, name, number)
-        object.__setattr__(self, "caps", {name: float(limit) for name, limit in self.caps.items()})
+        caps = {name: quantity(cap, name, place="Budget") for name, cap in self.caps.items()}
+        object.__setattr__(self, "caps", caps)
         train, lifetime, served = self.train_flops, self.lifetime_flops, self.inference_tokens
         for wrong, problem, remedy in (
             (

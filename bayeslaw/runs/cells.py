@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.quantities import parse_count
+
 #: Texts that stand for a missing value.
 MISSING = frozenset({"", "nan", "NaN", "NA", "null", "None"})
 
@@ -36,6 +38,12 @@ def number(text: str) -> float | None:
         return None
 
 
+def count(text: str) -> float | None:
+    """Read one cell of a variable: a number, or a count such as 5B."""
+    value = number(text)
+    return parse_count(text) if value is None else value
+
+
 def hint(value: object) -> str:
     """The remedy for a value that is not a number."""
     text = str(value).strip()
@@ -47,7 +55,7 @@ def hint(value: object) -> str:
         return f"Write it without thousands separators: {plain}"
     if decimal:
         return f"Write it with a decimal point: {point}"
-    return "Write a plain number, such as 1.3e9"
+    return "Write a plain number, such as 1.3e9 or 1.3B"
 
 
 def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
@@ -88,7 +96,7 @@ def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     values = np.full(len(column), np.nan)
     bad = np.zeros(len(column), dtype=bool)
     for place, cell in enumerate(column.to_list()):
-        value = number(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
+        value = count(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
         if value is None:
             bad[place] = True
         else:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayeslaw.architecture.lookup import family_of
+from bayeslaw.architecture.rows import variables_of_columns
+from bayeslaw.architecture.shape import keys_of
 from bayeslaw.core.errors import TableError, nearest
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import VOCABULARY
-from bayeslaw.runs.cells import numeric
+from bayeslaw.runs.cells import count, number, numeric
 from bayeslaw.runs.draft import Draft, Mapped
 from bayeslaw.runs.expressions import evaluate, parse
 from bayeslaw.runs.options import Options
@@ -32,6 +35,12 @@ def map_columns(source: Source, options: Options) -> Draft:
     variables = {
         name: _mapped(source, name, texts[name], options.units.get(name)) for name in order
     }
+    if options.architecture:
+        derived = _of_architectures(source, options)
+        both = derived | variables
+        variables = {
+            name: both[name] for name in dict.fromkeys([*VOCABULARY, *both]) if name in both
+        }
     notes = (
         Note(
             "column_replaced",
@@ -45,12 +54,15 @@ def map_columns(source: Source, options: Options) -> Draft:
     return Draft(source, variables, tuple(notes))
 
 
-def _mapped(source: Source, name: str, text: str, unit: float | None) -> Mapped:
+def _mapped(
+    source: Source, name: str, text: str, unit: float | None, option: str = "columns"
+) -> Mapped:
     table = source.table
     factor = 1.0 if unit is None else unit
     if text in table.columns:
+        _refuse_two_scales(source, name, text, unit)
         return Mapped(name, text, (text,), False, unit, numeric(table[text])[0] * factor)
-    place = f"{source.name}, columns {name} = {text!r}"
+    place = f"{source.name}, {option} {name} = {text!r}"
     columns = [str(column) for column in table.columns]
     expression = parse(text, columns, place)
     reads = tuple(column for column in columns if column in expression.names)
@@ -63,3 +75,39 @@ def _mapped(source: Source, name: str, text: str, unit: float | None) -> Mapped:
     outcome = np.asarray(evaluate(expression, scope, place), dtype=np.float64)
     values = np.array(np.broadcast_to(outcome, (len(table),)))
     return Mapped(name, text, reads, True, unit, values * factor)
+
+
+def _refuse_two_scales(source: Source, name: str, column: str, unit: float | None) -> None:
+    """Refuse a declared unit for cells that state their own: 5B times 1e9."""
+    cells = source.table[column]
+    if unit in (None, 1.0) or cells.dtype != "str":
+        return
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str) and number(cell) is None and count(cell) is not None:
+            raise TableError(
+                f"{name} = {cell} states its own unit, and units has {unit:g}",
+                place=source.place(row, f"column {column!r}"),
+                remedy=f"Leave out the unit of {name}",
+            )
+
+
+def _of_architectures(source: Source, options: Options) -> dict[str, Mapped]:
+    """The variables that layers, widths and experts of every row determine."""
+    place = f"{source.name}, architecture"
+    texts = dict(options.architecture)
+    family = family_of(texts.pop("family"), place=place)
+    keys = dict.fromkeys(key for keys in keys_of(family).values() for key in keys)
+    texts = {key: key for key in keys if key in source.table.columns} | texts
+    fields = {key: _mapped(source, key, text, None, "architecture") for key, text in texts.items()}
+    values = variables_of_columns(
+        family.name,
+        {key: mapped.values for key, mapped in fields.items()},
+        embeddings=options.embeddings or "included",
+        place=place,
+    )
+    reads = tuple(dict.fromkeys(name for mapped in fields.values() for name in mapped.reads))
+    # Counts are whole, however small a model may be.
+    return {
+        name: Mapped(name, f"its {family.name} architecture", reads, True, 1.0, np.array(column))
+        for name, column in values.items()
+    }

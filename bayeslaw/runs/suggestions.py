@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def column_remedy(name: str, columns: Iterable[str]) -> str:
     )
 
 
-def missing_remedy(missing: Iterable[str], others: pd.DataFrame) -> str:
+def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
     """How to map variables to columns of a table that are no variables yet."""
     # A column of numbers may hold a slip of the pen in some cells.
     numbers = [
@@ -41,8 +41,18 @@ def missing_remedy(missing: Iterable[str], others: pd.DataFrame) -> str:
         if pd.api.types.is_numeric_dtype(column.dtype)
         or np.isfinite(numeric(column)[0]).mean() > 0.5
     ]
+    counted = [name for name in missing if name in ("N", "N_a")]
+    derived = (
+        f"Where the table has layers, widths and experts instead, derive {' and '.join(counted)}: "
+        'architecture={"family": "olmoe", "hidden_size": "d_model", ...} in Python, '
+        "--architecture family=olmoe on the command line"
+        if counted
+        else ""
+    )
     listed = f"The table's other columns: {', '.join(others)}" if len(others.columns) else ""
-    return ". ".join(filter(None, [*(column_remedy(name, numbers) for name in missing), listed]))
+    return ". ".join(
+        filter(None, [*(column_remedy(name, numbers) for name in missing), derived, listed])
+    )
 
 
 def _likely(name: str, columns: list[str]) -> str | None:
@@ -63,7 +73,11 @@ def _likely(name: str, columns: list[str]) -> str | None:
 def _agreement(name: str, column: str) -> int:
     weights = dict.fromkeys(set(_words(variable(name).means)) - _IDLE, _MEANING)
     weights |= dict.fromkeys(_words(name), _NAME)
-    return sum(weights.get(word, 0) for word in set(_words(column)))
+    words = set(_words(column))
+    if any(len(word) > 1 and word not in weights and word not in _IDLE for word in words):
+        # One letter in common says nothing: n_layers is not N.
+        words = {word for word in words if len(word) > 1}
+    return sum(weights.get(word, 0) for word in words)
 
 
 def _position(name: str, column: str) -> int:

@@ -30,7 +30,9 @@ def test_suffixes_scale_exactly(text: str, number: float) -> None:
     assert quantity(text, "N", place="test") == number
 
 
-@pytest.mark.parametrize("text", ["", "B", "5 billion", "5BB", "5G", "1,5B", "1_000", "0x5B", "nan"])
+@pytest.mark.parametrize(
+    "text", ["", "B", "5 billion", "5BB", "5G", "1,5B", "1_000", "0x5B", "nan"]
+)
 def test_other_texts_are_no_counts(text: str) -> None:
     assert parse_count(text) is None
     with pytest.raises(bl.BayesLawError, match='such as 30e9 or "30B"'):
