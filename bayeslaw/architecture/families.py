@@ -83,7 +83,8 @@ FAMILIES: tuple[Family, ...] = (
         _DEEPSEEK,
         required=(*_MOE, *_MLA),
         released=_shape(5120, 60, 128, 128, 102400, first_moe_layer=1, **_LATENT)
-        | _experts(160, 6, 1536, 2),
+        | _experts(160, 6, 1536, 2)
+        | {"intermediate_size": 12288},
     ),
     Family(
         ("deepseek_v3",),
@@ -91,7 +92,8 @@ FAMILIES: tuple[Family, ...] = (
         {"router_bias": 1},
         required=(*_MOE, *_MLA),
         released=_shape(7168, 61, 128, 128, 129280, first_moe_layer=3, **_LATENT)
-        | _experts(256, 8, 2048, 1),
+        | _experts(256, 8, 2048, 1)
+        | {"intermediate_size": 18432},
     ),
     Family(
         ("kimi_k2",),
@@ -99,7 +101,8 @@ FAMILIES: tuple[Family, ...] = (
         {"router_bias": 1},
         required=(*_MOE, *_MLA),
         released=_shape(7168, 61, 64, 64, 163840, first_moe_layer=1, **_LATENT)
-        | _experts(384, 8, 2048, 1),
+        | _experts(384, 8, 2048, 1)
+        | {"intermediate_size": 18432},
     ),
     Family(
         ("glm4_moe",),
@@ -107,7 +110,8 @@ FAMILIES: tuple[Family, ...] = (
         {"router_bias": 1},
         required=_MOE,
         released=_shape(4096, 46, 96, 8, 151552, head_dim=128, first_moe_layer=1, qkv_bias=1)
-        | _experts(128, 8, 1408, 1),
+        | _experts(128, 8, 1408, 1)
+        | {"intermediate_size": 10944},
     ),
     Family(
         ("dots1",),
@@ -115,7 +119,8 @@ FAMILIES: tuple[Family, ...] = (
         {"router_bias": 1, "head_qk_norm": 1},
         required=_MOE,
         released=_shape(4096, 62, 32, 32, 152064, head_dim=128, first_moe_layer=1)
-        | _experts(128, 6, 1408, 2),
+        | _experts(128, 6, 1408, 2)
+        | {"intermediate_size": 10944},
     ),
     Family(
         ("qwen2_moe",),
@@ -253,7 +258,8 @@ FAMILIES: tuple[Family, ...] = (
         required=_MOE,
         released=_shape(2560, 28, 20, 4, 103424, first_moe_layer=1, tie_word_embeddings=1)
         | {"head_dim": 128}
-        | _experts(64, 6, 1536, 2),
+        | _experts(64, 6, 1536, 2)
+        | {"intermediate_size": 12288},
     ),
     Family(
         ("minimax", "minimax_m2", "minimax_text_01"),

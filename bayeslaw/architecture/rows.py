@@ -1,4 +1,4 @@
-"""Many architectures of one family at once: from columns of their fields to variables of laws."""
+"""From columns of fields to variables of laws, for all rows at once; and of released models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.architecture.count import count, known_convention, variables
 from bayeslaw.architecture.lookup import family_of
-from bayeslaw.architecture.shape import shape_of_columns
+from bayeslaw.architecture.shape import shape_in_family, shape_of_columns
 
 
 def variables_of_columns(
@@ -25,3 +25,11 @@ def variables_of_columns(
         derived = variables(shape, count(shape), embeddings)
     rows = np.broadcast_shapes(*(np.shape(value) for value in columns.values()))
     return {name: np.broadcast_to(value, rows) for name, value in derived.items()}
+
+
+def released_variables(model_type: str) -> dict[str, float]:
+    """The variables of the released model whose proportions ``buildable`` follows."""
+    family = family_of(model_type, place="released_variables")
+    shape = shape_in_family(family, family.released)
+    values = variables(shape, count(shape))
+    return {name: float(value) for name, value in values.items()}
