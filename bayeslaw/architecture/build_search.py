@@ -21,6 +21,7 @@ _SHAPES_KEPT = 400  # of a pair, by proportion, before widths and experts are ro
 _WIDTHS, _LAYERS = np.arange(512, 20_481, 128), np.arange(6, 161)
 _MOST_ASPECT = 2.5  # factor on the released model's width over layers
 _MOST_EXPERTS = 1024
+_HEADS_STEP = 8  # devices that share the heads of a layer
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,11 @@ class Search:
         scale = h / released["hidden_size"]
         groups = released["num_key_value_heads"]
         grouped = groups < released["num_attention_heads"]
-        step = groups if grouped else 1
+        of_width = not {"head_dim", "kv_lora_rank"} & set(self.family.keys)
+        step = groups if grouped else 1 if of_width else _HEADS_STEP
         heads = np.maximum(np.round(released["num_attention_heads"] * scale / step), 1) * step
         head = released.get("head_dim", released["hidden_size"] / released["num_attention_heads"])
-        if not {"head_dim", "kv_lora_rank"} & set(self.family.keys):
+        if of_width:
             # Its heads divide the width.
             whole_heads = heads * head == h
             h, n, heads, scale = (axis[whole_heads] for axis in (h, n, heads, scale))

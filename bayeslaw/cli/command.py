@@ -150,11 +150,11 @@ def _value(name: str, annotation: Any, values: Mapping[str, Any]) -> Any:
     return values[name]
 
 
-def _count(text: str) -> float:
-    """A number with or without K, M, B or T."""
-    number = parse_count(text)
+def _count(value: str | float) -> float:
+    """A number with or without K, M, B or T; defaults are numbers already."""
+    number = parse_count(value) if isinstance(value, str) else float(value)
     if number is None:
-        raise typer.BadParameter(f"{text!r} is not a number such as 30e9 or 30B.")
+        raise typer.BadParameter(f"{value!r} is not a number such as 30e9 or 30B.")
     return number
 
 

@@ -103,7 +103,7 @@ def frontier(
     posterior: Posterior | Mixture,
     flops: Sequence[float] | np.ndarray | None = None,
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
     efficiency: EfficiencyRules | None = None,

@@ -87,7 +87,7 @@ class Request:
     def of(
         cls,
         place: str,
-        at: Mapping[str, float] | None = None,
+        at: Mapping[str, float | str] | None = None,
         budget: Budget | None = None,
         free: Iterable[str] | None = None,
         *,
