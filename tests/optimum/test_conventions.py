@@ -10,6 +10,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.conventions import embeddings_of
+from bayeslaw.plots.slices import fixed_values
 
 
 @pytest.fixture(scope="module")
@@ -83,5 +84,6 @@ def test_the_convention_is_the_cards_where_runs_state_none(thin: bl.Posterior) -
 def test_counts_with_suffixes_in_questions(thin: bl.Posterior, D: str | float) -> None:
     best = bl.optimum(thin, at={"N": "30B", "D": D})
     assert best.at == {"N": 30e9, "D": 2e12}
+    assert fixed_values(thin, ["G"], {"N": "30B", "D": D}, place="test")["N"] == 30e9
     budget = bl.Budget(max_params="100B", train_flops=1e22, caps={"N_a": "5B"})  # type: ignore[arg-type]
     assert (budget.max_params, budget.caps) == (100e9, {"N_a": 5e9})
