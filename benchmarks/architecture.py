@@ -71,7 +71,8 @@ def regrets(seed: int) -> str:
     for N in REGRET_SIZES:
         at = {"N": N, "D": TOKENS}
         best = bl.optimum(posterior, at=at)
-        continuous = {name: best.quantities[name].median for name in ("N_a", "G", "S")}
+        best_at = {name: one.median for name, one in best.quantities.items()}
+        continuous = {"N_a": best_at["N_a/N"] * N, "G": best_at["G"], "S": best_at["S"]}
         for family in ("deepseek_v3", "qwen2_moe"):
             found = bl.buildable(family, N=N, **continuous, tolerance=0.02)
             wide = bl.buildable(family, N=N, tolerance=0.02)

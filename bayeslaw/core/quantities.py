@@ -7,20 +7,21 @@ from numbers import Real
 
 from bayeslaw.core.errors import RequestError
 
-_SCALES = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_WRITTEN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([KkMmBbTt]?)")
+_POWERS = {"K": 3, "M": 6, "B": 9, "T": 12}
+_SUFFIXED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*([KkMmBbTt])")
 
 
 def parse_count(text: str) -> float | None:
     """Read a number with or without K, M, B or T; None for any other text."""
-    written = _WRITTEN.fullmatch(text.strip())
-    if written is None:
+    # The power joins the digits, so that 1.3B is the float nearest to 1.3e9.
+    suffixed = _SUFFIXED.fullmatch(text.strip())
+    if suffixed is not None:
+        return float(f"{suffixed[1]}e{_POWERS[suffixed[2].upper()]}")
+    try:
+        # Python reads 1_000 as a number; its author more likely mistyped.
+        return None if "_" in text else float(text)
+    except ValueError:
         return None
-    # As text, so that 1.3B is the float nearest to 1.3e9.
-    digits, scale = written[1], _SCALES[written[2].upper()]
-    if scale == 1.0 or "e" in digits.lower():
-        return float(digits) * scale
-    return float(f"{digits}e{len(f'{scale:.0f}') - 1}")
 
 
 def quantity(value: object, name: str, *, place: str) -> float:

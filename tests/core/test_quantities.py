@@ -21,7 +21,6 @@ from bayeslaw.core.quantities import parse_count, quantity
         ("7.B", 7e9),
         ("30e9", 30e9),
         ("-3", -3.0),
-        ("1.1e3B", 1.1e12),
         ("671", 671.0),
     ],
 )
@@ -31,7 +30,7 @@ def test_suffixes_scale_exactly(text: str, number: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "B", "5 billion", "5BB", "5G", "1,5B", "1_000", "0x5B", "nan"]
+    "text", ["", "B", "5 billion", "5BB", "5G", "1,5B", "1_000", "0x5B", "1e3B"]
 )
 def test_other_texts_are_no_counts(text: str) -> None:
     assert parse_count(text) is None
