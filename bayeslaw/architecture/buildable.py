@@ -156,8 +156,8 @@ def buildable(
 ) -> Buildable:
     """Find configurations of a family that can be built near a target.
 
-    Layers, width, heads, experts and their width are whole numbers in about the proportions of a
-    released model of the family; N and N_a are counted from them as ``architecture`` counts.
+    Layers, width, heads and experts are in about the proportions of a released model of the
+    family; N and N_a are counted as ``architecture`` counts.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def buildable(
         4 hidden_size over the width of an expert, met as far as N and N_a allow; without it experts
         have the released model's proportion.
     fixed : mapping of str to float, optional
-        Canonical fields that are given: ``{"vocab_size": 100352, "num_hidden_layers": 48}``.
+        Canonical fields: ``{"vocab_size": 100352, "num_hidden_layers": 48}``.
     embeddings : {"included", "output_only", "excluded"}
         Which parameters N and N_a count, the law's convention.
     expert_parallel : int

@@ -77,6 +77,16 @@ def _mapped(
     return Mapped(name, text, reads, True, unit, values * factor)
 
 
+def counts_sizes(draft: Draft, options: Options) -> bool:
+    """Whether N or N_a is counted from architectures."""
+    sizes = [draft.variables[name] for name in ("N", "N_a") if name in draft.variables]
+    return any(mapped.text == _architecture_text(options) for mapped in sizes)
+
+
+def _architecture_text(options: Options) -> str:
+    return f"its {options.architecture.get('family')} architecture"
+
+
 def _refuse_two_scales(source: Source, name: str, column: str, unit: float | None) -> None:
     """Refuse a declared unit for cells that state their own: 5B times 1e9."""
     cells = source.table[column]
@@ -108,6 +118,6 @@ def _of_architectures(source: Source, options: Options) -> dict[str, Mapped]:
     reads = tuple(dict.fromkeys(name for mapped in fields.values() for name in mapped.reads))
     # Counts are whole, however small a model may be.
     return {
-        name: Mapped(name, f"its {family.name} architecture", reads, True, 1.0, np.array(column))
+        name: Mapped(name, _architecture_text(options), reads, True, 1.0, np.array(column))
         for name, column in values.items()
     }

@@ -15,7 +15,7 @@ from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.runs.checks import check_values
 from bayeslaw.runs.draft import Draft
-from bayeslaw.runs.mapping import map_columns
+from bayeslaw.runs.mapping import counts_sizes, map_columns
 from bayeslaw.runs.options import Options, read_options
 from bayeslaw.runs.selection import keep_best, select_rows
 from bayeslaw.runs.source import read_source
@@ -95,9 +95,9 @@ def read_runs(
         mapping, columns=columns, units=units, architecture=architecture, where=where, run=run,
         step=step, best_of=best_of, group=group, embeddings=embeddings, loss_unit=loss_unit,
     )  # fmt: skip
-    if options.architecture and options.embeddings is None:
-        options = replace(options, embeddings="included")
     draft = map_columns(read_source(source), options)
+    if options.embeddings is None and counts_sizes(draft, options):
+        options = replace(options, embeddings="included")
     draft = select_rows(draft, options)
     draft = check_values(draft, options, drop_invalid=drop_invalid)
     draft = keep_best(draft, options)

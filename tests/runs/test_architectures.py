@@ -93,6 +93,10 @@ def test_variables_that_the_table_has_are_kept(frame: pd.DataFrame) -> None:
     runs = bl.read_runs(frame.assign(N=7e9), architecture=MAPPING)
     assert set(runs.column("N")) == {7e9}
     assert runs.column("G").tolist() == frame["top_k"].tolist()
+    assert runs.embeddings == "included"
+    # Nothing is known of how the table itself counts.
+    own = bl.read_runs(frame.assign(N=7e9, N_a=1e9), architecture=MAPPING)
+    assert own.embeddings is None
 
 
 def test_a_mapping_file_holds_the_architecture(frame: pd.DataFrame, tmp_path: Path) -> None:
