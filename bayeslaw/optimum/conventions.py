@@ -40,8 +40,8 @@ def as_the_law_counts(
     convention = embeddings_of(posterior)
     if convention is None:
         message = (
-            "neither runs nor card state whether N and N_a count embeddings; those of the "
-            f"configurations are {built.embeddings.replace('_', ' ')}"
+            "neither runs nor card state whether N and N_a count embeddings; the configurations "
+            f"are counted with embeddings {built.embeddings}"
         )
         remedy = "Declare it: read_runs(..., embeddings='included' or 'excluded')"
         return built.to_frame(), [Note("embeddings_unknown", "info", message, remedy)]
