@@ -15,6 +15,13 @@ from bayeslaw.runs.cells import numeric
 
 _NAME, _MEANING = 2, 1
 _SAME = {"param": "parameter", "size": "parameter", "tok": "token"}
+_DERIVED = ("N", "N_a", "G", "K", "S", "E", "activation", "granularity", "sparsity")
+# Words of columns that describe an architecture.
+_SHAPE = {"layer", "depth", "width", "hidden", "head", "model", "expert", "topk", "ff", "ffn"}
+_ARCHITECTURE = (
+    'architecture={"family": "olmoe", "hidden_size": "d_model", ...} in Python, '
+    "--architecture family=olmoe on the command line"
+)
 _IDLE = frozenset(
     ("a", "all", "does", "in", "not", "number", "of", "one", "over", "per", "share", "that", "the")
 )
@@ -41,18 +48,19 @@ def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
         if pd.api.types.is_numeric_dtype(column.dtype)
         or np.isfinite(numeric(column)[0]).mean() > 0.5
     ]
-    counted = [name for name in missing if name in ("N", "N_a")]
-    derived = (
-        f"Where the table has layers, widths and experts instead, derive {' and '.join(counted)}: "
-        'architecture={"family": "olmoe", "hidden_size": "d_model", ...} in Python, '
-        "--architecture family=olmoe on the command line"
-        if counted
-        else ""
-    )
-    listed = f"The table's other columns: {', '.join(others)}" if len(others.columns) else ""
-    return ". ".join(
-        filter(None, [*(column_remedy(name, numbers) for name in missing), derived, listed])
-    )
+    derived = [name for name in missing if name in _DERIVED] if {"N", "N_a"} & {*missing} else []
+    if sum(bool(_SHAPE & set(_words(name))) for name in numbers) < 2:
+        instead = "Where the table has layers, widths and experts instead, derive"
+        mapped, sizes = missing, [name for name in derived if name in ("N", "N_a")]
+    else:
+        instead, sizes = "From the table's layers, widths and experts derive", derived
+        mapped = [name for name in missing if name not in derived]
+    remedies = [column_remedy(name, numbers) for name in mapped]
+    if derived:
+        remedies.append(f"{instead} {', '.join(sizes)}: {_ARCHITECTURE}")
+    if len(others.columns):
+        remedies.append(f"The table's other columns: {', '.join(others)}")
+    return ". ".join(remedies)
 
 
 def _likely(name: str, columns: list[str]) -> str | None:

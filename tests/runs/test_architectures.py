@@ -148,9 +148,25 @@ def test_a_table_without_counts_says_how_to_derive_them(frame: pd.DataFrame) -> 
     with pytest.raises(TableError) as raised:
         runs.require(["N", "D"], purpose="the law 'chinchilla'")
     message = str(raised.value)
-    assert 'architecture={"family": "olmoe", "hidden_size": "d_model", ...}' in message
-    assert 'columns={"N": "its column"}' in message
+    assert "From the table's layers, widths and experts derive N: architecture={" in message
+    assert "columns=" not in message
     assert len(message) < 600
+    five = ["N", "N_a", "D", "G", "S"]
+    with pytest.raises(TableError) as raised:
+        bl.read_runs(frame).require(five, purpose="the law 'zhao2025'")
+    message = str(raised.value)
+    assert 'Map D (training tokens): columns={"D": "tokens"}' in message
+    assert "derive N, N_a, G, S: architecture={" in message
+    assert len(message) < 600
+
+
+def test_a_table_of_another_kind_mentions_them_too() -> None:
+    runs = bl.read_runs(pd.DataFrame({"flops": [1e18, 1e19], "D": 1e10, "loss": 2.0}))
+    with pytest.raises(TableError) as raised:
+        runs.require(["N", "D"], purpose="a law")
+    message = str(raised.value)
+    assert 'columns={"N": "its column"}' in message
+    assert "Where the table has layers, widths and experts instead, derive N:" in message
 
 
 @pytest.mark.parametrize(
