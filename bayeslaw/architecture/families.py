@@ -37,6 +37,11 @@ _QWEN = {
     **{name: (name,) for name in (*_MOE, "intermediate_size")},
     "moe_layer_period": ("decoder_sparse_step",),
 }
+_LOCAL = {
+    "num_experts": ("num_local_experts",),
+    "num_experts_per_tok": ("num_experts_per_tok",),
+    "moe_intermediate_size": ("intermediate_size",),
+}
 _ALL_BIASES = {"qkv_bias": ("attention_bias",), "output_bias": ("attention_bias",)}
 
 
@@ -71,9 +76,7 @@ FAMILIES: tuple[Family, ...] = (
         ("mixtral",),
         {
             **_COMMON,
-            "num_experts": ("num_local_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
+            **_LOCAL,
         },
         required=_MOE,
         released=_shape(4096, 32, 32, 8, 32000, **_experts(8, 2, 14336)),
@@ -145,9 +148,8 @@ FAMILIES: tuple[Family, ...] = (
         {
             **_OF_WIDTH,
             **_ALL_BIASES,
+            **_LOCAL,
             "num_experts": ("num_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
         },
         {"full_qk_norm": 1},
         required=_MOE,
@@ -172,9 +174,7 @@ FAMILIES: tuple[Family, ...] = (
         {
             **_COMMON,
             **_ALL_BIASES,
-            "num_experts": ("num_local_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
+            **_LOCAL,
             "intermediate_size": ("intermediate_size_mlp",),
             "moe_layer_period": ("interleave_moe_layer_step",),
         },
@@ -225,9 +225,8 @@ FAMILIES: tuple[Family, ...] = (
         {
             **_OF_WIDTH,
             **{name: (name,) for name in FIELDS if name.startswith("mamba_")},
+            **_LOCAL,
             "num_experts": ("num_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
             "intermediate_size": ("intermediate_size",),
             "moe_layer_period": ("expert_layer_period",),
             "moe_layer_offset": ("expert_layer_offset",),
@@ -265,9 +264,7 @@ FAMILIES: tuple[Family, ...] = (
         ("minimax", "minimax_m2", "minimax_text_01"),
         {
             **_COMMON,
-            "num_experts": ("num_local_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
+            **_LOCAL,
             "full_qk_norm": ("use_qk_norm",),
             "router_bias": ("use_routing_bias",),
         },
@@ -279,9 +276,7 @@ FAMILIES: tuple[Family, ...] = (
         ("granitemoe", "granitemoeshared"),
         {
             **_OF_WIDTH,
-            "num_experts": ("num_local_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
+            **_LOCAL,
             "shared_expert_intermediate_size": ("shared_intermediate_size",),
             **_ALL_BIASES,
         },
@@ -295,9 +290,7 @@ FAMILIES: tuple[Family, ...] = (
             **_COMMON,
             **_ALL_BIASES,
             "head_bias": ("lm_head_bias",),
-            "num_experts": ("num_local_experts",),
-            "num_experts_per_tok": ("num_experts_per_tok",),
-            "moe_intermediate_size": ("intermediate_size",),
+            **_LOCAL,
         },
         {"norm_bias": 1},
         required=_MOE,

@@ -119,6 +119,28 @@ def test_layers_with_experts_are_those_of_a_loop(
     assert counted.moe_layers == sum(i % period == offset % period for i in range(first, end))
 
 
+def test_layers_that_are_listed_one_by_one() -> None:
+    fields = json.loads((CONFIGS / "llama-4-scout.json").read_text())["text_config"]
+    assert architecture({**fields, "moe_layers": [1, 3, 5]}).moe_layers == 3
+    assert architecture({**fields, "interleave_moe_layer_step": 2}).moe_layers == 24
+    listed = config("deepseek-v3", moe_layer_freq=[0] * 3 + [1] * 58)
+    assert architecture(listed).N == architecture(CONFIGS / "deepseek-v3.json").N
+    kinds = config("minimax-text-01")
+    names = {0: "linear_attention", 1: "full_attention"}
+    renamed = [names[kind] for kind in kinds.pop("attn_type_list")]
+    same = architecture({**kinds, "model_type": "minimax", "layer_types": renamed})
+    assert same.N == architecture(CONFIGS / "minimax-text-01.json").N
+    with pytest.raises(bl.BayesLawError, match="2 layers of linear attention in layer_types"):
+        architecture(config("qwen3-30b-a3b", layer_types=["linear_attention"] * 2))
+
+
+def test_linear_layers_cost_five_projections() -> None:
+    all_full = config("minimax-text-01", attn_type_list=[1] * 80)
+    linear = architecture(CONFIGS / "minimax-text-01.json").N - architecture(all_full).N
+    wide, narrow, h = 64 * 128, 8 * 128, 6144
+    assert linear == 70 * (5 * h * wide + wide - 2 * h * wide - 2 * h * narrow)
+
+
 def test_nested_configurations() -> None:
     scout = architecture(CONFIGS / "llama-4-scout.json")
     assert [note.code for note in scout.notes] == ["not_counted"]
