@@ -38,7 +38,7 @@ PUBLISHED = (
     Published("kimi-k2", "1T", "32B", "output_only"),
     Published(
         *("glm-4.5", "355B", "32B", "excluded"),
-        why_total="352.8 counted; a part of the layer for further tokens is included",
+        why_total="the checkpoint holds 352.8 without the layer for further tokens",
     ),
     Published(
         *("glm-4.5-air", "106B", "12B", "excluded"), why_total="105.6 without both embeddings"
@@ -58,7 +58,7 @@ PUBLISHED = (
     Published("gpt-oss-120b", "116.83B", "5.13B", "output_only"),
     Published("gpt-oss-20b", "20.91B", "3.61B", "output_only"),
     Published(
-        *("llama-4-scout", "109B", "17B", "included"), why_total="the vision tower is counted too"
+        *("llama-4-scout", "109B", "17B", "included"), why_total="108.6 with the vision tower's 0.9"
     ),
     Published(*("llama-4-maverick", "400B", "17B", "included"), why_total="400.7 printed as 400"),
     Published(
@@ -87,15 +87,29 @@ PUBLISHED = (
     ),
     Published("qwen3-8b", "8.2B", "6.95B", "excluded"),
 )
-# Parameters that the released checkpoints hold, embeddings included.
+# Parameters that released checkpoints hold, without layers that predict further tokens and without
+# vision towers.
 EXACT = {
     "mixtral-8x7b": 46_702_792_704,
+    "mixtral-8x22b": 140_620_634_112,
+    "deepseek-v2": 235_741_434_880,
     "deepseek-v2-lite": 15_706_484_224,
+    "deepseek-v3": 671_026_419_200,
+    "kimi-k2": 1_026_408_232_448,
+    "glm-4.5": 352_797_829_024,
+    "glm-4.5-air": 106_852_251_264,
+    "qwen1.5-moe-a2.7b": 14_315_784_192,
+    "qwen2-57b-a14b": 57_408_658_944,
     "qwen3-30b-a3b": 30_532_122_624,
     "qwen3-235b-a22b": 235_093_634_560,
+    "qwen3-coder-480b-a35b": 480_154_875_392,
     "olmoe-1b-7b": 6_919_161_856,
-    "dbrx": 131_596_523_520,
-    "jamba-v0.1": 51_570_323_328,
+    "gpt-oss-120b": 116_829_156_672,
+    "llama-4-maverick": 400_711_848_960,
+    "minimax-m2": 228_689_764_864,
+    "minimax-text-01": 456_089_655_296,
+    "granite-3.0-1b-a400m": 1_334_628_352,
+    "granite-3.0-3b-a800m": 3_298_793_472,
     "phi-3.5-moe": 41_873_153_344,
     "llama-3.1-8b": 8_030_261_248,
     "qwen2.5-7b": 7_615_616_512,
