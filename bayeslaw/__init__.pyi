@@ -1,5 +1,7 @@
 # What `import bayeslaw as bl` offers, and the room that each name comes from.
 from . import plots as plots
+from .architecture.architecture import Architecture as Architecture, architecture as architecture
+from .architecture.buildable import Buildable as Buildable, buildable as buildable
 from .checks.calibrate.calibrate import calibrate as calibrate
 from .checks.calibrate.result import Calibration as Calibration
 from .checks.card import check_card as check_card

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import checking, comparing, deciding, fitting, laws
+from bayeslaw.cli import architecture, checking, comparing, deciding, fitting, laws
 from bayeslaw.cli.command import Answer, command, new_app
 from bayeslaw.core.errors import BayesLawError
 
 app = new_app("Bayesian scaling laws for Mixture-of-Experts language models.")
 cache = new_app("Compiled code kept on disk.")
-for group in (fitting.app, deciding.app, comparing.app, checking.app):
+for group in (fitting.app, deciding.app, comparing.app, checking.app, architecture.app):
     app.add_typer(group)
 app.add_typer(laws.app, name="laws")
 app.add_typer(cache, name="cache")

@@ -18,6 +18,7 @@ import typer
 
 from bayeslaw.cli import show
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.quantities import parse_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,6 +145,14 @@ def _value(name: str, annotation: Any, values: Mapping[str, Any]) -> Any:
     return values[name]
 
 
+def _count(value: str | float) -> float:
+    """A number with or without K, M, B or T; defaults are numbers already."""
+    number = parse_count(value) if isinstance(value, str) else float(value)
+    if number is None:
+        raise typer.BadParameter(f"{value!r} is not a number such as 30e9 or 30B.")
+    return number
+
+
 def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
     """The options that a parameter stands for: its own, or those of a group."""
     if not _is_group(parameter.annotation):
@@ -168,7 +177,15 @@ def _for_typer(option: inspect.Parameter) -> inspect.Parameter:
     names = [f"--{option.name.replace('_', '-')}"] if option.default is False else []
     default = ... if option.default is inspect.Parameter.empty else option.default
     metavar, text = (None, *texts)[-2:]
-    return _option(option.name, kind, typer.Option(default, *names, metavar=metavar, help=text))
+    counted = kind in (float, float | None)
+    made = typer.Option(
+        default,
+        *names,
+        metavar="NUMBER" if counted and metavar is None else metavar,
+        help=text,
+        parser=_count if counted else None,
+    )
+    return _option(option.name, kind, made)
 
 
 _STRICT = f"Exit with status {STRICT_STATUS} if a note is an error."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,10 @@ from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
 from bayeslaw.core.errors import RequestError
 
 app = new_app("")
+
+# Variables that --family builds near, and how near: less than sizes differ in loss.
+_TARGETS = {"N", "N_a", "G", "S", "K", "E", "granularity"}
+_TOLERANCE = 0.01
 
 
 @command(
@@ -97,6 +102,7 @@ def frontier(
 @command(
     app,
     "bayeslaw decide fit.nc --at N=30e9 --at N_a=3e9",
+    "bayeslaw decide fit.nc --family deepseek_v3 --at N=30B --at D=2T --config config.json",
     "bayeslaw decide fit.nc --candidates configs.csv --train-flops 1e22 --out ranking.csv",
 )
 def decide(
@@ -104,22 +110,56 @@ def decide(
     question: options.Question,
     columns: options.Columns,
     candidates: options.Candidates = None,
+    family: Annotated[str | None, "Rank what can be built of this model type near --at N=."] = None,
     regret_tolerance: Annotated[float, "Nats that count as near-optimal."] = 0.001,
     out: options.Out = None,
+    config: Annotated[Path | None, "The best one's config.json (with --family).", WRITTEN] = None,
     picture: options.Picture = None,
     ci_prob: options.CiProb = 0.89,
 ) -> Answer:
     """Rank legal configurations by expected loss, and list the near-optimal ones."""
+    posterior, at = posteriors.load(), question.fixed
+    built = None
+    if family is not None:
+        built, at = _buildable(family, posterior, at, candidates)
+    elif config is not None:
+        raise RequestError(
+            "--config without a family", place="--config", remedy="Give --family as well"
+        )
+    table = bl.expert_grid() if candidates is None else columns.read(candidates)
     decision = bl.decide(
-        posteriors.load(),
-        bl.expert_grid() if candidates is None else columns.read(candidates),
-        at=question.fixed,
+        posterior,
+        built or table,
+        at=at,
         budget=question.budget,
         regret_tolerance=regret_tolerance,
         ci_prob=ci_prob,
     )
+    if built is not None and config is not None:
+        config.write_text(json.dumps(built.config(decision.best), indent=2) + "\n")
     table, plot = decision.frame.reset_index(), bl.plots.decision
     return Answer.of(decision, results.decision(decision), table=table, plot=plot)
+
+
+def _buildable(
+    family: str,
+    posterior: bl.Posterior | bl.Mixture,
+    at: dict[str, float],
+    candidates: Path | None,
+) -> tuple[bl.Buildable, dict[str, float]]:
+    """What can be built near the fixed variables, and which of these remain."""
+    from bayeslaw.optimum.conventions import embeddings_of
+
+    if candidates is not None or "N" not in at:
+        missing = "needs a size" if candidates is None else "excludes --candidates"
+        raise RequestError(
+            f"--family {family} {missing}", place="--family", remedy="Such as --at N=30B"
+        )
+    target: dict[str, Any] = {name: at[name] for name in at if name in _TARGETS}
+    rest = {name: value for name, value in at.items() if name not in target}
+    embeddings = embeddings_of(posterior) or "included"
+    built = bl.buildable(family, **target, embeddings=embeddings, tolerance=_TOLERANCE)
+    return built, rest
 
 
 @command(

@@ -11,6 +11,7 @@ import typer
 import bayeslaw as bl
 from bayeslaw.cli.command import WRITTEN, Group
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.quantities import parse_count
 
 Noise = Literal["student_t", "normal", "undertuned"]
 
@@ -34,6 +35,11 @@ class Columns(Group):
         None
     )
     unit: Annotated[list[str] | None, "NAME=FACTOR", "Such as N=1e9."] = None
+    architecture: Annotated[
+        list[str] | None,
+        "NAME=COLUMN",
+        "Derive N and the rest: family=olmoe, hidden_size=d_model, vocab_size=50304.",
+    ] = None
     mapping: Annotated[Path | None, "TOML file with columns, units and the rest."] = None
     where: Annotated[str | None, "Which rows to keep: \"state == 'done'\"."] = None
 
@@ -43,7 +49,8 @@ class Columns(Group):
             table,
             columns=pairs(self.column, "--column"),
             units=numbers(self.unit, "--unit"),
-            **self.arguments("column", "unit"),
+            architecture=pairs(self.architecture, "--architecture"),
+            **self.arguments("column", "unit", "architecture"),
         )
 
 
@@ -149,7 +156,7 @@ class Spending(Group):
 class Limits(Group):
     """Fixed variables, and what bounds a configuration besides its cost."""
 
-    at: Annotated[list[str] | None, "NAME=VALUE", "Fixed variable, raw count."] = None
+    at: Annotated[list[str] | None, "NAME=VALUE", "Fixed variable, such as N=30B."] = None
     inference_tokens: Annotated[float | None, "Tokens to serve."] = None
     max_params: Annotated[float | None, "Most total parameters N."] = None
     max_active: Annotated[float | None, "Most active parameters N_a."] = None
@@ -199,12 +206,12 @@ def numbers(texts: list[str] | None, option: str) -> dict[str, float]:
     for name, text in pairs(texts, option):
         if name in values:
             raise RequestError(f"{name} is given twice", place=option)
-        try:
-            values[name] = float(text)
-        except ValueError:
+        number = parse_count(text)
+        if number is None:
             raise RequestError(
-                f"{text!r} is not a number", place=f"{option} {name}", remedy="Such as 30e9"
-            ) from None
+                f"{text!r} is not a number", place=f"{option} {name}", remedy="Such as 30e9 or 30B"
+            )
+        values[name] = number
     return values
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import bayeslaw as bl
+from bayeslaw.architecture.fields import FIELDS
 from bayeslaw.cli.show import Block, Table, Wrapped, number
 
 if TYPE_CHECKING:
@@ -96,7 +97,10 @@ def frontier(frontier: bl.Frontier) -> Iterator[Block]:
 
 def decision(decision: bl.Decision) -> Iterator[Block]:
     """The first candidates, and how many are near-optimal."""
-    top = decision.frame.head(20).drop(columns=["extrapolation_factor", "variable"])
+    # The shape of what is built stands in its label.
+    hidden = [name for name in decision.frame if name in FIELDS]
+    hidden += ["activation", "granularity", "sparsity"] if hidden else []
+    top = decision.frame.head(20).drop(columns=["extrapolation_factor", "variable", *hidden])
     fixed = ", ".join(f"{name} = {value:.4g}" for name, value in decision.at.items())
     title = f"The first {len(top)} of {len(decision.frame)} configurations"
     yield Table.of(f"{title} at {fixed}" if fixed else title, top)

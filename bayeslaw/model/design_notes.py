@@ -45,6 +45,7 @@ def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, .
                 "embeddings",
                 f"{letter.name} counts parameters with embeddings {letter.embeddings} in "
                 f"{law.name}, and {runs.embeddings} in {runs.source}",
-                "Convert the counts, or read the coefficients in the table's convention",
+                "Count likewise (bl.architecture shows both), or read the coefficients in the "
+                "table's convention",
             )
     return tuple(notes)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.quantities import quantity
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.law import Law
 from bayeslaw.law.cost import COSTS, Cost, lifetime
@@ -219,7 +220,7 @@ def _refusal(problem: str, remedy: str) -> RequestError:
 
 
 def _positive(value: object, name: str) -> float:
-    number = real(value, name, place="Budget")
+    number = quantity(value, name, place="Budget")
     if not 0 < number < math.inf:
         raise _refusal(f"{name} = {value!r}", "Give a positive number")
     return number

@@ -126,7 +126,7 @@ def cheapest(
     target: float,
     *,
     probability: float = 0.9,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
     ci_prob: float = INTERVAL,

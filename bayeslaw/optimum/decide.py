@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.architecture.buildable import Buildable
 from bayeslaw.core.diagnostics import mcse_mean
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
@@ -15,6 +16,7 @@ from bayeslaw.core.notes import Note
 from bayeslaw.optimum import notes
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.candidates import Candidates, read_candidates, regret_flops
+from bayeslaw.optimum.conventions import as_the_law_counts
 from bayeslaw.optimum.members import Members, laws_of
 from bayeslaw.optimum.request import REGRET_TOLERANCE, Request
 from bayeslaw.posterior.mixture import Mixture, mixture_draws
@@ -134,9 +136,9 @@ def expert_grid(
 
 def decide(
     posterior: Posterior | Mixture,
-    candidates: Runs | pd.DataFrame | Mapping[str, Any],
+    candidates: Runs | Buildable | pd.DataFrame | Mapping[str, Any],
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     budget: Budget | None = None,
     regret_tolerance: float = REGRET_TOLERANCE,
     ci_prob: float = INTERVAL,
@@ -150,8 +152,9 @@ def decide(
     ----------
     posterior : Posterior or Mixture
         The posterior, or a mixture of several.
-    candidates : Runs, DataFrame or mapping
-        Configurations, one a row, over variables of the law. Other columns are carried along. A
+    candidates : Runs, Buildable, DataFrame or mapping
+        Configurations, one a row, over variables of the law. Those of ``buildable`` are counted
+        with or without embeddings as the law counts. Other columns are carried along. A
         column ``cost`` (GPU hours, say) marks as ``efficient`` those of which none that costs no
         more is expected to be as good.
     at : mapping, optional
@@ -178,6 +181,9 @@ def decide(
     """
     request = Request.of("decide", at, budget, regret_tolerance=regret_tolerance, ci_prob=ci_prob)
     request.require_amount("decide")
+    conversion: list[Note] = []
+    if isinstance(candidates, Buildable):
+        candidates, conversion = as_the_law_counts(posterior, candidates)
     table = read_candidates(candidates)
     known = {name for law in laws_of(posterior) for name in law.variables}
     named = [name for name in (*table.columns, *request.at) if name in known]
@@ -205,7 +211,7 @@ def decide(
         budget=request.budget,
         regret_tolerance=regret_tolerance,
         ci_prob=ci_prob,
-        notes=tuple(dict.fromkeys([*members.notes, *own_notes])),
+        notes=tuple(dict.fromkeys([*members.notes, *conversion, *own_notes])),
     )
 
 

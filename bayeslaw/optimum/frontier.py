@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError, real
+from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import quantity
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.optimum import optima
 from bayeslaw.optimum.request import EfficiencyRules, Request
@@ -98,7 +99,7 @@ def frontier(
     posterior: Posterior | Mixture,
     flops: Sequence[float] | np.ndarray | None = None,
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
     efficiency: EfficiencyRules | None = None,
@@ -133,7 +134,7 @@ def frontier(
         raise RequestError(
             f"flops = {amounts!r}", place="frontier", remedy="Give several: [1e21, 1e22]"
         )
-    amounts = np.array([real(amount, "flops", place="frontier") for amount in amounts])
+    amounts = np.array([quantity(amount, "flops", place="frontier") for amount in amounts])
     request = Request.of("frontier", at, budget, free, efficiency=efficiency, ci_prob=ci_prob)
     request.refuse_amount("frontier", "Give the amounts as flops")
     if not len(amounts):

@@ -22,7 +22,7 @@ from bayeslaw.posterior.posterior import Posterior
 def optimum(
     posterior: Posterior | Mixture,
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     budget: Budget | None = None,
     free: Iterable[str] | None = None,
     regret_tolerance: float = REGRET_TOLERANCE,

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.quantities import quantity
 from bayeslaw.optimum.budget import Budget
 
 #: Regret in the unit of the prediction below which a configuration counts as good as the best.
@@ -62,7 +63,7 @@ class Request:
     def of(
         cls,
         place: str,
-        at: Mapping[str, float] | None = None,
+        at: Mapping[str, float | str] | None = None,
         budget: Budget | None = None,
         free: Iterable[str] | None = None,
         *,
@@ -83,7 +84,7 @@ class Request:
             if value is not None and not isinstance(value, kind):
                 raise RequestError(f"{name} = {value!r}", place=place, remedy=f"Give {example}")
         return cls(
-            at={name: real(v, name, place=f"{place}, at") for name, v in (at or {}).items()},
+            at={name: quantity(v, name, place=f"{place}, at") for name, v in (at or {}).items()},
             budget=budget or Budget(),
             free=None if free is None else tuple(free),
             regret_tolerance=regret_tolerance,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bayeslaw.architecture.rows import released_variables
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots import style
@@ -18,46 +20,63 @@ if TYPE_CHECKING:
 
 
 class RealModel(NamedTuple):
-    """A released model.
+    """A released model, counted from its configuration.
 
     Attributes
     ----------
     name : str
         As its authors call it.
-    N, N_a : float
-        Total parameters, and those active per token.
-    routed, shared : int
-        Experts active per token.
+    family : str
+        The ``model_type`` whose released configuration it is.
     source : str
-        Where its authors state this.
+        Where its authors describe it.
     """
 
     name: str
-    N: float
-    N_a: float
-    routed: int
-    shared: int
+    family: str
     source: str
 
     @property
-    def G(self) -> int:
+    def N(self) -> float:
+        """Total parameters, embeddings included."""
+        return _variables(self.family)["N"]
+
+    @property
+    def N_a(self) -> float:
+        """Parameters active per token, embeddings included."""
+        return _variables(self.family)["N_a"]
+
+    @property
+    def routed(self) -> int:
+        """Routed experts active per token."""
+        return int(_variables(self.family)["K"])
+
+    @property
+    def shared(self) -> int:
+        """Shared experts."""
+        return int(self.G) - self.routed
+
+    @property
+    def G(self) -> float:
         """Active experts, shared ones included."""
-        return self.routed + self.shared
+        return _variables(self.family)["G"]
 
     @property
     def S(self) -> float:
         """Shared over active experts."""
-        return self.shared / self.G
+        return _variables(self.family)["S"]
 
+
+_variables = cache(released_variables)
 
 REAL_MODELS: tuple[RealModel, ...] = (
-    RealModel("OLMoE", 6.9e9, 1.3e9, 8, 0, "Muennighoff et al. 2024, arXiv:2409.02060"),
-    RealModel("Mixtral 8x7B", 46.7e9, 12.9e9, 2, 0, "Jiang et al. 2024, arXiv:2401.04088"),
-    RealModel("gpt-oss-120b", 117e9, 5.1e9, 4, 0, "OpenAI 2025, arXiv:2508.10925"),
-    RealModel("Qwen3-235B-A22B", 235e9, 22e9, 8, 0, "Qwen team 2025, arXiv:2505.09388"),
-    RealModel("Hunyuan-Large", 389e9, 52e9, 1, 1, "Sun et al. 2024, arXiv:2411.02265"),
-    RealModel("DeepSeek-V3", 671e9, 37e9, 8, 1, "DeepSeek-AI 2024, arXiv:2412.19437"),
-    RealModel("Kimi K2", 1.04e12, 32e9, 8, 1, "Kimi team 2025, arXiv:2507.20534"),
+    RealModel("OLMoE", "olmoe", "Muennighoff et al. 2024, arXiv:2409.02060"),
+    RealModel("Mixtral 8x7B", "mixtral", "Jiang et al. 2024, arXiv:2401.04088"),
+    RealModel("gpt-oss-120b", "gpt_oss", "OpenAI 2025, arXiv:2508.10925"),
+    RealModel("Qwen3-235B-A22B", "qwen3_moe", "Qwen team 2025, arXiv:2505.09388"),
+    RealModel("Hunyuan-Large", "hunyuan", "Sun et al. 2024, arXiv:2411.02265"),
+    RealModel("DeepSeek-V3", "deepseek_v3", "DeepSeek-AI 2024, arXiv:2412.19437"),
+    RealModel("Kimi K2", "kimi_k2", "Kimi team 2025, arXiv:2507.20534"),
 )
 
 _SHARE = "N_a/N"

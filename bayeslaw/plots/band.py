@@ -23,7 +23,7 @@ def band(
     posterior: Posterior,
     over: str,
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     span: tuple[float, float] | None = None,
     relative: bool = False,
     ax: Axes | None = None,

@@ -27,7 +27,7 @@ def contours(
     x: str,
     y: str,
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     x_span: Span | None = None,
     y_span: Span | None = None,
     ax: Axes | None = None,

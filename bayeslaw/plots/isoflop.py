@@ -30,7 +30,7 @@ def isoflop(
     *,
     over: str | None = None,
     spend: str = "D",
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     span: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Figure:

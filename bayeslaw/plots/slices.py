@@ -11,6 +11,7 @@ import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import RequestError, check_names
+from bayeslaw.core.quantities import quantity
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math
@@ -61,7 +62,7 @@ def slice_along(
     posterior: Posterior,
     over: str,
     *,
-    at: Mapping[str, float] | None,
+    at: Mapping[str, float | str] | None,
     span: Span | None,
     place: str,
 ) -> Slice:
@@ -96,7 +97,7 @@ def slice_along(
 
 
 def fixed_values(
-    posterior: Posterior, moving: Iterable[str], at: Mapping[str, float] | None, *, place: str
+    posterior: Posterior, moving: Iterable[str], at: Mapping[str, float | str] | None, *, place: str
 ) -> dict[str, float]:
     """Values of the variables that do not move: those of ``at``, else the reference run's."""
     at, moving = dict(at or {}), tuple(moving)
@@ -108,8 +109,9 @@ def fixed_values(
                 f"{name} is fixed and varied at once", place=place, remedy="Leave it out of at="
             )
     values = {**posterior.reference.at, **at}
-    fixed = {name: float(values[name]) for name in variables if name not in moving}
-    vocabulary.check_values(fixed, place=f"{place}, at")
+    place = f"{place}, at"
+    fixed = {n: quantity(values[n], n, place=place) for n in variables if n not in moving}
+    vocabulary.check_values(fixed, place=place)
     return fixed
 
 

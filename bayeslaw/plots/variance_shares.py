@@ -31,7 +31,7 @@ def variance_shares(
     posterior: Posterior,
     over: str | Runs | pd.DataFrame | Mapping[str, Any],
     *,
-    at: Mapping[str, float] | None = None,
+    at: Mapping[str, float | str] | None = None,
     span: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Figure:
@@ -92,7 +92,7 @@ def variance_shares(
 def _along(
     posterior: Posterior,
     over: str,
-    at: Mapping[str, float] | None,
+    at: Mapping[str, float | str] | None,
     span: tuple[float, float] | None,
     ax: Axes | None,
 ) -> tuple[Figure, Axes]:

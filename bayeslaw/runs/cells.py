@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.quantities import parse_count
+
 #: Texts that stand for a missing value.
 MISSING = frozenset({"", "nan", "NaN", "NA", "null", "None"})
 
@@ -37,6 +39,12 @@ def number(text: str) -> float | None:
         return None
 
 
+def count(text: str) -> float | None:
+    """Read one cell of a variable: a number, or a count such as 5B."""
+    value = number(text)
+    return parse_count(text) if value is None else value
+
+
 def hint(value: object) -> str:
     """The remedy for a value that is not a number."""
     text = str(value).strip()
@@ -48,7 +56,7 @@ def hint(value: object) -> str:
         return f"Write it without thousands separators: {plain}"
     if decimal:
         return f"Write it with a decimal point: {point}"
-    return "Write a plain number, such as 1.3e9"
+    return "Write a plain number, such as 1.3e9 or 1.3B"
 
 
 def from_text(cells: Sequence[str]) -> np.ndarray | pd.Series:
@@ -83,7 +91,7 @@ def numeric(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     if column.dtype == np.float64:
         return column.to_numpy(), np.zeros(len(column), dtype=bool)
     values = [
-        number(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
+        count(cell) if isinstance(cell, str) else math.nan if _missing(cell) else None
         for cell in column.to_list()
     ]
     bad = np.array([value is None for value in values], dtype=bool)

@@ -128,8 +128,10 @@ def _of_variable(mapped: Mapped, source: Source) -> Iterator[Flaw]:
         return f"{mapped.name} = {values[row]:.12g}{_origin(mapped, source, row)}"
 
     def gap(row: int) -> str:
-        if not mapped.derived or any(source.table[n].isna().iloc[row] for n in mapped.reads):
-            return f"{mapped.name} is missing (nan)"
+        empty = [name for name in mapped.reads if source.table[name].isna().iloc[row]]
+        if not mapped.derived or empty:
+            listed = f": {', '.join(empty)} is empty" if mapped.derived else ""
+            return f"{mapped.name} is missing (nan){listed}"
         return f"{mapped.name} cannot be computed (nan{_origin(mapped, source, row)})"
 
     domain = f"{mapped.name} ({entry.means}) lies in {entry.domain}: correct it, or {_OMIT}"

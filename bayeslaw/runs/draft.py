@@ -7,14 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.errors import TableError, check_names, nearest
+from bayeslaw.core.errors import TableError, check_names
 from bayeslaw.core.notes import Note
-from bayeslaw.core.vocabulary import VOCABULARY
-from bayeslaw.runs.cells import numeric
-from bayeslaw.runs.expressions import evaluate, parse
-from bayeslaw.runs.options import Options
 from bayeslaw.runs.source import Source
-from bayeslaw.runs.suggestions import column_remedy
 
 #: Above this, neighbouring integers are one float64.
 _EXACT = 2.0**53
@@ -91,52 +86,3 @@ class Draft:
         """An error in a cell of a column that an option names."""
         place = self.source.place(row, f"column {name!r} ({option})")
         return TableError(problem, place=place, remedy=remedy)
-
-
-def map_columns(source: Source, options: Options) -> Draft:
-    """Find, derive and scale the variables of a table."""
-    columns = [str(name) for name in source.table.columns]
-    texts = {name: name for name in VOCABULARY if name in columns} | options.columns
-    order = [*(name for name in VOCABULARY if texts.get(name))]
-    order += [name for name, text in texts.items() if text and name not in VOCABULARY]
-    for name in options.units:
-        if name not in order:
-            remedy = f"Units belong to variables, not to source columns. {nearest(name, order)}"
-            if name in VOCABULARY:
-                remedy += f". {column_remedy(name, columns)}"
-            problem = f"units has a factor for {name!r}, which is no variable of this table"
-            raise TableError(problem, place=source.name, remedy=remedy)
-    variables = {
-        name: _mapped(source, name, texts[name], options.units.get(name)) for name in order
-    }
-    notes = (
-        Note(
-            "column_replaced",
-            "info",
-            f"{name} is {mapped.text}; the table's own column {name!r} is left out",
-            "Rename that column to keep it",
-        )
-        for name, mapped in variables.items()
-        if name in columns and mapped.text != name
-    )
-    return Draft(source, variables, tuple(notes))
-
-
-def _mapped(source: Source, name: str, text: str, unit: float | None) -> Mapped:
-    table = source.table
-    factor = 1.0 if unit is None else unit
-    if text in table.columns:
-        return Mapped(name, text, (text,), False, unit, numeric(table[text])[0] * factor)
-    place = f"{source.name}, columns {name} = {text!r}"
-    columns = [str(column) for column in table.columns]
-    expression = parse(text, columns, place)
-    reads = tuple(column for column in columns if column in expression.names)
-    scope = {
-        column: table[column].to_numpy(dtype=np.float64)
-        if table[column].dtype == bool
-        else numeric(table[column])[0]
-        for column in reads
-    }
-    outcome = np.asarray(evaluate(expression, scope, place), dtype=np.float64)
-    values = np.array(np.broadcast_to(outcome, (len(table),)))
-    return Mapped(name, text, reads, True, unit, values * factor)

@@ -15,8 +15,13 @@ from bayeslaw.formula import FUNCTIONS
 
 EMBEDDINGS = ("included", "excluded")
 
-_KEYS = ("columns", "units", "where", "run", "step", "best_of", "group", "embeddings", "loss_unit")
-_EXAMPLES = {"columns": '{"N": "n_total"}', "units": '{"N": 1e9}'}
+_TABLES = ("columns", "units", "architecture")
+_KEYS = (*_TABLES, "where", "run", "step", "best_of", "group", "embeddings", "loss_unit")
+_EXAMPLES = {
+    "columns": '{"N": "n_total"}',
+    "units": '{"N": 1e9}',
+    "architecture": '{"family": "olmoe", "hidden_size": "d_model"}',
+}
 _CALL = "read_runs"
 
 Pairs = Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -26,11 +31,13 @@ Pairs = Mapping[str, Any] | Iterable[tuple[str, Any]]
 class Options:
     """How to read a table, as for ``read_runs``.
 
-    A column's text is empty where a column of that name is not the variable.
+    A column's text is empty where a column of that name is not the variable. ``architecture`` has
+    the ``family`` and the source column or expression of each field of its configurations.
     """
 
     columns: dict[str, str]
     units: dict[str, float]
+    architecture: dict[str, str]
     where: str | None
     run: str | None
     step: str | None
@@ -74,6 +81,7 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
     options = Options(
         columns=pairs("columns", _column),
         units=pairs("units", _unit),
+        architecture=pairs("architecture", _field),
         where=text("where"),
         run=text("run"),
         step=text("step"),
@@ -86,6 +94,10 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
         problem = f"embeddings = {options.embeddings!r}"
         remedy = "Give 'included' or 'excluded', or leave it out where it is not known"
         raise RequestError(problem, place=places["embeddings"], remedy=remedy)
+    if options.architecture and "family" not in options.architecture:
+        remedy = f"Write architecture = {_EXAMPLES['architecture']}"
+        problem = "architecture without a family"
+        raise RequestError(problem, place=places["architecture"], remedy=remedy)
     if options.step is not None and options.run is None:
         problem = f"step = {options.step!r} without run"
         remedy = "Give the column that names the run as well: run='run_id'"
@@ -105,7 +117,7 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
         raise TableError(f"not valid TOML ({error})", place=path.name, remedy=remedy) from None
     unknown = "unknown key {!r} in the mapping"
     check_names(content, _KEYS, unknown, place=path.name, error=TableError)
-    for table in ("columns", "units"):
+    for table in _TABLES:
         entries = content.get(table)
         stray = [key for key in _KEYS if isinstance(entries, dict) and key in entries]
         if stray:
@@ -148,6 +160,14 @@ def _column(name: Any, value: Any, place: str) -> str:
         remedy = f'Write columns={{"{name}": "its column"}}'
         raise TableError(problem, place=place, remedy=remedy)
     return (value or "").strip()
+
+
+def _field(name: Any, value: Any, place: str) -> str:
+    if not isinstance(name, str) or not isinstance(value, str | int | float):
+        problem = f"architecture: {name!r} = {value!r} is neither a column nor a number"
+        remedy = f"Write architecture = {_EXAMPLES['architecture']}"
+        raise RequestError(problem, place=place, remedy=remedy)
+    return value.strip() if isinstance(value, str) else repr(float(value))
 
 
 def _unit(name: Any, value: Any, place: str) -> float:

@@ -14,7 +14,8 @@ import pandas as pd
 from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.runs.checks import check_values
-from bayeslaw.runs.draft import Draft, map_columns
+from bayeslaw.runs.draft import Draft
+from bayeslaw.runs.mapping import counts_sizes, map_columns
 from bayeslaw.runs.options import Options, read_options
 from bayeslaw.runs.selection import keep_best, select_rows
 from bayeslaw.runs.source import read_source
@@ -26,6 +27,7 @@ def read_runs(
     *,
     columns: Mapping[str, str | float | None] | Iterable[tuple[str, str]] | None = None,
     units: Mapping[str, float] | Iterable[tuple[str, float]] | None = None,
+    architecture: Mapping[str, str | float] | Iterable[tuple[str, str]] | None = None,
     where: str | None = None,
     run: str | None = None,
     step: str | None = None,
@@ -47,8 +49,14 @@ def read_runs(
         Variable to source column, or to an expression over source columns: ``{"N": "n_total",
         "D": "D1 + D2", "S": "0"}``. Names with spaces stand in back quotes inside expressions.
         Columns with canonical names need no entry; an empty text unmaps a column of that name.
+        Cells may hold counts such as 5B, 1.5T or 300M.
     units : mapping of str to float, optional
         Factor of each variable: ``{"N": 1e9}`` for billions.
+    architecture : mapping of str to str or float, optional
+        Derives N, N_a, G, K, S, E, activation, granularity and sparsity of every row: ``family``
+        names a model type, and fields of its config.json stand for columns, expressions or
+        numbers: ``{"family": "olmoe", "hidden_size": "d_model", "vocab_size": 50304}``. Columns
+        that bear a field's name need no entry; variables that the table has are kept.
     where : str, optional
         Condition over source columns and variables: ``"state == 'finished' and D > 1e9"``.
     run, step : str, optional
@@ -60,7 +68,7 @@ def read_runs(
     group : str or sequence of str
         Columns that group runs, such as a sweep or a model family.
     embeddings : {"included", "excluded"}, optional
-        Whether parameter counts include embeddings.
+        Whether parameter counts include embeddings; with ``architecture``, whether they shall.
     loss_unit : str, optional
         "nats" (the default), "bits", which are converted to nats, or any label.
     mapping : str or Path, optional
@@ -84,10 +92,12 @@ def read_runs(
         If options have the wrong form or do not fit each other.
     """
     options = read_options(
-        mapping, columns=columns, units=units, where=where, run=run, step=step, best_of=best_of,
-        group=group, embeddings=embeddings, loss_unit=loss_unit,
+        mapping, columns=columns, units=units, architecture=architecture, where=where, run=run,
+        step=step, best_of=best_of, group=group, embeddings=embeddings, loss_unit=loss_unit,
     )  # fmt: skip
     draft = map_columns(read_source(source), options)
+    if options.embeddings is None and counts_sizes(draft, options):
+        options = replace(options, embeddings="included")
     draft = select_rows(draft, options)
     draft = check_values(draft, options, drop_invalid=drop_invalid)
     draft = keep_best(draft, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,13 @@ from bayeslaw.runs.cells import numeric
 
 _NAME, _MEANING = 2, 1
 _SAME = {"param": "parameter", "size": "parameter", "tok": "token"}
+_DERIVED = ("N", "N_a", "G", "K", "S", "E", "activation", "granularity", "sparsity")
+# Words of columns that describe an architecture.
+_SHAPE = {"layer", "depth", "width", "hidden", "head", "model", "expert", "topk", "ff", "ffn"}
+_ARCHITECTURE = (
+    'architecture={"family": "olmoe", "hidden_size": "d_model", ...} in Python, '
+    "--architecture family=olmoe on the command line"
+)
 _IDLE = frozenset(
     ("a", "all", "does", "in", "not", "number", "of", "one", "over", "per", "share", "that", "the")
 )
@@ -32,7 +39,7 @@ def column_remedy(name: str, columns: Iterable[str]) -> str:
     )
 
 
-def missing_remedy(missing: Iterable[str], others: pd.DataFrame) -> str:
+def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
     """How to map variables to columns of a table that are no variables yet."""
     # A column of numbers may hold a slip of the pen in some cells.
     numbers = [
@@ -41,8 +48,19 @@ def missing_remedy(missing: Iterable[str], others: pd.DataFrame) -> str:
         if pd.api.types.is_numeric_dtype(column.dtype)
         or np.isfinite(numeric(column)[0]).mean() > 0.5
     ]
-    listed = f"The table's other columns: {', '.join(others)}" if len(others.columns) else ""
-    return ". ".join(filter(None, [*(column_remedy(name, numbers) for name in missing), listed]))
+    derived = [name for name in missing if name in _DERIVED] if {"N", "N_a"} & {*missing} else []
+    if sum(bool(_SHAPE & set(_words(name))) for name in numbers) < 2:
+        instead = "Where the table has layers, widths and experts instead, derive"
+        mapped, sizes = missing, [name for name in derived if name in ("N", "N_a")]
+    else:
+        instead, sizes = "From the table's layers, widths and experts derive", derived
+        mapped = [name for name in missing if name not in derived]
+    remedies = [column_remedy(name, numbers) for name in mapped]
+    if derived:
+        remedies.append(f"{instead} {', '.join(sizes)}: {_ARCHITECTURE}")
+    if len(others.columns):
+        remedies.append(f"The table's other columns: {', '.join(others)}")
+    return ". ".join(remedies)
 
 
 def _likely(name: str, columns: list[str]) -> str | None:
@@ -63,7 +81,11 @@ def _likely(name: str, columns: list[str]) -> str | None:
 def _agreement(name: str, column: str) -> int:
     weights = dict.fromkeys(set(_words(variable(name).means)) - _IDLE, _MEANING)
     weights |= dict.fromkeys(_words(name), _NAME)
-    return sum(weights.get(word, 0) for word in set(_words(column)))
+    words = set(_words(column))
+    if any(len(word) > 1 and word not in weights and word not in _IDLE for word in words):
+        # One letter in common says nothing: n_layers is not N.
+        words = {word for word in words if len(word) > 1}
+    return sum(weights.get(word, 0) for word in words)
 
 
 def _position(name: str, column: str) -> int:

@@ -15,7 +15,7 @@ from bayeslaw.core.errors import RequestError
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda p: bl.optimum(p, at={"N": "30B"}), "N = '30B'"),
+        (lambda p: bl.optimum(p, at={"N": "30 billion"}), "N = '30 billion'"),
         (lambda p: bl.optimum(p, at={"N": [1e9, 2e9]}), "Give a number"),
         (
             lambda p: bl.optimum(p, at={"N": 1e9}, regret_tolerance="0.1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_shares_beside_real_models(posterior: bl.Posterior) -> None:
     np.testing.assert_allclose(published, 41.6 * x**-0.19244)
     named = {text.get_text(): text.xy for text in axes.texts}
     assert len(named) == len(bl.plots.REAL_MODELS) == 7
-    assert named["DeepSeek-V3 (8+1)"] == (671e9, 37 / 671)
+    assert named["DeepSeek-V3 (8+1)"] == pytest.approx((671.026e9, 37.552 / 671.026), rel=1e-4)
     left, right = axes.get_xlim()
     low, high = axes.get_ylim()
     assert all(left < n < right and low < share < high for n, share in named.values())
@@ -44,3 +45,23 @@ def test_real_models_are_possible_and_cited() -> None:
         assert one.routed + one.shared == one.G
         assert 0 <= one.S < 1
         assert "arXiv:" in one.source
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("OLMoE", "olmoe-1b-7b"),
+        ("Mixtral 8x7B", "mixtral-8x7b"),
+        ("gpt-oss-120b", "gpt-oss-120b"),
+        ("Qwen3-235B-A22B", "qwen3-235b-a22b"),
+        ("Hunyuan-Large", "hunyuan-large"),
+        ("DeepSeek-V3", "deepseek-v3"),
+        ("Kimi K2", "kimi-k2"),
+    ],
+)
+def test_real_models_are_counted_from_their_configurations(name: str, config: str) -> None:
+    (model,) = [one for one in bl.plots.REAL_MODELS if one.name == name]
+    folder = Path(__file__).parents[1] / "architecture" / "configs"
+    counted = bl.architecture(folder / f"{config}.json")
+    assert (model.N, model.N_a) == (counted.N, counted.N_a)
+    assert (model.G, model.S, model.routed) == (counted.G, counted.S, counted.K)

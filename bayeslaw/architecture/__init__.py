@@ -1,0 +1,1 @@
+"""Model configurations: parameters counted from a config.json, and configurations for a target."""
