@@ -73,7 +73,7 @@ def main() -> None:
             )
             spent = (time.perf_counter() - start, time.process_time() - cpu)
             seconds, worked = _kept_time(asked.folder, f"{title}, {arm}", spent) / asked.tables
-            sys.stderr.write(f"{title}, {arm}: {found.summary}. {seconds:.2f} s a table\n")
+            sys.stderr.write(f"{title}, {arm}: {found.summary} {seconds:.2f} s a table\n")
             least = min(found.p_values, key=lambda name: found.p_values[name])
             rows.append(
                 [

@@ -96,7 +96,7 @@ def main() -> None:
                     cells += [[*setting, *row] for row in _bootstrap(simulation, found.kept, asked)]
                     spent = (time.perf_counter() - start) / asked.tables
                     trusted[-1].append(spent)
-                sys.stderr.write(f"{setting}: {found.summary}; {trusted[-1]}\n")
+                sys.stderr.write(f"{setting}: {found.summary} {trusted[-1]}\n")
     command = f"python benchmarks/coverage.py --tables {asked.tables} --seed {asked.seed}"
     for name, usual in (
         ("rows", [40, 100, 446]),

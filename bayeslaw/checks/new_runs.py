@@ -19,7 +19,7 @@ from bayeslaw.runs.geometry import NEARBY, extrapolation_factor
 if TYPE_CHECKING:
     import pandas as pd
 
-# Probability below which counts of runs surprise, were the predictions right.
+# P-value below which a count of runs gives a note.
 _SURPRISE = 0.05
 
 
@@ -31,10 +31,9 @@ class NewRunsCheck(Result):
     ----------
     frame : pandas.DataFrame
         A row a run: ``observed`` value; predictive ``median``, ``low`` and ``high``; whether it
-        lies ``inside``; ``pit``, the predictive probability of less than the observed value;
-        ``error``, its distance on the logarithm from the median in standard deviations of a normal
-        distribution as wide as the interval; ``extrapolation_factor``, by which its furthest
-        ``variable`` lies beyond the fitted runs.
+        is ``inside``; ``pit``, the predictive probability of less than the observed value;
+        ``error``, log of observed over median, in standard deviations of a normal distribution
+        with the same interval; ``extrapolation_factor`` of its furthest ``variable``.
     coverage, ci_prob : float
         Share of runs inside, and probability of the intervals.
     summary : str
@@ -62,14 +61,14 @@ def check_new_runs(
     posterior, new_runs : Posterior, Runs
         A fit without these runs; the runs, with the law's variables and the predicted quantity.
     ci_prob, seed : float, int
-        Probability of the equal-tailed intervals; for the scatter of observations.
+        Probability of the equal-tailed intervals; for the noise of observations.
 
     Returns
     -------
     NewRunsCheck
-        A row a run, and a summary. Its probabilities are those of tables drawn from the posterior:
-        the runs of one table share its coefficients, so that their errors are correlated. Misfit of
-        the law itself correlates neighbouring runs more than that.
+        A row a run, and a summary. P-values are over tables drawn from the posterior, since runs of
+        a table share its coefficients and their errors are correlated. Misfit of the law, which
+        they exclude, correlates errors of neighbouring runs further.
 
     Raises
     ------
@@ -91,8 +90,8 @@ def check_new_runs(
     summary, notes = _assess(scores, ci_prob, factor)
     again = _fitted_too(posterior.runs, runs, needs)
     if again:
-        message = f"{again} of the {len(runs)} runs are among those fitted to: they test nothing"
-        remedy = "Give runs that the fit did not use"
+        message = f"{again} of the {len(runs)} runs are among the fitted runs: they are no test"
+        remedy = "Give runs that were not fitted to"
         notes.append(Note("already_fitted", "warning", message, remedy))
     return NewRunsCheck(
         frame=frame,
@@ -107,55 +106,55 @@ def _frame(scores: Scores, ci_prob: float) -> pd.DataFrame:
     import pandas as pd
     from scipy.stats import norm
 
-    # The interval's width and not the spread of the draws, which heavy tails dominate.
+    # Scale by the interval's width: heavy tails dominate the sd of the draws.
     with np.errstate(invalid="ignore"):
-        # Where the law predicts nothing positive there is no such distance.
+        # Undefined where the law predicts nothing positive.
         error = scores.error / ((scores.high - scores.low) / (2 * norm.ppf((1 + ci_prob) / 2)))
     columns = {name: np.exp(getattr(scores, name)) for name in ("median", "low", "high")}
     return pd.DataFrame({**columns, "inside": scores.inside, "pit": scores.pit, "error": error})
 
 
 def _assess(scores: Scores, ci_prob: float, factor: np.ndarray) -> tuple[str, list[Note]]:
-    """The summary, and notes on counts that right predictions rarely give."""
+    """The summary, and notes on counts that are improbable under the predictions."""
     count, inside = len(scores.pit), int(scores.inside.sum())
     summary = (
-        f"{inside} of {count} runs lie within their {100 * ci_prob:g}% intervals, where "
-        f"{ci_prob * count:.3g} were expected"
+        f"{inside} of {count} runs are within their {100 * ci_prob:g}% intervals, where "
+        f"{ci_prob * count:.3g} are expected"
     )
     notes = []
     few, many = _tails(scores.inside_drawn, inside)
     if few < _SURPRISE:
-        message = f"{summary}: so few have probability {few:.2g}"
+        message = f"{summary}: the probability of so few is {few:.2g}"
         remedy = "Do not rely on the intervals; fit again with these runs, or try another law"
         notes.append(Note("too_narrow", "warning", message, remedy))
         summary += ": too few"
     elif many < _SURPRISE:
-        message = f"{summary}: the intervals are wider than these runs need"
+        message = f"{summary}: the intervals are too wide"
         notes.append(Note("too_wide", "info", message))
-        summary += ": more than chance explains"
+        summary += ": too many"
     else:
-        summary += ", within chance"
+        summary += ", consistent with chance"
     above = int((scores.error > 0).sum())
     if 2 * min(_tails(scores.above_drawn, above)) < _SURPRISE:
         side = "higher" if 2 * above > count else "lower"
         most = max(above, count - above)
-        message = f"{most} of {count} runs came out {side} than the predicted median"
-        remedy = "The law is off in one direction here; fit again with these runs"
+        message = f"{most} of {count} runs are {side} than the predictive median"
+        remedy = "The law is biased at these runs; fit again with them"
         notes.append(Note("one_sided", "warning", message, remedy))
-        summary += f"; {most} of {count} came out {side} than the median"
+        summary += f"; {most} of {count} are {side} than the predictive median"
     far = int((factor > NEARBY).sum())
     if far:
-        summary += f"; {far} lie beyond the fitted runs, by a factor of up to {factor.max():.3g}"
-    return summary, notes
+        summary += f"; {far} are beyond the fitted runs, by a factor of up to {factor.max():.3g}"
+    return f"{summary}.", notes
 
 
 def _tails(drawn: np.ndarray, seen: int) -> tuple[float, float]:
-    """Probabilities of so few and of so many, had the runs come from the posterior."""
+    """One-sided p-values of a count: of at most and at least as many."""
     draws = len(drawn) + 1
     return ((drawn <= seen).sum() + 1) / draws, ((drawn >= seen).sum() + 1) / draws
 
 
 def _fitted_too(fitted: Runs, new: Runs, names: list[str]) -> int:
-    """How many new runs are among those fitted to, equal in all variables and the loss."""
+    """Number of new runs equal to a fitted run in all variables and the loss."""
     rows = set(zip(*(fitted.column(name) for name in names), strict=True))
     return sum(row in rows for row in zip(*(new.column(name) for name in names), strict=True))

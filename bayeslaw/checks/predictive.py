@@ -26,14 +26,14 @@ _LEAST = 5
 
 @dataclass(frozen=True)
 class PosteriorPredictiveCheck(Result):
-    """How many of its own runs a posterior leaves outside their predictive intervals.
+    """Numbers of fitted runs outside their predictive intervals, by part of the table.
 
     Attributes
     ----------
     frame : pandas.DataFrame
         A row a part, from the smallest runs to the largest: where it starts and ends (``low``,
         ``high``), its number of ``runs``, how many are ``outside``, their ``share``, and the
-        numbers between which chance leaves (``few``, ``many``).
+        range expected by chance (``few``, ``many``).
     over : str
         What orders the runs: an expression over the table's variables, or "fitted value".
     share, ci_prob : float
@@ -53,26 +53,26 @@ class PosteriorPredictiveCheck(Result):
         """One sentence."""
         outside, runs = int(self.frame["outside"].sum()), int(self.frame["runs"].sum())
         text = (
-            f"{outside} of {runs} runs lie outside their {100 * self.ci_prob:g}% predictive "
-            f"intervals, where about {(1 - self.ci_prob) * runs:.3g} were expected"
+            f"{outside} of {runs} runs are outside their {100 * self.ci_prob:g}% predictive "
+            f"intervals, where about {(1 - self.ci_prob) * runs:.3g} are expected"
         )
         parts, many = len(self.frame), self._beyond_chance
         if parts == 1:
-            return text
+            return f"{text}."
         if not len(many):
-            return f"{text}; no part of {parts} by {self.over} has more than chance allows"
+            return f"{text}; no part of {parts} by {self.over} has more than chance allows."
         worst = many.loc[many["share"].idxmax()]
         return (
             f"{text}; {len(many)} of {parts} parts by {self.over} have more than chance allows, "
             f"most ({worst['outside']:.0f} of {worst['runs']:.0f}) from {worst['low']:.3g} to "
-            f"{worst['high']:.3g}"
+            f"{worst['high']:.3g}."
         )
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """On parts with more runs outside than chance allows."""
         remedy = "Look at the residuals there (bl.plots.residuals), or try another law"
-        note = Note("runs_outside", "warning", self.summary, remedy)
+        note = Note("runs_outside", "warning", self.summary.removesuffix("."), remedy)
         return (note,) if len(self._beyond_chance) else ()
 
     @property
@@ -100,7 +100,7 @@ def posterior_predictive_check(
     parts : int
         Number of parts of about the same size; fewer where they would hold less than five runs.
     ci_prob, seed : float, int
-        Probability of the intervals at level ``observation``; for the scatter of observations.
+        Probability of the intervals at level ``observation``; for the noise of observations.
 
     Returns
     -------

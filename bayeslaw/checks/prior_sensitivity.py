@@ -62,13 +62,14 @@ class PriorSensitivity(Result):
         decided = self.frame["decided_by"]
         prior, both = (", ".join(self.frame.index[decided == by]) for by in ("prior", "both"))
         parts = [f"the prior decides {prior}"] if prior else []
-        parts += [f"{both} depend on prior and runs alike"] if both else []
+        parts += [f"prior and runs decide {both}"] if both else []
         parts = parts or ["the runs decide all coefficients"]
         first = self.directions.iloc[0]
         if first["left"] > _SOFT:
             left = f"{100 * first['left']:.0f}% of the prior's spread is left"
             parts.append(f"along {first['direction']} {left}")
-        return "; ".join(parts)
+        text = "; ".join(parts)
+        return f"{text[0].upper()}{text[1:]}."
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -76,7 +77,7 @@ class PriorSensitivity(Result):
         if not (self.frame["decided_by"] == "prior").any():
             return ()
         remedy = "Add runs that constrain it, or state what else is known in with_priors(...)"
-        return (Note("prior_decides", "warning", self.summary, remedy),)
+        return (Note("prior_decides", "warning", self.summary.removesuffix("."), remedy),)
 
 
 def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> PriorSensitivity:
@@ -184,7 +185,7 @@ def _decided_by(source: str, prior: float, runs: float) -> str:
         return "a bound"
     if prior < SENSITIVE:
         return "runs"
-    # Beside a discrepancy single runs have no likelihood, and ``runs`` is NaN: both it is.
+    # With a discrepancy the log likelihood is undefined and ``runs`` is NaN: report both.
     return "prior" if runs < SENSITIVE else "both"
 
 

@@ -1,4 +1,4 @@
-"""``rolling_origin``: how predictions of larger runs fare inside a table.
+"""``rolling_origin``: coverage of predictions of larger runs within a table.
 
 The law is fitted to the smallest levels of compute and predicts all larger runs; then more levels
 are added, and so on (Tashman 2000). The factors by which these intervals should have been wider,
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 _PLACE = "rolling_origin"
 # Edges of the bands of distance: factors beyond the largest run fitted to.
 _BANDS = (1.0, 2.0, 4.0, 10.0, 30.0, 100.0, np.inf)
-# In doublings: nearer runs count as that far, or one miss would be taken for a steep growth.
+# In doublings: nearer runs count as this far, so that one miss implies no steep growth.
 _NEAREST = 1.0
 
 
 @dataclass(frozen=True)
 class RollingOrigin(Result):
-    """How predictions of ever larger runs fared, and how much wider they should have been.
+    """Coverage of predictions of larger runs, and the widening that makes it nominal.
 
     Attributes
     ----------
@@ -57,9 +57,8 @@ class RollingOrigin(Result):
         its size over the distance from the median to the end of the interval on its side; ``width``
         of the interval of log loss; ``inside``.
     growth : float
-        Part of its own width by which an interval has to grow for each doubling beyond the runs, so
-        that ``ci_prob`` of these rows lie inside, each origin with the same weight; zero where they
-        do without.
+        Relative growth of interval widths for each doubling beyond the runs at which coverage is
+        ``ci_prob``, each origin with the same weight; zero if coverage is at least nominal.
     ci_prob, trusted : float, bool
         Probability of the intervals; whether the fit to every origin can be relied on.
     left_out : tuple of str
@@ -80,7 +79,7 @@ class RollingOrigin(Result):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """On the limits of these figures, and on intervals that are too narrow."""
+        """On fits that cannot be trusted, and on intervals that are too narrow."""
         notes = []
         if not self.trusted:
             message = "the fit to some of the smaller runs cannot be trusted"
@@ -89,7 +88,7 @@ class RollingOrigin(Result):
             message = f"origins left out: {'; '.join(self.left_out)}"
             notes.append(Note("left_out", "warning", message))
         if self.growth > 0:
-            message = f"{self.summary}. Beyond the runs, intervals of this fit are too narrow"
+            message = f"{self.summary} Beyond the runs, intervals of this fit are too narrow"
             remedy = "Predict with rolling_origin(...).predict, which widens them"
             notes.append(Note("rolling_origin", "warning", message, remedy))
         return tuple(notes)
@@ -104,15 +103,15 @@ class RollingOrigin(Result):
         """One sentence."""
         furthest = self.rows["extrapolation_factor"].max()
         text = (
-            f"from {self.rows['origin'].nunique()} origins inside the table, {self.coverage:.2f} "
-            f"of {100 * self.ci_prob:g}% intervals on larger runs (up to {furthest:.3g} times in "
-            f"{self.over}) held"
+            f"Coverage of {100 * self.ci_prob:g}% intervals on larger runs (up to {furthest:.3g} "
+            f"times in {self.over}, from {self.rows['origin'].nunique()} origins) is "
+            f"{self.coverage:.2f}"
         )
         if self.growth == 0:
-            return f"{text}: they need not be wider"
+            return f"{text}: no widening is needed."
         return (
-            f"{text}; to hold {self.ci_prob:.2f} they have to grow by {self.growth:.2g} of "
-            "their width with every doubling beyond the runs"
+            f"{text}; nominal coverage needs intervals wider by {self.growth:.2g} of their width "
+            "for each doubling beyond the runs."
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -121,8 +120,8 @@ class RollingOrigin(Result):
         Returns
         -------
         pandas.DataFrame
-            A row a band of ``extrapolation_factor`` that holds runs: number of ``predictions``,
-            their ``coverage``, ``widened`` the coverage with the growth, and the median ``width``.
+            A row a band of ``extrapolation_factor`` with runs: number of ``predictions``,
+            their ``coverage``, ``widened`` the coverage after widening, and the median ``width``.
         """
         import pandas as pd
 
@@ -142,12 +141,12 @@ class RollingOrigin(Result):
     def predict(
         self, new: Runs | pd.DataFrame | Mapping[str, Any], *, seed: int = 0
     ) -> pd.DataFrame:
-        """Predict new runs, with intervals widened beyond the table by its own past errors.
+        """Predict new runs, with intervals widened by past errors within the table.
 
         Parameters
         ----------
         new, seed : Runs, DataFrame or mapping; int
-            Canonical variables of the law; for the scatter of observations.
+            Canonical variables of the law; for the noise of observations.
 
         Returns
         -------
@@ -163,7 +162,7 @@ class RollingOrigin(Result):
         at = read_configurations(new, self.posterior.law)
         expression = parse_expression(self.over)
         lacking = ", ".join(sorted(expression.names - set(at.table.columns)))
-        problem = f"the runs are ordered by {self.over}, and these have no {lacking}"
+        problem = f"the order by {self.over} needs {lacking}, which the new runs lack"
         remedy = "Order by variables of the law: rolling_origin(..., over=...)"
         refuse("predict", (bool(lacking), problem, remedy))
         frame = self.posterior.predict(new, level="observation", ci_prob=self.ci_prob, seed=seed)
@@ -173,7 +172,7 @@ class RollingOrigin(Result):
         return frame.assign(widened=factor)
 
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain data: all figures but the posterior; frames as lists of rows."""
+        """The result as plain data: all fields but the posterior; frames as lists of rows."""
         return {**super().to_dict(), "coverage": self.coverage}
 
 
@@ -273,7 +272,7 @@ def _origins(posterior: Posterior, over: Expression, level: np.ndarray, most: in
         and (level > last).sum() >= LEAST_HELD_OUT
     ]
     few = (
-        f"{len(level)} runs at {level.max() + 1} levels of {over.text} leave no origin with "
+        f"{len(level)} runs at {level.max() + 1} levels of {over.text} have no origin with "
         f"{least} runs below it and {LEAST_HELD_OUT} above"
     )
     vary = "coefficients vary by group, and larger runs may be of groups without smaller ones"

@@ -1,4 +1,4 @@
-"""How far to trust a posterior: new runs, earlier runs, the prior, simulated tables."""
+"""Diagnostics of a posterior: new runs, rolling origin, prior sensitivity, calibration."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def compare_nested(
     picture: options.Picture = None,
     ci_prob: options.CiProb = 0.89,
 ) -> Answer:
-    """Test whether a table needs part of a law: the law beside itself under a constraint."""
+    """Compare a law with and without a constraint."""
     answer = bl.compare_nested(
         reading.read(table),
         law,

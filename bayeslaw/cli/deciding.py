@@ -1,4 +1,4 @@
-"""Which configuration to train: optimum, frontier, decide, report."""
+"""Commands on optima: optimum, frontier, decide, report."""
 
 from __future__ import annotations
 
@@ -30,11 +30,17 @@ def optimum(
     posteriors: options.Posteriors,
     question: options.Question,
     free: options.Free = None,
-    target_loss: Annotated[float | None, "Find the cheapest that reaches this loss."] = None,
+    target_loss: Annotated[
+        float | None, "Find the cheapest configuration that reaches this loss."
+    ] = None,
     probability: Annotated[float | None, "Probability of reaching the target loss [0.9]."] = None,
-    regret_tolerance: Annotated[float | None, "Nats that count as near-optimal [0.001]."] = None,
-    efficiency_tolerance: Annotated[float | None, "Nats that fewer N_a may cost [0.01]."] = None,
-    compute_share: Annotated[float | None, "Or the share of compute they may cost."] = None,
+    regret_tolerance: Annotated[
+        float | None, "Regret of near-optimal values, nats [0.001]."
+    ] = None,
+    efficiency_tolerance: Annotated[
+        float | None, "Regret allowed for a smaller N_a, nats [0.01]."
+    ] = None,
+    compute_share: Annotated[float | None, "Or the share of compute allowed for it."] = None,
     picture: options.Picture = None,
     ci_prob: options.CiProb = 0.89,
 ) -> Answer:
@@ -59,7 +65,7 @@ def optimum(
         raise RequestError(
             f"{option} {value:g} does not apply to a target loss",
             place=option,
-            remedy="Leave out this option or --target-loss",
+            remedy="Omit this option or --target-loss",
         )
     common |= _given(probability=probability)
     cheapest = bl.cheapest(posteriors.load(), target_loss, **common)
@@ -75,8 +81,8 @@ def _given(**options: float | None) -> dict[str, Any]:
 def frontier(
     posteriors: options.Posteriors,
     limits: options.Limits,
-    first: Annotated[float, "Least FLOPs."] = 1e18,
-    last: Annotated[float, "Most FLOPs."] = 1e27,
+    first: Annotated[float, "Smallest budget, FLOPs."] = 1e18,
+    last: Annotated[float, "Largest budget, FLOPs."] = 1e27,
     points: Annotated[int, "Number of budgets, evenly by logarithm."] = 10,
     free: options.Free = None,
     out: options.Out = None,
@@ -111,7 +117,7 @@ def decide(
     columns: options.Columns,
     candidates: options.Candidates = None,
     family: Annotated[str | None, "Rank what can be built of this model type near --at N=."] = None,
-    regret_tolerance: Annotated[float, "Nats that count as near-optimal."] = 0.001,
+    regret_tolerance: Annotated[float, "Regret of near-optimal configurations, nats."] = 0.001,
     out: options.Out = None,
     config: Annotated[Path | None, "The best one's config.json (with --family).", WRITTEN] = None,
     picture: options.Picture = None,

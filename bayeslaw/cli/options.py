@@ -1,4 +1,4 @@
-"""Options that several commands share, each defined once, and the reading of NAME=VALUE."""
+"""Options that several commands share, and parsing of NAME=VALUE."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Picture = Annotated[Path | None, "Picture to write (.png, .pdf).", WRITTEN]
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Group):
-    """Where the variables of configurations stand in a table."""
+    """Columns of a table that contain the variables of configurations."""
 
     column: Annotated[list[str] | None, "NAME=COLUMN", "Variable from a column or expression."] = (
         None
@@ -40,8 +40,8 @@ class Columns(Group):
         "NAME=COLUMN",
         "Derive N and the rest: family=olmoe, hidden_size=d_model, vocab_size=50304.",
     ] = None
-    mapping: Annotated[Path | None, "TOML file with columns, units and the rest."] = None
-    where: Annotated[str | None, "Which rows to keep: \"state == 'done'\"."] = None
+    mapping: Annotated[Path | None, "TOML file with columns, units and other options."] = None
+    where: Annotated[str | None, "Condition on rows to keep: \"state == 'done'\"."] = None
 
     def read(self, table: Path) -> bl.Runs:
         """Read a table."""
@@ -69,9 +69,9 @@ class Reading(Columns):
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling(Group):
-    """How runs scatter and how much to sample."""
+    """Noise model and sampler settings."""
 
-    noise: Annotated[Noise, "Scatter around a law."] = "student_t"
+    noise: Annotated[Noise, "Noise model."] = "student_t"
     seed: Seed = 0
     chains: Annotated[int, "Number of chains."] = 4
     draws: Annotated[int, "Kept draws per chain, a multiple of 100."] = 1000
@@ -83,7 +83,7 @@ class Fitting(Sampling):
     """How to fit one law."""
 
     method: Annotated[Literal["nuts", "laplace", "mode"], "Algorithm."] = "nuts"
-    fallback: Annotated[bool, "NUTS where Laplace fails."] = False
+    fallback: Annotated[bool, "Use NUTS if Laplace fails."] = False
     discrepancy: Annotated[
         list[str] | None,
         "[gp|group|growth]",
@@ -93,13 +93,13 @@ class Fitting(Sampling):
 
 @dataclass(frozen=True, kw_only=True)
 class HoldingOut(Group):
-    """What a comparison leaves out."""
+    """Cross-validation of a comparison."""
 
-    leave: Annotated[Literal["run", "group"] | None, "Leave out at a time [groups, if any]."] = None
+    leave: Annotated[Literal["run", "group"] | None, "Unit to leave out [groups, if any]."] = None
     over: Over = None
     cuts: Annotated[str | None, "Shares of the largest levels to hold out [0.1,0.2,0.4]."] = None
     extrapolation: Annotated[bool, "Hold out the largest runs."] = True
-    force: Annotated[bool, "Use fits that cannot be trusted too."] = False
+    force: Annotated[bool, "Include fits that cannot be trusted."] = False
 
     def arguments(self, *without: str) -> dict[str, Any]:
         """The options as arguments of ``compare`` and ``compare_nested``."""
@@ -108,7 +108,7 @@ class HoldingOut(Group):
             return arguments
         if not self.extrapolation and self.cuts is not None:
             raise RequestError(
-                f"--cuts {self.cuts} and --no-extrapolation",
+                f"--cuts {self.cuts} and --no-extrapolation exclude each other",
                 place="--cuts",
                 remedy="Give one of the two",
             )
@@ -130,7 +130,9 @@ class Posteriors(Group):
         typer.Argument(help="A posterior that 'bayeslaw fit' wrote; several are averaged."),
     ]
     weight: Annotated[list[float] | None, "Weight of each posterior, in order [equal]."] = None
-    on_missing: Annotated[Literal["error", "drop"], "For laws that lack a variable."] = "error"
+    on_missing: Annotated[
+        Literal["error", "drop"], "What to do with laws that lack a variable."
+    ] = "error"
 
     def load(self) -> bl.Posterior | bl.Mixture:
         """Open them."""
@@ -139,14 +141,14 @@ class Posteriors(Group):
             return bl.average_laws(posteriors, self.weight, on_missing=self.on_missing)
         if self.weight:
             raise RequestError(
-                "one posterior needs no weight", place="--weight", remedy="Leave it out"
+                "a weight for a single posterior", place="--weight", remedy="Omit it"
             )
         return posteriors[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spending(Group):
-    """What a run may cost."""
+    """The amount to spend."""
 
     train_flops: Annotated[float | None, "Training FLOPs to spend."] = None
     lifetime_flops: Annotated[float | None, "FLOPs for training and inference together."] = None
@@ -154,17 +156,17 @@ class Spending(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Group):
-    """Fixed variables, and what bounds a configuration besides its cost."""
+    """Fixed variables and caps."""
 
     at: Annotated[list[str] | None, "NAME=VALUE", "Fixed variable, such as N=30B."] = None
-    inference_tokens: Annotated[float | None, "Tokens to serve."] = None
-    max_params: Annotated[float | None, "Most total parameters N."] = None
-    max_active: Annotated[float | None, "Most active parameters N_a."] = None
-    max_tokens: Annotated[float | None, "Most training tokens D."] = None
-    max_tokens_per_active: Annotated[float | None, "Most D/N_a."] = None
-    max_total_per_active: Annotated[float | None, "Most N/N_a."] = None
-    max_memory: Annotated[float | None, "Most bytes for the weights."] = None
-    bytes_per_param: Annotated[float, "Precision of the weights."] = 2.0
+    inference_tokens: Annotated[float | None, "Inference tokens over the model's life."] = None
+    max_params: Annotated[float | None, "Largest N, total parameters."] = None
+    max_active: Annotated[float | None, "Largest N_a, active parameters."] = None
+    max_tokens: Annotated[float | None, "Largest D, training tokens."] = None
+    max_tokens_per_active: Annotated[float | None, "Largest D/N_a."] = None
+    max_total_per_active: Annotated[float | None, "Largest N/N_a."] = None
+    max_memory: Annotated[float | None, "Largest memory for the weights, bytes."] = None
+    bytes_per_param: Annotated[float, "Bytes per parameter of the weights."] = 2.0
     cap: Annotated[list[str] | None, "EXPRESSION=LIMIT", "Any other limit, such as N/E=1e9."] = None
     cost: Annotated[str | None, "Cost of a run: a name of 'laws costs', or an expression."] = None
 
@@ -181,11 +183,11 @@ class Limits(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Question(Limits, Spending):
-    """For which size or budget the best configuration is wanted."""
+    """Size or budget of the optimum."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is fixed, spent or bounded."""
+        """Whether nothing is fixed, spent or capped."""
         return not self.fixed and self.budget == bl.Budget()
 
 

@@ -105,8 +105,8 @@ def decision(decision: bl.Decision) -> Iterator[Block]:
     title = f"The first {len(top)} of {len(decision.frame)} configurations"
     yield Table.of(f"{title} at {fixed}" if fixed else title, top)
     yield (
-        f"{len(decision.near_optimal)} of {len(decision.frame)} are within "
-        f"{decision.regret_tolerance:g} of the best with probability {decision.ci_prob:g}"
+        f"{len(decision.near_optimal)} of {len(decision.frame)} have a regret below "
+        f"{decision.regret_tolerance:g} with probability {decision.ci_prob:g}"
     )
 
 
@@ -195,7 +195,7 @@ def nested(nested: bl.NestedComparison) -> Iterator[Block]:
 
 
 def new_runs(check: bl.NewRunsCheck) -> Iterator[Block]:
-    """New runs beside their predictions."""
+    """New runs and their predictions."""
     yield Table.of(f"New runs, {_intervals(check.ci_prob)}", check.frame)
     yield check.summary
 
@@ -204,7 +204,7 @@ def rolling_origin(check: bl.RollingOrigin) -> Iterator[Block]:
     """Coverage of runs beyond those fitted to, by distance."""
     title = f"{_intervals(check.ci_prob)} on runs beyond those fitted to"
     yield Table.of(title, check.to_frame().round(4))
-    yield Wrapped(f"{check.summary}.")
+    yield Wrapped(check.summary)
 
 
 def prior_sensitivity(sensitivity: bl.PriorSensitivity) -> Iterator[Block]:
@@ -213,12 +213,12 @@ def prior_sensitivity(sensitivity: bl.PriorSensitivity) -> Iterator[Block]:
     yield Table.of(title, sensitivity.frame.round(3))
     title = "softest directions, in standard deviations of the priors"
     yield Table.of(title, sensitivity.directions)
-    yield Wrapped(f"{sensitivity.summary}.")
+    yield Wrapped(sensitivity.summary)
 
 
 def calibration(calibration: bl.Calibration) -> Iterator[Block]:
     """Coverage, width and bias of each quantity."""
-    yield Wrapped(f"{calibration.summary}.")
+    yield Wrapped(calibration.summary)
     columns = ["coverage_50", "coverage_89", "coverage_95", "error_89", "p_value", "truth"]
     frame = calibration.to_frame()[[*columns, "width_89", "bias", "bias_error"]]
     yield Table.of("coverage, width and bias of 50%, 89% and 95% intervals", frame.round(4))

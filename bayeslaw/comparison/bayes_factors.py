@@ -1,4 +1,4 @@
-"""Bayes factors between the laws of a comparison, and how they depend on the priors' widths."""
+"""Bayes factors between the laws of a comparison, and their sensitivity to prior widths."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bayeslaw.posterior.posterior import Posterior
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Factors on every prior's spread, to see how far a Bayes factor depends on it.
+#: Factors on every prior's spread, for the sensitivity of Bayes factors.
 SPREADS = (0.5, 2.0)
 
 
@@ -66,7 +66,7 @@ def is_nested(full: Law, part: Law) -> bool:
         try:
             again = full.constrain(*constraints)
         except RequestError:
-            # A law that these constraints do not fit is not the one that they were put on.
+            # These constraints do not apply to this law.
             continue
         if model_of(again) == model_of(part):
             return True
@@ -88,7 +88,7 @@ def move_priors(law: Law, *, times: float = 1.0, shift: float = 0.0) -> Law:
 
 
 def _share_priors(fits: Mapping[str, Posterior], one: str, other: str) -> bool:
-    """Whether one law is nested in the other, or both in a third of the comparison."""
+    """Whether one law is nested in the other, or both in a third law."""
     pair = fits[one].law, fits[other].law
     laws = [posterior.law for posterior in fits.values()]
     return any(all(law is each or is_nested(law, each) for each in pair) for law in laws)
@@ -116,7 +116,7 @@ def _respread_notes(best: str, respreads: Mapping[float, Mapping[str, Evidence]]
             if each.notes:
                 reasons = "; ".join(note.message for note in each.notes)
                 message = f"{label} with priors {times:g} times as wide: {reasons}"
-                remedy = "Take the range of its Bayes factor as rough"
+                remedy = "Treat the range of its Bayes factor as rough"
                 yield Note("evidence_range_rough", "warning", message, remedy)
         first = _best(evidences)
         if first != best:
@@ -124,8 +124,8 @@ def _respread_notes(best: str, respreads: Mapping[float, Mapping[str, Evidence]]
             changes.append(f"{first} by {lead:.3g} with priors {times:g} times as wide")
     if changes:
         message = (
-            f"by evidence {best} is best, but {' and '.join(changes)}: the widths of the priors "
-            "decide, not the runs"
+            f"by evidence {best} is best, but {' and '.join(changes)}: the order depends on the "
+            "widths of the priors"
         )
-        remedy = "Compare by what was left out (elpd), or state priors that you mean"
+        remedy = "Compare by ELPD, or state informative priors"
         yield Note("evidence_depends_on_priors", "warning", message, remedy)

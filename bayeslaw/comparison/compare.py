@@ -1,4 +1,4 @@
-"""``compare``: laws on the same runs, by how they predict runs that they were not fitted to."""
+"""``compare``: laws on the same runs, by out-of-sample ELPD."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def compare(
     ci_prob: float = INTERVAL,
     progress: bool | None = None,
 ) -> Comparison:
-    """Compare laws by how they predict runs left out: within the table, and beyond it.
+    """Compare laws by out-of-sample ELPD, in interpolation and extrapolation.
 
-    All laws see the same rows, loss scale and noise model. Fits to all runs are by NUTS, those
-    without some runs by ``method="laplace"`` where it passes its own check.
+    All laws have the same rows, loss scale and noise model. Fits to all runs are by NUTS, refits by
+    ``method="laplace"`` if its diagnostics pass.
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def compare(
     noise, reference, seed, chains, draws, warmup, progress
         As for ``fit``, the same for all laws.
     leave : {"run", "group"}, optional
-        What is left out at a time; by default groups where the runs have some (``group=`` of
-        ``read_runs``), by fits in at most ten folds, with single runs beside as interpolation.
-        Single runs are left out by importance sampling, or by fits where Pareto k is large.
+        Unit of cross-validation; by default groups if the runs have some (``group=`` of
+        ``read_runs``), by refits in at most ten folds, with leave-one-out as interpolation.
+        Leave-one-out is by importance sampling, or by refits where Pareto k is large.
     over, cuts : str, optional, and sequence of float
-        What orders runs by size, by default their compute, and the shares of its levels that are
-        held out: each law is fitted to the smaller runs, priors stated at their typical run.
+        Variable that orders runs by size, by default their compute, and the shares of its largest
+        levels to hold out: each law is fitted to the smaller runs, with their reference run.
     skip_incompatible, force : bool
-        Leave out laws that need what the table lacks, with a note; compare fits that cannot be
-        trusted too, and mark them. Both are errors by default.
+        Omit laws whose variables the table lacks, with a note; include fits that cannot be
+        trusted, and mark them. Both are errors by default.
     evidence : bool
-        Add Bayes factors, with their range under other widths of priors that laws do not share.
+        Add Bayes factors, with their range under other widths of the priors.
     ci_prob : float
         Probability of the predictive intervals whose coverage is reported.
 
@@ -101,13 +101,13 @@ def compare(
 
 
 def _fit(candidates: Candidates, label: str, force: bool, how: dict[str, Any]) -> Posterior:
-    """Fit one law to all runs; refuse a fit that cannot be trusted."""
+    """Fit one law to all runs; reject a fit that cannot be trusted."""
     law = candidates.laws[label]
     posterior = fit(candidates.runs, law, reference=candidates.reference_of(law), **how)
     errors = [note for note in posterior.notes if note.severity == "error"]
     if errors and not force:
         reasons = "; ".join(note.message for note in errors)
-        remedy = f"{errors[0].remedy}. Or leave that law out, or give force=True (--force)"
+        remedy = f"{errors[0].remedy}. Or omit that law, or give force=True (--force)"
         problem = f"the fit of {label!r} cannot be trusted: {reasons}"
         raise PosteriorError(problem, place="compare", remedy=remedy)
     return posterior

@@ -1,8 +1,8 @@
 """The evidence of a law, by bridge sampling.
 
-It is taken in the coordinates that are sampled, where every prior is normalised and carries its
-Jacobian. The density is that of **log** loss: that of the losses themselves is the product of their
-inverses times it, which is the same for all laws and leaves every Bayes factor as it is.
+It is computed in the coordinates of the sampler, where every prior is normalised and includes its
+Jacobian. The density is that of **log** loss; that of the losses differs by a factor that is the
+same for all laws, and so does not change Bayes factors.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from bayeslaw.posterior.posterior import Posterior
 if TYPE_CHECKING:
     import pandas as pd
 
-#: A Monte-Carlo error of a log evidence that could change the reading of a Bayes factor.
+#: A Monte-Carlo error of a log evidence that could change the interpretation of a Bayes factor.
 LARGEST_ERROR = 0.5
-#: From this share of draws on, it matters what replaces the floor's prior far below its median.
+#: Share of draws above which the replaced tail of the floor's prior gives a note.
 LARGEST_BELOW = 0.01
-# Points that are evaluated at once: one shape, so that one piece of compiled code serves all.
+# Points evaluated at once: one shape, so one compilation.
 _BLOCK = 1000
 
 
@@ -46,11 +46,10 @@ class Evidence(Result):
     parts : ndarray of shape (2, chains)
         The same from each half of each chain alone.
     below : float
-        Share of draws in which the floor lies more than four standard deviations below its prior's
-        median, where a straight line replaces the prior's log density: for those draws the evidence
-        is that of a prior with a heavier tail than the stated one.
+        Share of draws with the floor more than four standard deviations below its prior's median,
+        where the log density of the prior is linear: a heavier tail than the stated one.
     notes : tuple of Note
-        Why it may not be trusted.
+        On its reliability.
     """
 
     log_evidence: float
@@ -62,7 +61,7 @@ class Evidence(Result):
     @property
     def summary(self) -> str:
         """One sentence."""
-        return f"The log evidence is {self.log_evidence:.2f} nats, with error {self.mcse:.2g}."
+        return f"The log evidence is {self.log_evidence:.2f} nats (MCSE {self.mcse:.2g})."
 
     def to_frame(self) -> pd.DataFrame:
         """A row a ``half`` and ``chain`` with its own ``log_evidence``."""
@@ -75,8 +74,8 @@ class Evidence(Result):
 def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
     """Integrate prior times likelihood by bridge sampling.
 
-    An evidence depends on every prior, however wide: it distinguishes laws only as far as their
-    priors were meant.
+    The evidence depends on the width of every prior: compare laws by it only with informative
+    priors.
 
     Parameters
     ----------
@@ -101,8 +100,8 @@ def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
     notes += rough(integral.error, "evidence")
     if below > LARGEST_BELOW:
         message = (
-            f"in {100 * below:.2g}% of the draws the floor lies so far below its prior that "
-            "the prior is replaced there: the evidence is not quite that of the stated prior"
+            f"in {100 * below:.2g}% of the draws the floor is so far below its prior's median that "
+            "a heavier tail replaces the prior: the evidence is approximate"
         )
         remedy = "Give the floor a wider prior, or one with a lower median"
         notes.append(Note("evidence_floor", "warning", message, remedy))
@@ -110,22 +109,30 @@ def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
 
 
 def rough(error: float, what: str) -> tuple[Note, ...]:
-    """The note on a Monte-Carlo error that is too large, if it is."""
+    """Note on a large Monte-Carlo error, if any."""
     message = f"the log {what} has a Monte-Carlo error of {error:.2g}"
-    remedy = "Draw more (draws=), or do not compare by evidence"
+    remedy = "Increase draws=, or do not compare by evidence"
     note = Note("evidence_rough", "warning", message, remedy)
     return () if error <= LARGEST_ERROR else (note,)
 
 
 def sampled_density(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]:
-    """The density that was sampled, and its draws in the coordinates of the sampler."""
+    """The sampled density, and its draws in the coordinates of the sampler."""
     check_type(posterior, Posterior, "a posterior belongs", "Give what bl.fit returns", place=place)
     method, draws = posterior.info.method, posterior.stats["diverging"].shape[1]
     refuse(
         place,
         (method != "nuts", f"the fit is by {method!r}, and has no chains", 'method="nuts"'),
-        (posterior.grouped, "no evidence of coefficients that vary by group", "Fit without pool="),
-        (posterior.discrepancy is not None, "no evidence with a discrepancy", "Fit without one"),
+        (
+            posterior.grouped,
+            "evidence is not available for coefficients that vary by group",
+            "Fit without pool=",
+        ),
+        (
+            posterior.discrepancy is not None,
+            "evidence is not available with a discrepancy",
+            "Fit without one",
+        ),
         (draws < LEAST_DRAWS, f"{draws} draws a chain", f"Draw {LEAST_DRAWS} or more (draws=)"),
     )
     model, data = posterior.specification.build(posterior.runs)
@@ -151,7 +158,7 @@ def log_joint(density: Density, data: Data) -> Callable[[np.ndarray], np.ndarray
 
 
 def _below(posterior: Posterior, density: Density, data: Data) -> float:
-    """Share of draws in which the floor's prior is not the stated one."""
+    """Share of draws in the replaced tail of the floor's prior."""
     floor = density.model.form.floor
     if floor is None or dict(density.model.families)[floor] == "normal":
         return 0.0

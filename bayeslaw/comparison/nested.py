@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLACE = "nested, constraint"
-# Verdicts on the constrained law where it is ahead.
+# Verdicts on the constrained law if its ELPD is higher.
 _AHEAD = {"worse": "better", "perhaps worse": "perhaps better"}
 
 
 @dataclass(frozen=True)
 class NestedComparison(Result):
-    """A law beside itself under a constraint.
+    """Comparison of a law with and without a constraint.
 
     Differences are the constrained law's log predictive density of log loss less the free law's, in
     nats: below zero, the runs are predicted worse under the constraint.
@@ -42,21 +42,21 @@ class NestedComparison(Result):
     Attributes
     ----------
     law, constraint : str
-        The law's name, and the constraint as it was given.
+        The law's name, and the constraint.
     verdict : str
-        On the constrained law, from what was left out: "not distinguished", "worse", "perhaps
+        On the constrained law, by ELPD: "not distinguished", "worse", "perhaps
         worse" (within two standard errors), "better" or "perhaps better".
     difference, difference_se : float
         Summed over the runs left out, and its standard error.
     extrapolation : pandas.DataFrame
         A row a ``cut``, empty without cuts: how many runs were ``held_out``; the ``difference``
-        summed over them with its standard ``error`` (too small: one fit predicts them all, so that
-        their errors are correlated); their median ``extrapolation_factor``.
+        summed over them with its standard ``error`` (too small: errors are correlated, since one
+        fit predicts them all); their median ``extrapolation_factor``.
     restricted : dict of str to Restricted
-        What the constraint fixes, by name: a parameter, or the difference of a parameter and the
-        expression that it is tied to.
+        The constrained quantities by name: a parameter, or a parameter less the expression that
+        it is tied to.
     comparison : Comparison
-        The two laws side by side, with their posteriors and every run's density.
+        Comparison of the two laws, with posteriors and pointwise log densities.
     notes : tuple of Note
         Those of the comparison, and those on the constraint.
     """
@@ -75,37 +75,35 @@ class NestedComparison(Result):
 
     @property
     def summary(self) -> str:
-        """The answer in one sentence."""
-        left_out = f"{self.comparison.leave}s left out are predicted"
-        side, way = ("against", "worse") if self.difference < 0 else ("for", "better")
-        by = f"by {abs(self.difference):.2g} nats (standard error {self.difference_se:.2g})"
+        """The verdict in one sentence."""
+        side, way = ("dis", "lower") if self.difference < 0 else ("", "higher")
+        by = f"by {abs(self.difference):.2g} nats (SE {self.difference_se:.2g})"
+        elpd = f"ELPD of {self.comparison.leave}s left out is {way} {by}"
         unknown = [name for name, each in self.restricted.items() if each.informed_by != "runs"]
-        text = f"This table cannot say whether {self.constraint}: "
+        text = f"Inconclusive for {self.constraint}: {elpd}"
         if self.verdict != "not distinguished":
-            doubt = ", but few of them decide it" if self.verdict.startswith("perhaps") else ""
-            text = f"These runs speak {side} {self.constraint}{doubt}: "
-            text += f"{left_out} {way} under it {by}"
+            perhaps = "perhaps " if self.verdict.startswith("perhaps") else ""
+            text = f"{self.constraint} is {perhaps}{side}favoured: {elpd}"
         elif unknown:
-            alone = "itself" if len(unknown) == 1 else "themselves"
-            text += f"its configurations do not inform {' and '.join(unknown)} by {alone}"
-        else:
-            text += f"{left_out} about as well under it, {way} {by}"
+            names = " and ".join(unknown)
+            text = f"Inconclusive for {self.constraint}: the configurations do not identify "
+            text += f"{names} separately"
         return f"{text}{self._larger_runs()}."
 
     def _larger_runs(self) -> str:
-        """What the larger runs add to the summary."""
+        """The extrapolation part of the summary."""
         if not len(self.extrapolation):
             return ""
         row = self.extrapolation.loc[self.extrapolation["difference"].abs().idxmax()]
         amount = float(row["difference"])
         if abs(amount) >= DISTINGUISHED:
-            way = f"{'worse' if amount < 0 else 'better'} under it by {abs(amount):.2g} nats"
-            return f"; the {row['cut']} held out are predicted {way}"
+            way = f"{'lower' if amount < 0 else 'higher'} by {abs(amount):.2g} nats"
+            return f"; of the {row['cut']} held out it is {way}"
         undecided = self.verdict == "not distinguished"
-        return "" if undecided else "; larger runs held out do not distinguish them"
+        return "" if undecided else "; larger runs held out are inconclusive"
 
     def to_frame(self) -> pd.DataFrame:
-        """What the constraint fixes, a row each.
+        """The constrained quantities, a row each.
 
         Returns
         -------
@@ -142,10 +140,10 @@ def compare_nested(
     ci_prob: float = INTERVAL,
     progress: bool | None = None,
 ) -> NestedComparison:
-    """Ask whether a table needs part of a law.
+    """Compare a law with and without a constraint.
 
-    Fits the law and the same law under a constraint, with the same runs, noise, loss scale and
-    reference, and compares how they predict runs that they were not fitted to.
+    Fits both with the same runs, noise, loss scale and reference, and compares out-of-sample
+    ELPD.
 
     Parameters
     ----------
@@ -160,13 +158,13 @@ def compare_nested(
     Returns
     -------
     NestedComparison
-        The verdict, which may be that this table cannot say: differences below 4 nats, or
-        parameters that the runs do not inform.
+        The verdict; inconclusive for differences below 4 nats, or for parameters that the runs do
+        not identify.
 
     Raises
     ------
     RequestError, TableError, PosteriorError
-        If the constraint cannot be read or names what is no parameter; as for ``compare``.
+        If the constraint is invalid or names no parameter; as for ``compare``.
     """
     free = load_law(law)
     texts = [constraint] if isinstance(constraint, str) else list(constraint)
@@ -204,7 +202,7 @@ def compare_nested(
 
 
 def _differences(comparison: Comparison, free: str, tied: str) -> dict[str, Any]:
-    """Differences over what was left out, the verdict on them, and those of each cut."""
+    """Differences in ELPD, the verdict on them, and those of each cut."""
     import pandas as pd
 
     runs = comparison.posteriors[free].runs

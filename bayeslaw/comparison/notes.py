@@ -14,13 +14,13 @@ from bayeslaw.runs import Runs
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The best of more laws than this owes part of its lead to having been picked.
+#: With more laws than this, selection bias of the best one gives a note.
 MOST_LAWS = 5
-#: The scatter of fewer groups than this is hardly known.
+#: With fewer groups than this, standard errors over groups are rough.
 FEW_GROUPS = 10
 #: A Monte-Carlo error of ELPD that could change the verdict on a difference.
 LARGEST_ERROR = 1.0
-_ROUGH = "Take its numbers as rough; add runs, or tighten the priors"
+_ROUGH = "Treat its numbers as rough; add runs, or tighten the priors"
 
 
 def comparison_notes(
@@ -30,7 +30,7 @@ def comparison_notes(
     extrapolation: pd.DataFrame,
     held_out: HeldOut,
 ) -> list[Note]:
-    """All notes on the table, its fits and their order."""
+    """All notes on the table, the fits and their order."""
     notes = [*runs.notes]
     for label, each in scores.items():
         notes += labelled((n for n in each.posterior.notes if n not in runs.notes), label)
@@ -41,26 +41,26 @@ def comparison_notes(
 
 
 def order_notes(frame: pd.DataFrame) -> Iterator[Note]:
-    """How far the order of the laws can be relied on."""
+    """Notes on how reliable the order of the laws is."""
     best = frame.index[0]
     close = frame[frame["verdict"] == "not distinguished"]
     if len(close):
         by = ", ".join(f"{-value:.2g}" for value in close["elpd_diff"])
         message = (
             f"these runs do not distinguish {' and '.join(map(str, close.index))} from {best}: "
-            f"expected log predictive densities differ by {by}, below {DISTINGUISHED:g}, so that "
-            "their stacking weights depend on little"
+            f"their ELPD is lower by {by} nats, less than {DISTINGUISHED:g}; stacking weights are "
+            "sensitive to single runs"
         )
         remedy = "Keep all of them, or run configurations that they predict differently"
         yield Note("not_distinguished", "info", message, remedy)
     for label, row in frame[frame["verdict"] == "perhaps worse"].iterrows():
         message = (
             f"{label} predicts worse than {best} by {-row['elpd_diff']:.3g}, within two standard "
-            f"errors ({row['diff_se']:.2g}): few runs or groups decide it"
+            f"errors ({row['diff_se']:.2g}): the difference depends on few runs or groups"
         )
         yield Note("uncertain", "info", message, "Look at the differences run by run (pointwise)")
     if len(frame) > MOST_LAWS:
-        message = f"{len(frame)} laws were compared: the best of many looks better than it is"
+        message = f"{len(frame)} laws are compared: the ELPD of the best has selection bias"
         remedy = "Compare fewer, or confirm the choice on new runs (bl.check_new_runs)"
         yield Note("selection", "warning", message, remedy)
 
@@ -74,37 +74,37 @@ def _left_out_notes(
         rough = "; standard errors of so few groups are rough" if count < FEW_GROUPS else ""
         message = (
             f"{count} groups by {', '.join(runs.groups)} were left out {how}; interpolation_elpd "
-            f"leaves out single runs, and measures how laws fill gaps inside groups{rough}"
+            f"is leave-one-out, and measures interpolation within groups{rough}"
         )
         yield Note("groups_left_out", "info", message)
     for label, each in scores.items():
         if each.single.refitted.any():
             message = (
                 f"{label}: Pareto k is too large for {each.single.refitted.sum()} of {len(runs)} "
-                "runs, and the law was fitted again without each of them"
+                "runs, and the law is refitted without each of them"
             )
             yield Note("refitted", "info", message)
     for label, each in scores.items():
         if each.untrusted:
-            fits = f"{each.untrusted} of the fits without some of the runs"
+            fits = f"{each.untrusted} of the refits"
             message = f"{label}: {fits} cannot be trusted"
             yield Note("refits_not_trusted", "warning", message, _ROUGH)
         if each.left_out.error > LARGEST_ERROR:
             message = (
-                f"{label}: some runs lie so far from what the others predict that the sum of "
-                f"their log densities has a Monte-Carlo error of {each.left_out.error:.2g}"
+                f"{label}: the Monte-Carlo error of ELPD is {each.left_out.error:.2g}, since some "
+                "runs are far from their leave-one-out predictions"
             )
-            remedy = "Look at the runs of lowest density (pointwise): they may be wrong"
+            remedy = "Check the runs of lowest log density (pointwise) for errors"
             yield Note("few_draws", "warning", message, remedy)
 
 
 def extrapolation_notes(
     frame: pd.DataFrame, extrapolation: pd.DataFrame, held_out: HeldOut
 ) -> Iterator[Note]:
-    """Fits to smaller runs that failed, and another order beyond the runs than within."""
+    """Notes on failed fits to smaller runs, and on orders that differ in extrapolation."""
     for label, rows in extrapolation[~extrapolation["trusted"]].groupby("law", sort=False):
         largest = f"the {', '.join(rows['cut'])} of {held_out.ordered_by}"
-        message = f"{label}: the fits that leave out {largest} cannot be trusted"
+        message = f"{label}: the fits without {largest} cannot be trusted"
         yield Note("extrapolation_not_trusted", "warning", message, _ROUGH)
     values = frame["extrapolation_elpd"]
     best, first = frame.index[0], values.idxmax()
@@ -112,9 +112,10 @@ def extrapolation_notes(
     lead = (rows.loc[first, "elpd"] - rows.loc[best, "elpd"]) * rows.loc[best, "held_out"]
     if lead.max() >= DISTINGUISHED:
         message = (
-            f"{best} predicts best within the runs, {first} beyond them: {values[first]:.3g} "
-            f"against {values[best]:.3g} nats for each run held out by {held_out.ordered_by}"
+            f"{best} predicts best in interpolation, {first} in extrapolation: "
+            f"{values[first]:.3g} against {values[best]:.3g} nats for each run held out by "
+            f"{held_out.ordered_by}"
         )
         close = frame.loc[first, "verdict"] == "not distinguished"
-        remedy = "For larger runs, trust the extrapolation more"
+        remedy = "For larger runs, prefer extrapolation_elpd"
         yield Note("order_changes", "info" if close else "warning", message, remedy)

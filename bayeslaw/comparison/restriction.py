@@ -1,4 +1,4 @@
-"""What a constraint fixes, as the free law's posterior and prior have it."""
+"""Posterior and prior of constrained quantities under the free law."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bayeslaw.core.notes import Note
 from bayeslaw.formula import parse_expression
 from bayeslaw.posterior.posterior import Posterior
 
-# A posterior interval wider than this share of the prior's has learnt little.
+# A posterior interval wider than this share of the prior's gives a note.
 _HARDLY = 0.8
 
 
 @dataclass(frozen=True)
 class Restricted:
-    """What a constraint fixes, as the free law's posterior has it.
+    """Posterior and prior of a constrained quantity under the free law.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Restricted:
     median, low, high, prior_low, prior_high : float
         Posterior median and interval, and interval of the prior.
     informed_by : str
-        What informs it: ``runs``, ``combination`` or ``prior only``, as in ``Posterior.to_frame``.
+        ``runs``, ``combination`` or ``prior only``, as in ``Posterior.to_frame``.
     draws, prior : ndarray of shape (draws,)
         Of posterior and prior.
     """
@@ -57,7 +57,7 @@ class Restricted:
 def restricted_by(
     posterior: Posterior, constraint: str, ci_prob: float, *, place: str
 ) -> tuple[str, Restricted]:
-    """What ``name = expression`` fixes: the parameter, or its difference to the expression."""
+    """Label and posterior of the parameter, or of its difference to the expression."""
     name, _, right = (text.strip() for text in constraint.partition("="))
     expression = parse_expression(right, place=place)
     label, value = name, 0.0
@@ -86,18 +86,18 @@ def restricted_by(
 
 
 def restriction_notes(restricted: Mapping[str, Restricted]) -> Iterator[Note]:
-    """Priors that exclude the constraint, and parameters that the runs hardly narrow."""
+    """Notes on priors that exclude the constraint, and on posteriors as wide as the prior."""
     for name, each in restricted.items():
         if each.prior.min() > each.value or each.prior.max() < each.value:
             side = "above" if each.prior.min() > each.value else "below"
             message = (
-                f"the prior keeps {name} {side} {each.value:g}, so that its posterior cannot reach "
-                "the constraint: predictions alone decide"
+                f"the prior excludes {name} = {each.value:g} (its support is {side}): compare by "
+                "ELPD, not by the posterior"
             )
-            remedy = "Look at the size of its effect, or choose a prior that reaches the constraint"
+            remedy = "Report the size of its effect, or state a prior that includes the constraint"
             yield Note("prior_excludes", "info", message, remedy)
         if each.informed_by != "prior only" and each.width > _HARDLY:
             wide = f"{each.width:.0%} as wide as the prior's"
-            message = f"the runs hardly narrow {name}: its interval is {wide}"
-            remedy = "Run configurations that it changes most, or use a larger table"
+            message = f"the runs constrain {name} weakly: its interval is {wide}"
+            remedy = "Add configurations at which its effect is large, or use a larger table"
             yield Note("hardly_narrowed", "warning", message, remedy)

@@ -1,4 +1,4 @@
-"""Proper scores of log loss: how well a posterior predicts runs that it has not seen."""
+"""Proper scores of log loss: how well a posterior predicts runs out of sample."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import refuse
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.prediction import undefined_likelihood
 from bayeslaw.runs import Runs
 
-# Draws times rows that are held in memory at once.
+# Largest number of draws times rows in memory at once.
 _CELLS = 2_000_000
 
 
@@ -48,7 +48,7 @@ class Scores:
 
     @property
     def inside(self) -> np.ndarray:
-        """Whether each run lies within its interval."""
+        """Whether each run is within its interval."""
         return (self.low <= self.measured) & (self.measured <= self.high)
 
 
@@ -79,7 +79,7 @@ def score(
             factor, middle = widened[chosen], np.median(draws, axis=0)
             with np.errstate(invalid="ignore"):
                 draws = middle + factor * (draws - middle)
-                # Where the measured value lies in the distribution that is not widened.
+                # The measured value's position in the distribution before widening.
                 at = middle + (measured - middle) / factor
         if posterior.discrepancy is None:
             density = _noise_density(posterior, centre, at, errors)
@@ -106,9 +106,8 @@ def score(
 
 def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
     """Log density of runs, fitted or new, for every draw: shape (draws, runs)."""
-    problem = "beside a Gaussian process, single runs have no likelihood"
-    remedy = "Compare laws that are fitted without a discrepancy"
-    refuse(posterior.law.name, (posterior.discrepancy is not None, problem, remedy))
+    if posterior.discrepancy is not None:
+        raise undefined_likelihood(posterior.law.name)
     errors = runs.errors(posterior.law.predicts)
     centre = log_law(posterior, runs)
     return _noise_density(posterior, centre, log_measured(posterior, runs), errors)

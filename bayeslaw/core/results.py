@@ -25,7 +25,7 @@ class Result:
 
         @property
         def summary(self) -> str:
-            """The result in a sentence or a few."""
+            """The result in complete sentences, each with a full stop."""
 
         @property
         def notes(self) -> tuple[Note, ...]:

@@ -39,7 +39,7 @@ class Variable:
         return f"{left}{self.low:g}, {self.high:g}{right}"
 
     def contains(self, value: float) -> bool:
-        """Whether one value lies in the domain."""
+        """Whether a value is in the domain."""
         above = value >= self.low if self.low_included else value > self.low
         below = value <= self.high if self.high_included else value < self.high
         return math.isfinite(value) and above and below
@@ -89,7 +89,7 @@ def check_values(
     for small, large in ORDERED:
         if small in values and large in values and values[small] > values[large] * (1 + 1e-9):
             problem = f"{small} = {values[small]:g} exceeds {large} = {values[large]:.4g}"
-            remedy = f"Give {large} too if it stands at the reference run"
+            remedy = f"Give {large} too if it is fixed at the reference run"
             raise RequestError(problem, place=place, remedy=remedy)
 
 

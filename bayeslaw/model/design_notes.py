@@ -1,4 +1,4 @@
-"""Notes on the coefficients that a table of runs cannot inform, from its design alone."""
+"""Notes on coefficients that the design of a table does not identify."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, .
 
     if fixed or prior_only or confounded:
         parts = [
-            f"{', '.join(fixed)} never varied in {runs.source}: the runs do not inform its effect, "
-            "and optima over it are the prior's"
+            f"{', '.join(fixed)} never varied in {runs.source}: its effect, and optima over it, "
+            "are identified by the prior only"
             if fixed
-            else f"the configurations of {runs.source} leave part of {law.name} to the prior",
-            prior_only and f"the prior alone informs {prior_only}",
-            confounded and f"the runs inform only a combination of {confounded}",
+            else f"the configurations of {runs.source} do not identify all of {law.name}",
+            prior_only and f"prior only: {prior_only}",
+            confounded and f"identified only in combination: {confounded}",
         ]
-        remedy = "Add runs that vary it, or state in with_priors(...) what is known otherwise"
+        remedy = "Add runs that vary it, or state an informative prior in with_priors(...)"
         warn("prior_only", "; ".join(filter(None, parts)), remedy)
     notes += collinear(runs, [name for name in law.variables if name not in fixed])
     if len(runs) < len(law.parameters):
         warn(
             "few_runs",
             f"{len(runs)} runs for {len(law.parameters)} parameters of {law.name}: the prior "
-            "decides part of the answer",
+            "identifies some of them",
             "Compare prior and posterior intervals in the summary",
         )
     for letter in law.letters.values():

@@ -1,8 +1,8 @@
-"""The coefficients that a table can inform at all, decided from its configurations alone.
+"""Structural identifiability of coefficients from the configurations of a table.
 
-The law is differentiated by the quantities that its priors are stated on, at a few typical points.
-A coefficient without any effect on the runs keeps its prior; coefficients with linearly dependent
-effects are known only in combination, and otherwise keep their prior too.
+The law is differentiated by the quantities that have priors, at a few typical points. A coefficient
+without effect on the runs is identified by the prior only; coefficients with linearly dependent
+effects are identified only in combination.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from bayeslaw.core import vocabulary
 from bayeslaw.law import Law
 from bayeslaw.runs import ReferenceRun, Runs
 
-# Of log prediction, for one standard deviation of the prior: far below any noise.
+# Effect on log prediction of one prior standard deviation that counts as none.
 _NO_EFFECT = 1e-9
-# Singular values of columns of length one; differences are computed to about 1e-10 of them.
+# Singular value of unit columns that counts as zero; finite differences have errors of 1e-10.
 _DEPENDENT = 1e-7
-# Smallest share of a dependence for which a coefficient is named in it.
+# Smallest squared loading of a coefficient in a dependence.
 _SHARE = 1e-3
 _POINTS, _SPREAD, _STEP = 3, 0.5, 1e-2
 _ROWS = 200
@@ -27,14 +27,14 @@ _ROWS = 200
 
 @dataclass(frozen=True)
 class Informed:
-    """Parameters without any effect on the runs, and those known only in combination."""
+    """Parameters without effect on the runs, and those identified only in combination."""
 
     prior_only: frozenset[str]
     confounded: frozenset[str]
 
 
 def informed(law: Law, runs: Runs, reference: ReferenceRun) -> Informed:
-    """Decide which coefficients the runs can inform."""
+    """Determine which coefficients the runs identify."""
     letters = _letters(law, runs)
     rng = np.random.default_rng(0)
     names = list(law.parameters)
@@ -51,7 +51,7 @@ def informed(law: Law, runs: Runs, reference: ReferenceRun) -> Informed:
         shares = (rows[values < _DEPENDENT] ** 2).sum(axis=0)
         silent.append(set(names) - {names[i] for i in heard})
         dependent.append({names[i] for i in heard[shares > _SHARE]})
-    # A point may hide an effect (an exponent that is zero there), none can invent one.
+    # At one point an effect may vanish (such as a zero exponent): require it at all points.
     return Informed(_common(silent), _common(dependent))
 
 
@@ -60,7 +60,7 @@ def _common(sets: list[set[str]]) -> frozenset[str]:
 
 
 def _letters(law: Law, runs: Runs) -> dict[str, np.ndarray]:
-    """Configurations in the paper's letters; more of the same kind where there are few."""
+    """Configurations in the paper's letters; with random ones of the same ranges if few."""
     letters = law.form.in_letters(runs.columns(law.variables))
     rows = np.unique(np.stack(list(letters.values())), axis=1)
     if rows.shape[1] < 3 * len(law.parameters):

@@ -1,9 +1,8 @@
-"""Covariances of the misfit of two runs, which can be added to each other.
+"""Covariance functions of the misfit, which can be summed.
 
-Each is a mean-zero Gaussian process on log loss. Runs close to each other miss the law together
-(Kennedy and O'Hagan 2001); runs of one sweep share its peculiarities; and misfit may grow with the
-distance from the runs. None is identified apart from the law: where either could explain the runs,
-the prior, which is that misfit is small, decides.
+Each is a mean-zero Gaussian process on log loss: correlated between neighbouring runs (Kennedy and
+O'Hagan 2001), an offset of each sweep, or growing with distance from the runs. Misfit and law are
+confounded: where either explains the runs, the prior of small misfit determines the split.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ import numpy as np
 from bayeslaw.law.priors import Prior
 from bayeslaw.runs.geometry import on_scale
 
-#: Standard deviation of the log loss misfit that neighbours share.
+#: Standard deviation of the process on log loss.
 SCALE = "misfit_scale"
-#: Prefix of its lengths, in standard deviations of each input.
+#: Prefix of its length scales, in standard deviations of each input.
 LENGTH = "misfit_length_"
-#: Prefix of the spread between the groups of a column.
+#: Prefix of the standard deviation between groups of a column.
 OFFSET = "group_scale_"
-#: Growth of misfit away from the middle of the runs.
+#: Scale of misfit that grows with distance from the mean of the runs.
 GROWTH = "misfit_growth"
 
 _SCALE = Prior("lognormal", 0.003, 3.0)
@@ -46,13 +45,13 @@ class Kernel(ABC):
 
     ``columns`` of a table become ``inputs``, an array of shape (inputs, configurations);
     ``covariance`` and ``variance`` are functions of two such arrays and of the parameters that
-    ``priors`` names. Hashable and free of numbers, so that compiled code serves every table.
+    ``priors`` names. Hashable and without numbers, so that compiled code is reused for every table.
     """
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """Columns of the table that it reads, one input each."""
+        """Columns of the table, one input each."""
 
     @property
     @abstractmethod
@@ -61,7 +60,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def inputs(self, seen: Columns, columns: Columns) -> np.ndarray:
-        """Inputs of configurations, standardised or numbered by the runs fitted to (``seen``)."""
+        """Inputs of configurations, standardised or numbered by the fitted runs (``seen``)."""
 
     @abstractmethod
     def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -112,7 +111,7 @@ class GaussianProcess(OverVariables):
         lengths = jnp.stack([jnp.asarray(values[LENGTH + name]) for name in self.variables])
         inverse = (1.0 / lengths)[:, None]
         squared = ((x * inverse)[:, :, None] - (y * inverse)[:, None, :]) ** 2
-        # The root's slope at zero is infinite, and multiplies a zero.
+        # Offset avoids the infinite gradient of the root at zero.
         far = jnp.sqrt(5.0 * squared.sum(axis=0) + 1e-12)
         return values[SCALE] ** 2 * (1.0 + far + far**2 / 3.0) * jnp.exp(-far)
 
@@ -123,11 +122,11 @@ class GaussianProcess(OverVariables):
 
 @dataclass(frozen=True)
 class Growth(OverVariables):
-    """Misfit that grows with the distance from the middle of the runs, along each input.
+    """Misfit that grows with the distance from the mean of the runs, along each input.
 
-    An integrated Wiener process in each direction: zero in the middle of the runs, with a slope
-    that wanders, so that its standard deviation grows as the distance to the power of 1.5. The law
-    itself absorbs the straight part. The two sides of the middle are independent.
+    An integrated Wiener process in each direction from the mean of the runs, where it is zero: its
+    standard deviation grows as the distance to the power of 1.5. The law absorbs the linear part.
+    The two sides of the mean are independent.
     """
 
     @property
@@ -151,7 +150,7 @@ class Growth(OverVariables):
 class Offsets(Kernel):
     """An offset of log loss for each group of runs, partially pooled.
 
-    Its input is a number for each group, minus one for groups that no run fitted to belongs to.
+    Its input is a number for each group; minus one for groups without fitted runs.
 
     Parameters
     ----------

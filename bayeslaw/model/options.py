@@ -13,15 +13,15 @@ from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets, Ove
 from bayeslaw.model.pooling import Pool
 from bayeslaw.runs import Runs
 
-#: Every evaluation factors a matrix of runs by runs: beyond, a fit takes many minutes.
+#: Every evaluation factors a matrix of runs by runs: larger tables take many minutes.
 LARGEST_TABLE = 1000
 
 NAMES = ("gp", "group", "growth")
 _WITHOUT = "fit without a discrepancy"
 
-#: A name, a kernel, or several of them, which are added up.
+#: A name, a kernel, or a sequence of them, which is their sum.
 DiscrepancyOption = str | Kernel | Discrepancy | Sequence[str | Kernel] | None
-#: Coefficients that vary by group: names, with the only column that groups runs, or a column each.
+#: Coefficients that vary by group: names (of the only grouping column), or a column for each.
 PoolOption = Sequence[str] | Mapping[str, str]
 
 
@@ -81,8 +81,8 @@ def _check_inputs(
     check_names(names, law.variables, f"{{!r}} is no variable of {law.name}", place=place)
     fixed = ", ".join(name for name in names if name not in varying)
     if fixed:
-        problem = f"{fixed} is the same in all {len(runs)} runs: they show no misfit over it"
-        remedy = f"Leave it out of the process, or {_WITHOUT}"
+        problem = f"{fixed} is the same in all {len(runs)} runs: misfit over it is not identified"
+        remedy = f"Remove it from the process, or {_WITHOUT}"
     elif not names:
         problem = "a Gaussian process without inputs"
         remedy = f"Name variables that vary in the table, or {_WITHOUT}"
@@ -98,7 +98,7 @@ def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[
         names = [option] if isinstance(option, str) else list(option)
         if names and len(runs.groups) != 1:
             raise RequestError(
-                f"{', '.join(names)} shall vary by group, and the columns that group runs are "
+                f"pool= needs exactly one grouping column for {', '.join(names)}; the table has "
                 f"{', '.join(runs.groups) or 'none'}",
                 place=place,
                 remedy='Name one in read_runs(group=...), or give the column: pool={"E": "family"}',
@@ -114,15 +114,15 @@ def _groups(column: str, runs: Runs, place: str) -> tuple[str, ...]:
     groups = tuple(dict.fromkeys(str(label) for label in runs.labels(column)))
     size = len(runs)
     if column not in runs.groups:
-        problem = f"{column!r} is no column that groups runs"
+        problem = f"{column!r} is not a grouping column"
         remedy = f'Name it when reading: read_runs(..., group="{column}")'
     elif len(groups) == 1:
-        problem = f"all {size} runs have the same {column}: one group has nothing to differ from"
+        problem = f"all {size} runs have the same {column}: effects of groups are not identified"
         remedy = "Leave it out"
     elif len(groups) == size:
-        apart = "a group's effect cannot be separated from noise"
-        problem = f"each of the {size} runs has a {column} of its own: {apart}"
-        remedy = "Name a column with several runs a group, or leave it out"
+        apart = "effects of groups are confounded with noise"
+        problem = f"each of the {size} runs has its own {column}: {apart}"
+        remedy = "Name a column with several runs a group, or omit it"
     else:
         return groups
     raise RequestError(problem, place=place, remedy=remedy)

@@ -1,4 +1,4 @@
-"""From the optima of draws to an answer: of one posterior, and of a mixture."""
+"""Summarise the optima of draws: of one posterior, and of a mixture."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from bayeslaw.posterior.statistics import rough_ends
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import distance, extrapolation_factor
 
-# Draws of the prior that are optimised: its interval stands beside the posterior's for comparison.
+# Draws of the prior to optimise, for its interval.
 _PRIOR = 1000
 # Share of draws in which a cap may bind without a note.
 _FEW = 0.05
 
 
 def draw_sets(posterior: Posterior) -> list[Draws]:
-    """Draws of the posterior, of the prior, and the published set where there is one."""
+    """Draws of the posterior and of the prior, and the published coefficients, if any."""
     law = posterior.law
     sets: list[Draws] = [
         posterior.coefficients(),
@@ -51,7 +51,7 @@ def summarise(
     optima: Sequence[DrawOptima],
     request: Request,
 ) -> Optimum:
-    """Summarise the optima of a posterior's draws, beside those of ``draw_sets``."""
+    """Summarise the optima of ``draw_sets``."""
     ci_prob, law, runs = request.ci_prob, problem.law, posterior.runs
     draws, own = sets[0], optima[0]
     _refuse_unbounded(problem, own)
@@ -76,13 +76,13 @@ def summarise(
         if np.isfinite(quantity.draws).all() and quantity.status != "none"
     }
     convergence = Convergence.of({name: values.reshape(shape) for name, values in sound.items()})
-    # Where a quantity lies out there, its median does.
+    # Extrapolation of a quantity is that of its median.
     medians = {name: quantities[name].median for name in own.status if name in quantities}
     finite = {name: median for name, median in medians.items() if np.isfinite(median)}
     places = {
         name: (value, float(extrapolation_factor(runs, {name: np.array([value])})[0][0]))
         for name, value in {**problem.fixed, **finite}.items()
-        # What the cost alone reads extrapolates no law.
+        # A variable of the cost only is no input of the law.
         if name in law.variables
     }
     near = near_optimal(
@@ -122,13 +122,12 @@ def _refuse_unbounded(problem: Problem, optima: DrawOptima) -> None:
     lost = [name for name in problem.structure.free if shares[name] > 0.5]
     if not lost:
         return
-    moves = "falls" if law.optimum.sense == "min" else "rises"
+    moves = "decreases" if law.optimum.sense == "min" else "increases"
     payable = law.cost is not None and lost[0] in law.cost.expression.names and not problem.amount
     or_pay = "; or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
     raise RequestError(
-        f"{law.name} has no best {' and '.join(lost)}: its {law.predicts} {moves} for ever "
-        f"along {'it' if len(lost) == 1 else 'them'} in "
-        f"{100 * max(shares[name] for name in lost):.0f}% of draws",
+        f"the optimum of {law.name} is unbounded: its {law.predicts} {moves} monotonically in "
+        f"{' and '.join(lost)} in {100 * max(shares[name] for name in lost):.0f}% of draws",
         place="optimum",
         remedy=remedies(lost[0]) + or_pay,
     )
@@ -178,7 +177,7 @@ def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[N
     first, ci_prob = optima[0], optima[0].ci_prob
 
     def combined(attribute: str, combine: Callable[[list[Any], np.ndarray], Any]) -> dict[str, Any]:
-        """Values by name, of the laws that have the name, with their weights among themselves."""
+        """Combined values by name, over the laws that have the name, weights renormalised."""
         maps = [getattr(part, attribute) for part in optima]
         result = {}
         for name in dict.fromkeys(key for values in maps for key in values):
@@ -188,7 +187,7 @@ def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[N
         return result
 
     def blend(parts: list[OptimumQuantity], weights: np.ndarray) -> OptimumQuantity:
-        # Each law has its own published set.
+        # Published sets are of single laws.
         return OptimumQuantity.of(
             [
                 mixture_draws([part.draws for part in parts], weights),

@@ -1,4 +1,4 @@
-"""What bounds an optimum, and what a budget buys."""
+"""Budgets: what to spend, caps, and how much of a variable a budget buys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayeslaw.law.cost import COSTS, Cost, lifetime
 
 @dataclass(frozen=True)
 class Cap:
-    """An upper limit, legal itself, on a positive expression over canonical variables."""
+    """An upper limit (inclusive) on a positive expression over canonical variables."""
 
     name: str
     expression: Expression
@@ -34,7 +34,7 @@ class Cap:
 
 # Beside so much of one variable, what the rest costs is lost in rounding.
 _PLENTY = 1e30
-# Which expression each of the named limits is on.
+# Expression that each named limit applies to.
 _NAMED = {
     "max_params": "N",
     "max_active": "N_a",
@@ -46,31 +46,31 @@ _NAMED = {
 
 @dataclass(frozen=True, repr=False)
 class Budget:
-    """Constraints on the runs that are considered.
+    """Constraints on configurations.
 
     Attributes
     ----------
     train_flops : float or None
         Training FLOPs, spent in full unless a cap on tokens prevents it.
     lifetime_flops : float or None
-        FLOPs for training and for the ``inference_tokens`` together, instead of ``train_flops``.
+        FLOPs for training plus ``inference_tokens``, instead of ``train_flops``.
     inference_tokens : float or None
-        Tokens served over the model's life. One costs a third of a training token (2 FLOPs per
-        active parameter where training takes 6).
+        Tokens of inference over the model's life, at a third of the cost of a training token
+        (2 FLOPs per active parameter; training takes 6).
     max_params, max_active, max_tokens : float or None
-        Most total parameters N, active parameters N_a and training tokens D.
+        Largest total parameters N, active parameters N_a and training tokens D.
     max_tokens_per_active : float or None
-        Most training tokens per active parameter, D/N_a.
+        Largest number of training tokens per active parameter, D/N_a.
     max_total_per_active : float or None
-        Most total parameters per active one, N/N_a.
+        Largest ratio of total to active parameters, N/N_a.
     max_memory : float or None
-        Most bytes of memory for the weights.
+        Largest memory for the weights, in bytes.
     bytes_per_param : float
         Precision of the weights: 2 bytes for bfloat16.
     caps : mapping of str to float
         Further limits on positive expressions over canonical variables: ``{"N/E": 1e9}``.
     cost : str or None
-        What is spent, instead of the card's cost: a name of ``costs()``, or an expression.
+        Cost function, instead of the card's: a name of ``costs()``, or an expression.
     """
 
     train_flops: float | None = None
@@ -87,7 +87,7 @@ class Budget:
     cost: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse budgets that no run has."""
+        """Validate the fields."""
         if not isinstance(self.caps, Mapping):
             raise _refusal(f"caps = {self.caps!r}", "Such as {'N/E': 1e9}")
         # Plain numbers, so that the answer can be written as JSON.
@@ -106,7 +106,7 @@ class Budget:
         if lifetime and not served:
             raise _refusal(
                 "lifetime_flops without inference_tokens",
-                "Give the number of tokens to be served, or train_flops",
+                "Give the number of inference tokens, or train_flops",
             )
 
     def __repr__(self) -> str:
@@ -115,12 +115,12 @@ class Budget:
 
     @property
     def flops(self) -> float | None:
-        """What is spent, in the unit of the cost."""
+        """The amount to spend, in the unit of the cost."""
         return self.train_flops if self.lifetime_flops is None else self.lifetime_flops
 
     @property
     def spends(self) -> str:
-        """The name of what is spent, for messages."""
+        """Name of the field with the amount, for messages."""
         return "train_flops" if self.inference_tokens is None else "lifetime_flops"
 
     def spending(self, amount: float) -> Budget:
@@ -129,7 +129,7 @@ class Budget:
         Parameters
         ----------
         amount : float
-            FLOPs for training, or for the whole life where inference tokens are named.
+            FLOPs for training, or lifetime FLOPs if the budget has inference tokens.
 
         Returns
         -------
@@ -158,26 +158,26 @@ class Budget:
         )
 
     def price(self, law: Law, known: Iterable[str], *, place: str) -> Cost:
-        """What a configuration costs, under a law's convention or the budget's own.
+        """Cost of a configuration, by the law's card or by the budget's ``cost``.
 
         Parameters
         ----------
         law : Law
-            The law; its card's cost holds unless the budget names another.
+            The law; the default is its card's cost.
         known : iterable of str
-            Names that are given besides the law's variables.
+            Names with values besides the law's variables.
         place : str
             For messages.
 
         Returns
         -------
         Cost
-            Of training, and of inference where tokens to be served are named.
+            Of training, plus inference if the budget has inference tokens.
 
         Raises
         ------
         RequestError
-            If there is no cost, or one that reads a variable of neither the law nor the request.
+            If there is no cost, or it depends on a variable of neither the law nor the request.
         """
         place = f"{place}, {self.spends}"
         cost = law.cost
@@ -187,14 +187,14 @@ class Budget:
             raise RequestError(
                 f"{law.name} predicts {law.predicts}, and its card states no cost",
                 place=place,
-                remedy="Leave out the budget, or give it a cost: Budget(cost='6*N_a*D')",
+                remedy="Omit the budget, or give it a cost: Budget(cost='6*N_a*D')",
             )
         if self.inference_tokens is not None:
             cost = lifetime(cost)
         lacking = sorted(cost.expression.names - {*law.variables, *known, "inference_tokens"})
         if lacking:
             raise RequestError(
-                f"the cost {cost.name!r} of {law.name}, {cost.formula}, also reads "
+                f"the cost {cost.name!r} of {law.name}, {cost.formula}, also depends on "
                 f"{' and '.join(lacking)}",
                 place=place,
                 remedy=f"Fix it: at={{'{lacking[0]}': ...}}, or --at {lacking[0]}=...",

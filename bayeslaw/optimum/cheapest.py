@@ -34,22 +34,21 @@ class Cheapest:
     Attributes
     ----------
     configuration : dict of str to float
-        Its variables, those that were fixed or held among them.
+        Its variables, fixed ones included.
     cost : float
-        What it costs, in the unit of the cost.
+        Its cost, in the unit of the cost function.
     cost_at_half : float
-        What the cheapest would cost that reaches the target in half of the draws: the rest of
-        ``cost`` buys probability.
+        Cost of the cheapest configuration that reaches the target with probability 0.5.
     target, probability : float
         As requested.
     reached : float
         Share of draws in which the configuration reaches the target.
     predicted_interval : tuple of float
-        Median, low and high of the law's value there.
+        Median, low and high of the law's value at the configuration.
     predicts : str
         What the law predicts.
     chosen : tuple of str
-        Variables that were searched over.
+        Variables of the search.
     budget : Budget
         The caps.
     ci_prob : float
@@ -57,7 +56,7 @@ class Cheapest:
     notes : tuple of Note
         The posterior's, and the answer's own.
     predicted_draws : ndarray of shape (draws,)
-        The law's value there, for every draw.
+        The law's value at the configuration, for every draw.
     """
 
     configuration: dict[str, float]
@@ -76,7 +75,7 @@ class Cheapest:
 
     @property
     def summary(self) -> str:
-        """What it costs to reach the target, and where."""
+        """Cost of reaching the target, and the configuration."""
         median, low, high = self.predicted_interval
         place = ", ".join(f"{name} = {value:.4g}" for name, value in self.configuration.items())
         return (
@@ -108,7 +107,7 @@ class Cheapest:
         Returns
         -------
         dict
-            All fields, draws left out.
+            All fields without the draws.
         """
         same = ("configuration", "cost", "cost_at_half", "target", "probability", "reached")
         return {
@@ -133,23 +132,23 @@ def cheapest(
 ) -> Cheapest:
     """Find the cheapest configuration that reaches a target with a stated probability.
 
-    One configuration is chosen for all draws: what it costs is least among those of which so many
-    draws of the law's value are at most the target.
+    The same configuration applies to all draws: the cheapest whose ``probability`` quantile of the
+    law's value over draws is at most the target.
 
     Parameters
     ----------
     posterior : Posterior or Mixture
         The posterior, or a mixture of several.
     target : float
-        The law's value that is to be reached, in its unit.
+        The law's value to reach, in its unit.
     probability : float
-        With what probability.
+        Probability of reaching the target.
     at
         As for ``optimum``.
     budget : Budget, optional
-        Caps; ``inference_tokens`` to count serving, and ``cost`` for a cost of one's own.
+        Caps; ``inference_tokens`` to include inference, and ``cost`` for a custom cost.
     free : iterable of str, optional
-        Variables to search over besides those that cost something, instead of the card's.
+        Variables to search over besides those of the cost, instead of the card's.
     ci_prob : float
         Probability of the interval on the law's value.
 
@@ -165,7 +164,7 @@ def cheapest(
     """
     target, probability = _checked(target, probability)
     request = Request.of("cheapest", at, budget, free, ci_prob=ci_prob)
-    request.refuse_amount("cheapest", "Leave it out, or use optimum() for what it buys")
+    request.refuse_amount("cheapest", "Omit it, or use optimum() to spend an amount")
     members = _members(posterior, request)
     search = QuantileSearch(members, request)
     with compiled():
@@ -203,13 +202,13 @@ def _checked(target: float, probability: float) -> tuple[float, float]:
 
 
 def _members(source: Posterior | Mixture, request: Request) -> Members:
-    """The laws that have all that is wanted, the one with most variables first."""
+    """The laws that have all requested variables, the one with most variables first."""
     widest = max(laws_of(source), key=lambda law: len(law.variables))
     if widest.optimum.sense != "min":
         raise RequestError(
-            f"more {widest.predicts} is better",
+            f"{widest.name} maximises {widest.predicts}",
             place="cheapest",
-            remedy="Give a posterior of a law whose value is to be small",
+            remedy="Give a posterior of a law that minimises its value",
         )
     wanted = widest.optimum.free if request.free is None else request.free
     members = Members.of(source, dict.fromkeys([*request.at, *wanted]), place="cheapest")
@@ -219,13 +218,13 @@ def _members(source: Posterior | Mixture, request: Request) -> Members:
 
 def _notes(members: Members, minimum: Minimum) -> list[Note]:
     problem, configuration = minimum.problem, minimum.configuration
-    remedy = "Fix it with at= or --at if the answer depends on it"
+    remedy = "Fix it with at= or --at if the result depends on it"
     found = notes.held(problem.fixed, problem.held, remedy)
     for posterior in members.posteriors:
         names = [name for name in posterior.law.variables if name in configuration]
         place = {name: np.array([configuration[name]]) for name in names}
         factors, furthest = extrapolation_factor(posterior.runs, place)
         found += notes.extrapolation(
-            "the configuration", factors[0], furthest[0], "cost and probability hold"
+            "the configuration", factors[0], furthest[0], "cost and probability are valid"
         )
     return found

@@ -1,4 +1,4 @@
-"""``decide``: which of some legal configurations, and what it costs to be wrong."""
+"""``decide``: rank configurations by expected loss, with expected regret."""
 
 from __future__ import annotations
 
@@ -35,13 +35,12 @@ class Decision:
     Attributes
     ----------
     frame : pandas.DataFrame
-        A row a configuration, the best first, under the label that it was given: its columns, the
-        law's ``median``, ``low`` and ``high``, its ``expected`` value, the expected ``regret``
-        against the best of them, the training FLOPs ``regret_flops`` that the first could do
-        without and be as good (where the law reads tokens), ``p_best``, the probability
+        A row a configuration, the best first, indexed by its label: its columns, the law's
+        ``median``, ``low`` and ``high``, its ``expected`` value, the expected ``regret``
+        against the best of them, ``regret_flops``, the training FLOPs by which the first could be
+        reduced to the same expected loss (if the law has D), ``p_best``, the probability
         ``p_near_optimal`` that the regret is below ``regret_tolerance``, whether that makes it
-        ``near_optimal``, and by which ``extrapolation_factor`` its furthest ``variable`` lies
-        beyond the runs.
+        ``near_optimal``, and the ``extrapolation_factor`` of its furthest ``variable``.
     predicts : str
         What the law predicts.
     at : dict of str to float
@@ -49,7 +48,8 @@ class Decision:
     budget : Budget
         The constraints.
     regret_tolerance, ci_prob : float
-        Near-optimal is a regret below the first with the second as probability.
+        Near-optimal: regret below ``regret_tolerance`` (nats where the law predicts loss) with
+        probability ``ci_prob``.
     notes : tuple of Note
         The posterior's, and those on the ranking.
     """
@@ -64,23 +64,23 @@ class Decision:
 
     @property
     def best(self) -> Any:
-        """Label of the configuration of least expected loss."""
+        """Label of the configuration with the lowest expected loss."""
         return self.frame.index[0]
 
     @property
     def near_optimal(self) -> pd.DataFrame:
-        """The configurations that are as good as the best with probability ``ci_prob``."""
+        """Configurations with regret below the tolerance with probability ``ci_prob``."""
         return self.frame[self.frame["near_optimal"]]
 
     @property
     def summary(self) -> str:
-        """The best configuration, and how many are as good."""
+        """The best configuration, and the number of near-optimal ones."""
         first = self.frame.iloc[0]
         return (
             f"Of {len(self.frame)} configurations {self.best} has the best expected "
             f"{self.predicts}, {first['expected']:.4g} ({first['low']:.4g} to {first['high']:.4g}),"
             f" and is the best with probability {first['p_best']:.2g}. {len(self.near_optimal)} "
-            f"are within {self.regret_tolerance:g} of the best with probability {self.ci_prob:g}."
+            f"have a regret below {self.regret_tolerance:g} with probability {self.ci_prob:g}."
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -145,8 +145,8 @@ def decide(
 ) -> Decision:
     """Rank configurations by their expected loss.
 
-    Losses, regrets and probabilities are of the law's value: how runs scatter around it is the same
-    for every configuration.
+    Losses, regrets and probabilities are of the law's value: noise does not depend on the
+    configuration.
 
     Parameters
     ----------
@@ -154,16 +154,16 @@ def decide(
         The posterior, or a mixture of several.
     candidates : Runs, Buildable, DataFrame or mapping
         Configurations, one a row, over variables of the law. Those of ``buildable`` are counted
-        with or without embeddings as the law counts. Other columns are carried along. A
-        column ``cost`` (GPU hours, say) marks as ``efficient`` those of which none that costs no
-        more is expected to be as good.
+        with or without embeddings as the law counts. Other columns are carried along. A column
+        ``cost`` (such as GPU hours) adds ``efficient``: whether a configuration is on the Pareto
+        front of cost and expected loss.
     at : mapping, optional
         Variables that are the same for all of them.
     budget : Budget, optional
-        FLOPs: the variable of the cost that is not given otherwise follows from them, for each
-        configuration by itself. Configurations beyond one of its caps are left out, with a note.
+        FLOPs: the variable of the cost without a value follows from them, for each configuration.
+        Configurations that violate a cap are excluded, with a note.
     regret_tolerance : float
-        Regret, in the unit of the prediction, below which a configuration is as good as the best.
+        Regret below which a configuration is near-optimal, in the unit of the prediction.
     ci_prob : float
         Probability of the intervals, and of near-optimality.
 
@@ -175,7 +175,7 @@ def decide(
     Raises
     ------
     RequestError
-        If a variable is given twice or not known, or the budget cannot be spent.
+        If a variable is given twice or unknown, or the budget cannot be spent.
     TableError
         If a configuration is outside the domain of its variables.
     """
@@ -218,7 +218,7 @@ def decide(
 def _ranked(
     table: pd.DataFrame, parts: Sequence[Candidates], members: Members, request: Request
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The ranking, and draws of what is to be small, both in the order of the ranking."""
+    """The ranking, and draws of the signed value (to minimise) in its order."""
     evaluated = [part.posterior.evaluate(part.columns) for part in parts]
     value = mixture_draws(evaluated, members.weights)
     first = parts[0]
@@ -253,7 +253,7 @@ def _ranked(
 
 
 def _efficient(table: pd.DataFrame, expected: np.ndarray) -> dict[str, np.ndarray]:
-    """Configurations that no other one beats in expectation without costing more."""
+    """Configurations on the Pareto front of cost and expected loss."""
     if "cost" not in table.columns:
         return {}
     cost = table["cost"].to_numpy(dtype=float)
@@ -268,9 +268,9 @@ def _left_out(table: pd.DataFrame, legal: np.ndarray, budget: Budget) -> list[No
     caps = ", ".join(str(cap) for cap in budget.limits)
     if not legal.any():
         raise RequestError(
-            f"none of {len(table)} configurations keeps {caps}",
+            f"none of {len(table)} configurations satisfies {caps}",
             place="decide, budget",
-            remedy="Loosen a cap, or give smaller ones",
+            remedy="Raise a cap, or give smaller configurations",
         )
     return [notes.left_out(list(table.index[~legal]), len(table), caps)]
 
@@ -286,14 +286,14 @@ def _notes(
                 part.posterior.reference.at, part.held, "Fix it with at= or --at, or give a column"
             ),
             *notes.ranking_by_prior(part.posterior.runs, part.columns),
-            *notes.extrapolation("the best configuration", factor, name, "the ranking holds"),
+            *notes.extrapolation("the best configuration", factor, name, "the ranking is valid"),
             *notes.not_finite(signed),
         ]
     return found
 
 
 def _close_call(posterior: Posterior, signed: np.ndarray) -> list[Note]:
-    """Whether more draws could exchange the first two."""
+    """Note on a difference of the first two within Monte-Carlo error."""
     if signed.shape[1] < 2 or not np.isfinite(signed).all():
         return []
     gap = (signed[:, 1] - signed[:, 0]).reshape(posterior.stats["diverging"].shape)

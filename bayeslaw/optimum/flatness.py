@@ -1,4 +1,4 @@
-"""How flat an optimum is: the values of one variable that cost next to nothing."""
+"""Flatness of an optimum: values of one variable with regret below the tolerance."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from bayeslaw.core import vocabulary
 from bayeslaw.optimum.problem import Problem
 
-# Draws that are evaluated: a probability of .89 is then known to .01.
+# Draws to evaluate: the standard error of a probability of .89 is .01.
 _DRAWS = 1000
 _POINTS, _ROUNDS = 81, 3
-# How far a count is followed on either side of its median, as a factor.
+# Largest factor from the median at which a count is evaluated.
 _FACTOR = 1e4
-# An optimum on a limit lies beyond it by no more.
+# Tolerance of limits: an optimum on one may exceed it by rounding.
 _ROUNDING = 1e-6
 
 
@@ -26,10 +26,11 @@ class NearOptimal:
     Attributes
     ----------
     low, high : float
-        Between these, leaving each draw's optimum for one value costs less than
-        ``regret_tolerance`` with at least the probability ``ci_prob``; NaN if no value does.
+        Between these values, the regret is below ``regret_tolerance`` with at least the
+        probability ``ci_prob``; NaN if there are none.
     regret_tolerance : float
-        In the unit of the prediction.
+        In the unit of the prediction: nats where the law predicts loss (unless the table declares
+        another ``loss_unit``).
     ci_prob : float
         The probability.
     values, p_near_optimal : ndarray of shape (points,)
@@ -57,8 +58,8 @@ def near_optimal(
 ) -> dict[str, NearOptimal]:
     """Near-optimal values of every free variable.
 
-    One variable leaves its optimum at a time: the others stay at each draw's own optimum, and what
-    follows from a budget follows.
+    One variable varies at a time: the others are at each draw's own optimum, and a variable that
+    follows from the budget is recomputed.
     """
     sound = np.flatnonzero(np.isfinite(x).all(axis=1))
     if not len(sound):
@@ -73,7 +74,7 @@ def near_optimal(
         points = np.broadcast_to(x[:, None, :], (len(x), len(grid), x.shape[1])).copy()
         points[:, :, i] = grid
         lost = sign * (values_at(problem, raw, points) - best)
-        # What is not allowed, or where the law predicts nothing, is no alternative.
+        # Infeasible points, and points without a prediction, have infinite regret.
         return np.where(np.isfinite(lost), lost, np.inf)
 
     found = {}
@@ -87,12 +88,12 @@ def near_optimal(
         for _ in range(_ROUNDS):
             p = (regret(i, grid) < regret_tolerance).mean(axis=0)
             around = _range(grid, p, ci_prob)
-            # Once more where it matters: around the ends of the range, or the best there is.
+            # Refine around the ends of the range, or around the best value.
             step = np.max(np.diff(grid))
             peak = grid[np.argmax(p)]
             start, stop = (peak, peak) if around is None else around
             grid = np.linspace(max(low, start - step), min(high, stop + step), _POINTS)
-        # The picture: wide enough that both flanks are seen.
+        # Grid for plots: wide enough to show both flanks.
         span = max(stop - start, step)
         grid = np.linspace(max(low, start - 1.5 * span), min(high, stop + 1.5 * span), _POINTS)
         lost = regret(i, grid)
@@ -129,7 +130,7 @@ def values_at(problem: Problem, raw: Mapping[str, np.ndarray], x: np.ndarray) ->
 
 
 def _range(grid: np.ndarray, p: np.ndarray, ci_prob: float) -> tuple[float, float] | None:
-    """Ends of the stretch around the most probable point, between grid points by a line."""
+    """Ends of the interval around the most probable point, by linear interpolation."""
     peak = int(np.argmax(p))
     if p[peak] < ci_prob:
         return None
@@ -153,7 +154,7 @@ def averaged(parts: Sequence[NearOptimal], weights: np.ndarray) -> NearOptimal:
     values = np.unique(np.concatenate([part.values for part in parts]))
     p, regret = np.zeros(len(values)), np.zeros(len(values))
     for part, weight in zip(parts, weights, strict=True):
-        # Beyond the evaluated values, a law's regret is too large to count.
+        # Beyond the evaluated values, the regret exceeds the tolerance.
         p += weight * np.interp(values, part.values, part.p_near_optimal, left=0.0, right=0.0)
         regret += weight * np.interp(values, part.values, part.regret)
     ends = _range(values, p, first.ci_prob) or (np.nan, np.nan)

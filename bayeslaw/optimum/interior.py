@@ -1,7 +1,7 @@
 """One search: a primal-dual interior point method for a smooth function under inequalities.
 
-Bounds, caps and the order of variables are inequalities that every iterate keeps strictly, so that
-an optimum in the interior, on a face or in a corner is found by one and the same iteration: Newton
+Bounds, caps and the order of variables are inequalities that every iterate satisfies strictly, so
+the same iteration finds an optimum in the interior, on a face or in a corner: Newton
 steps on the barrier problem, a line search on its merit, a multiplier for each inequality, and a
 barrier that vanishes as the steps settle (Nocedal and Wright, Numerical Optimization, chapter 19).
 The functions here take one search; ``minimise`` maps them over thousands.
@@ -15,26 +15,26 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-# The barrier at first, when it counts as gone, and by how much it shrinks.
+# Initial and final barrier parameter, and its rates of decrease.
 BARRIER, _GONE, _SHRINK, _POWER = 1e-4, 1e-13, 0.1, 1.6
-# How much of the way to a bound one step may go.
+# Largest fraction of the distance to a bound in one step.
 _NEAR = 0.995
-# Of the objective, per search coordinate.
+# Tolerance of the gradient, per search coordinate.
 FLAT = 1e-9
 _ROUNDING = 1e-14
 _HALVINGS = 8
-# A step is no longer than this part of the box.
+# Largest step, as a fraction of the box.
 _LONGEST = 0.25
-# Multipliers stay within this factor of what the barrier says.
+# Multipliers are clipped to within this factor of barrier over slack.
 _FACTOR = 1e10
 
 Function = Callable[[Any], Any]
 
 
 class State(NamedTuple):
-    """Where a search stands: at ``x``, strictly inside, with multipliers of bounds and caps.
+    """State of a search: strictly feasible ``x``, and multipliers of bounds and caps.
 
-    ``done`` says that the barrier is gone and nothing improves to first order.
+    ``done``: the barrier is at its final value and the first-order conditions are met.
     """
 
     x: Any
@@ -46,7 +46,7 @@ class State(NamedTuple):
 
 
 def begin(x: Any, low: Any, high: Any, room: Any) -> State:
-    """A search at its start, where the caps leave some room."""
+    """Initial state, at a strictly feasible point."""
     barrier, done = jnp.asarray(BARRIER), jnp.asarray(False)
     return State(x, BARRIER / (x - low), BARRIER / (high - x), BARRIER / room, barrier, done)
 
@@ -54,7 +54,7 @@ def begin(x: Any, low: Any, high: Any, room: Any) -> State:
 def advance(
     objective: Function, caps: Function, low: Any, high: Any, state: State, steps: int
 ) -> State:
-    """Take steps until the search has ended, or a number of them are taken."""
+    """Take steps until convergence, at most a given number."""
 
     def unfinished(carry: tuple[Any, State]) -> Any:
         count, state = carry
@@ -88,7 +88,7 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
     move = move * jnp.minimum(1.0, jnp.min(_LONGEST * (high - low) / (jnp.abs(move) + 1e-300)))
     along = slopes @ move
 
-    # The longest step that stays inside, and ever shorter ones.
+    # Backtracking from the longest feasible step.
     reach = jnp.minimum(
         jnp.minimum(_reach(to_low, move), _reach(to_high, -move)), _reach(to_cap, along)
     )
@@ -98,12 +98,12 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
         inside = [x - low, high - x, caps(x)]
         logs = sum(jnp.sum(jnp.log(part)) for part in inside)
         value = objective(x) - barrier * logs
-        # The logarithm of what is outside is not finite, and neither is an undefined objective.
+        # Infeasible points and undefined objectives have infinite merit.
         return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
     merits = jax.vmap(lambda length: merit(x + length * move))(lengths)
     expected = 1e-4 * lengths * (downhill @ move)
-    # Near the end rounding hides whether a step goes down; there Newton's can be trusted.
+    # Near convergence, accept Newton steps whose decrease is below rounding.
     better = merits <= merit(x) + expected + _ROUNDING
     length = jnp.where(jnp.any(better), lengths[jnp.argmax(better)], 0.0)
     x = x + length * move
@@ -128,7 +128,7 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
 
 
 def curvature(objective: Function, caps: Function, low: Any, high: Any, state: State) -> Any:
-    """The matrix of Newton's system: of the Lagrangian, and of the inequalities."""
+    """Matrix of the Newton system: Hessian of the Lagrangian plus terms of the inequalities."""
     x = state.x
 
     def lagrangian(x: Any) -> Any:
@@ -144,7 +144,7 @@ def curvature(objective: Function, caps: Function, low: Any, high: Any, state: S
 
 
 def pivots(matrix: Any) -> tuple[list[list[Any]], list[Any]]:
-    """A symmetric matrix as L D L', written out: of five rows at most, it is faster than a call."""
+    """LDL' factorisation, unrolled: faster than a library call for at most five rows."""
     size = matrix.shape[0]
     lower: list[list[Any]] = [[] for _ in range(size)]
     diagonal: list[Any] = []
@@ -158,7 +158,7 @@ def pivots(matrix: Any) -> tuple[list[list[Any]], list[Any]]:
 
 
 def _bent(pivot: Any) -> Any:
-    """A pivot that leads downhill, however the function curves."""
+    """Absolute pivot, so that the step is a descent direction."""
     return jnp.maximum(jnp.abs(pivot), 1e-12)
 
 
@@ -176,7 +176,7 @@ def _solved(matrix: Any, right: Any) -> Any:
 
 
 def _reach(room: Any, change: Any) -> Any:
-    """How much of a step can be taken, one at most."""
+    """Largest feasible step length, at most one."""
     falling = change < 0
     steps = jnp.where(falling, _NEAR * room / jnp.where(falling, -change, 1.0), 1.0)
     return jnp.minimum(1.0, jnp.min(steps, initial=1.0))

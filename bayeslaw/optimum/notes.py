@@ -1,4 +1,4 @@
-"""Notes on optima, rankings and the cheapest configuration: every remark is written here."""
+"""Notes on optima, rankings and the cheapest configuration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_text
 
 _OTHER_LAWS = (
-    "Compare the predictions of other laws there; rolling_origin() measures how such predictions "
-    "fared"
+    "Compare the predictions of other laws there; rolling_origin() measures their past coverage"
 )
 
 
 def held(values: Mapping[str, float], names: Iterable[str], remedy: str) -> list[Note]:
-    """Variables that the request does not name."""
+    """Note on variables that the request does not name."""
     listed = ", ".join(f"{name} = {values[name]:.4g}" for name in names)
     if not listed:
         return []
@@ -33,7 +32,7 @@ def optimum_notes(
     quantities: Mapping[str, OptimumQuantity],
     places: Mapping[str, tuple[float, float]],
 ) -> list[Note]:
-    """What limits the use of an optimum: prior, extrapolation, draws without one."""
+    """Notes on what limits an optimum: prior, extrapolation, draws without one."""
     return [
         *_depends_on_prior(runs, chosen, quantities),
         *_extrapolation(runs, places),
@@ -50,7 +49,7 @@ def _depends_on_prior(
     if not (constant and others):
         return []
     message = f"{others}: the optimum depends on that of {constant}, which never varied in the runs"
-    remedy = f"Fix {constant} with at= or --at to leave it out"
+    remedy = f"Fix {constant} with at= or --at to condition on it"
     return [Note("depends_on_prior", "warning", message, remedy)]
 
 
@@ -64,16 +63,16 @@ def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> lis
             text += (
                 f" differs from every run: all have {name} = {seen[0]:.4g}"
                 if np.isinf(factor)
-                else f" lies {factor:.3g} times beyond the {side} run"
+                else f" is {factor:.3g} times beyond the {side} run"
             )
-            text += ": the interval holds only if the law does"
+            text += ": the interval is valid only if the law is"
             notes.append(Note("extrapolation", "warning", text, _OTHER_LAWS))
-    # An optimum may lie within the range of every variable where no run combines them so.
+    # An optimum may be within the range of every variable but outside their joint range.
     away, share = distance(runs, {name: value for name, (value, _) in places.items()})
     if places and share == 0.0 and not notes:
         text = (
-            f"the optimum lies {away:.3g} standard deviations from the middle of the runs "
-            f"({', '.join(places)} together), further out than any of them"
+            f"the Mahalanobis distance of the optimum from the mean of the runs "
+            f"({', '.join(places)}) is {away:.3g}, larger than that of any run"
         )
         notes.append(Note("far_from_runs", "warning", text, _OTHER_LAWS))
     return notes
@@ -84,15 +83,15 @@ def _lost(name: str, quantity: OptimumQuantity) -> list[Note]:
     lost, stuck = quantity.shares["none"], quantity.shares["not_converged"]
     if lost:
         text = (
-            f"{100 * lost:.2g}% of draws have no optimum of {name}; they count as beyond every "
-            "bound"
+            f"{100 * lost:.2g}% of draws have no optimum of {name}; they are counted as infinite "
+            "or zero"
         )
         remedy = f"Add runs that constrain {name}, or tighten the priors"
         notes.append(Note("no_optimum", "warning", text, remedy))
     if stuck:
         text = (
             f"the search for {name} did not converge in {100 * stuck:.2g}% of draws, which are "
-            "left out"
+            "excluded"
         )
         remedy = "Request a configuration nearer to the runs, or tighten the priors"
         notes.append(Note("search", "error" if stuck > 0.01 else "warning", text, remedy))
@@ -100,17 +99,16 @@ def _lost(name: str, quantity: OptimumQuantity) -> list[Note]:
 
 
 def choice_of_rule() -> Note:
-    """What no interval of an efficiency-aware rule contains."""
+    """Note that intervals by efficiency rules are conditional on the rule."""
     message = (
-        "the intervals of N_a/N by efficiency-aware rules leave out the choice of the rule; slope "
-        "and fraction are inferred from the shares that arXiv:2509.23678 reports, which states no "
-        "rule"
+        "the intervals of N_a/N by efficiency-aware rules are conditional on the rule; slope and "
+        "fraction are inferred from the shares in arXiv:2509.23678, which states no rule"
     )
     return Note("choice_of_rule", "info", message)
 
 
 def tied(names: Iterable[str]) -> list[Note]:
-    """Variables that an active cap binds together."""
+    """Note on variables that an active cap ties."""
     listed = " and ".join(sorted(names))
     if not listed:
         return []
@@ -120,29 +118,29 @@ def tied(names: Iterable[str]) -> list[Note]:
 
 
 def extrapolation(subject: str, factor: float, name: str, claim: str) -> list[Note]:
-    """That a configuration lies beyond the runs."""
+    """Note on a configuration beyond the runs."""
     if factor <= NEARBY:
         return []
-    message = f"{subject} {extrapolation_text(name, factor)}: {claim} only if the law does"
+    message = f"{subject} {extrapolation_text(name, factor)}: {claim} only if the law is"
     return [Note("extrapolation", "warning", message, _OTHER_LAWS)]
 
 
 def ranking_by_prior(runs: Runs, columns: Mapping[str, np.ndarray]) -> list[Note]:
-    """That configurations differ in what the runs never varied."""
+    """Note on configurations that differ in variables that never varied in the runs."""
     varied = [name for name, values in columns.items() if np.ptp(values) > 0]
     never = runs.constant(varied)
     unknown = ", ".join(name for name in varied if name in never)
     if not unknown:
         return []
     message = (
-        f"the configurations differ in {unknown}, which never varied in the runs: so far the prior "
-        "alone orders them"
+        f"the configurations differ in {unknown}, which never varied in the runs: the prior alone "
+        "orders them"
     )
     return [Note("prior_only", "warning", message, "Add runs that vary it")]
 
 
 def not_finite(values: np.ndarray) -> list[Note]:
-    """Draws in which the law is not finite."""
+    """Note on draws in which the law is not finite."""
     finite = np.isfinite(values).all(axis=1)
     if finite.all():
         return []
@@ -151,7 +149,7 @@ def not_finite(values: np.ndarray) -> list[Note]:
 
 
 def close_call(gap: float, error: float) -> list[Note]:
-    """That more draws could exchange the first two configurations."""
+    """Note on a difference of the first two configurations within Monte-Carlo error."""
     if gap > 2 * error:
         return []
     message = (
@@ -162,18 +160,18 @@ def close_call(gap: float, error: float) -> list[Note]:
 
 
 def left_out(labels: Sequence[object], total: int, caps: str) -> Note:
-    """Configurations that break a cap."""
+    """Note on configurations that violate a cap."""
     names = ", ".join(str(label) for label in labels[:5]) + (" ..." if len(labels) > 5 else "")
     message = (
-        f"{len(labels)} of {total} configurations are left out ({names}), since they break a cap: "
+        f"{len(labels)} of {total} configurations are excluded ({names}): they violate a cap, "
         f"{caps}"
     )
     return Note("left_out", "info", message)
 
 
 def unspent(count: int, total: int, name: str | None) -> list[Note]:
-    """That a cap leaves FLOPs unspent."""
+    """Note on FLOPs that a cap prevents from being spent."""
     if not count:
         return []
-    message = f"in {count} of {total} configurations a cap on {name} leaves FLOPs unspent"
+    message = f"in {count} of {total} configurations a cap on {name} prevents spending all FLOPs"
     return [Note("unspent", "info", message)]

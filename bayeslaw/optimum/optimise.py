@@ -83,7 +83,7 @@ def _draw_optima(problem: Problem, solution: Solution) -> DrawOptima:
 
 
 def _away(problem: Problem, solution: Solution) -> tuple[np.ndarray, np.ndarray]:
-    """Along which variables each draw falls for ever, downwards and upwards."""
+    """Variables in which each draw is unbounded, downwards and upwards."""
     failed = ~solution.converged[:, None]
     at_low = solution.at_low | solution.as_good_low
     at_high = solution.at_high | solution.as_good_high

@@ -62,7 +62,7 @@ def optimum(
     Raises
     ------
     RequestError
-        If the request contradicts itself, or a law falls for ever along a free variable for most
+        If the request contradicts itself, or a law is unbounded in a free variable for most
         draws.
     """
     options = {"regret_tolerance": regret_tolerance, "ci_prob": ci_prob}

@@ -1,4 +1,4 @@
-"""Make a request definite for one law: what is fixed, free, spent and limited."""
+"""Turn a request into a problem for one law: fixed and free variables, cost and caps."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bayeslaw.optimum.problem import Problem, Structure
 from bayeslaw.optimum.request import Request
 from bayeslaw.runs import ReferenceRun
 
-#: A variable without a bound is followed this many times beyond its reference value; an optimum
-#: out there is none.
+#: Search bound of an unbounded variable, as a factor of its reference value; an optimum at it does
+#: not count as one.
 FAR = 1e12
 
 
 def pose(
     law: Law, reference: ReferenceRun, request: Request, *, may_follow: bool = False
 ) -> Problem:
-    """Make a request definite; ``may_follow`` admits that all follows from the budget."""
+    """Turn a request into a problem; ``may_follow`` allows that no variable is left to search."""
     at, budget = request.at, request.budget
     cost = None if budget.flops is None else budget.price(law, at, place="optimum")
     priced = frozenset[str]() if cost is None else cost.expression.names
@@ -46,7 +46,7 @@ def pose(
         fixed["inference_tokens"] = float(budget.inference_tokens)
     caps += _orders(chosen, spent, fixed)
     if any(spent in cap.expression.names for cap in caps):
-        # What is limited itself cannot just follow from the rest: not all may have to be spent.
+        # A capped variable cannot follow from the budget: the cap may prevent spending it.
         spent = None
     searched = [name for name in chosen if name != spent]
     if not searched and not (may_follow and spent is not None):
@@ -55,7 +55,7 @@ def pose(
         raise RequestError(
             f"nothing is left to choose: {why}" if frees else f"{law.name} frees no variable",
             place="optimum",
-            remedy="Leave a variable out of at=, or name one in free=; predict() gives the value",
+            remedy="Remove a variable from at=, or name one in free=; predict() gives the value",
         )
     boxes = {name: _box(name, fixed, reference) for name in searched}
     boxes, caps, bounded_by = _bounded(boxes, caps)
@@ -93,22 +93,22 @@ def pose(
 
 
 def remedies(name: str) -> str:
-    """What bounds a variable of which more is always better."""
+    """Remedies for a variable in which the value improves monotonically."""
     fix = f"Fix {name} (at={{'{name}': ...}}, --at {name}=...)"
     if name != "N":
         return f"{fix}, or cap it: Budget(caps={{{name!r}: ...}})"
     return (
         f"{fix}, or cap it: total parameters (max_params, --max-params), bytes of memory at a "
         "precision (max_memory and bytes_per_param, --max-memory), N <= r*N_a "
-        "(max_total_per_active, --max-total-per-active); or give a cost that charges N, such as "
-        "inference that reads every weight (cost='6*N_a*D + ...')"
+        "(max_total_per_active, --max-total-per-active); or give a cost that depends on N, such as "
+        "inference that loads all weights (cost='6*N_a*D + ...')"
     )
 
 
 def _check_names(
     law: Law, reference: ReferenceRun, request: Request, priced: Collection[str]
 ) -> None:
-    """Refuse names that the law lacks, values outside their domain, and contradictions."""
+    """Reject names that the law lacks, values outside their domain, and contradictions."""
     free, unknown = request.free or (), f"{law.name} has no variable {{!r}}"
     named = [name for name in request.at if name not in priced]
     check_names(named, law.variables, unknown, place="optimum, at")
@@ -117,14 +117,14 @@ def _check_names(
     for name in free:
         if name in request.at:
             raise RequestError(
-                f"{name} is fixed at {request.at[name]:g} and free at once",
+                f"{name} is both fixed at {request.at[name]:g} and free",
                 place="optimum",
-                remedy=f"Leave {name} out of at= or of free=",
+                remedy=f"Remove {name} from at= or from free=",
             )
 
 
 def _caps(law: Law, budget: Budget, at: Mapping[str, float]) -> list[Cap]:
-    """The caps that are left to be kept, once those on fixed variables alone are checked."""
+    """The caps on free variables; caps on fixed variables alone are checked."""
     kept = []
     for cap in budget.limits:
         names = cap.expression.names
@@ -132,15 +132,14 @@ def _caps(law: Law, budget: Budget, at: Mapping[str, float]) -> list[Cap]:
             raise RequestError(
                 f"{law.name} has no variable {lacking[0]!r}, which {cap} limits",
                 place="optimum, budget",
-                remedy=f"Leave out {cap.name}, or limit {', '.join(law.variables)} with "
-                "caps={...}",
+                remedy=f"Omit {cap.name}, or limit {', '.join(law.variables)} with caps={{...}}",
             )
         if names - set(at):
             kept.append(cap)
         elif float(cap.expression(at)) > cap.limit * (1 + 1e-9):
             fixed = " and ".join(f"{n} = {at[n]:.6g}" for n in sorted(names))
             raise RequestError(
-                f"{fixed} against {cap}",
+                f"{fixed} violates {cap}",
                 place="optimum, at and budget",
                 remedy=f"Fix less, or raise {cap.name}",
             )
@@ -162,19 +161,20 @@ def _orders(chosen: list[str], spent: str | None, fixed: Mapping[str, float]) ->
 def _check_held(
     law: Law, chosen: list[str], at: Mapping[str, float], reference: ReferenceRun, *, paid: bool
 ) -> None:
-    """Refuse what is held at the reference run while what must not exceed it is not."""
+    """Reject a larger variable at the reference run while the smaller one is free."""
     for small, large in vocabulary.ORDERED:
         held = large in law.variables and large not in chosen and large not in at
         if held and paid and small in chosen:
             raise RequestError(
-                f"{large} is neither fixed nor capped: only {small} is paid for, and more of "
-                f"{large} is free",
+                f"{large} is neither fixed nor capped: the cost depends on {small}, but not on "
+                f"{large}",
                 place="optimum",
                 remedy=remedies(large),
             )
         if held and small in at and at[small] > reference.at[large]:
             raise RequestError(
-                f"{small} = {at[small]:g} exceeds {large}, held at {reference.at[large]:.4g}",
+                f"{small} = {at[small]:g} exceeds {large} of the reference run, "
+                f"{reference.at[large]:.4g}",
                 place="optimum, at",
                 remedy=f'Fix {large} too: at={{"{large}": ...}}, or --at {large}=...',
             )
@@ -182,7 +182,7 @@ def _check_held(
 
 @dataclass(frozen=True)
 class _Box:
-    """Bounds of one variable in search coordinates; far ones are only as far as the search goes."""
+    """Bounds of one variable in search coordinates; far ones are bounds of the search only."""
 
     low: float
     high: float
@@ -200,7 +200,7 @@ def _box(name: str, fixed: Mapping[str, float], reference: ReferenceRun) -> _Box
         if name == large and small in fixed:
             low = max(low, fixed[small])
     if domain.includes_zero:
-        # An open end is approached, not reached.
+        # An open end is excluded.
         top = np.nextafter(high, low) if not domain.high_included else high
         return _Box(low, float(top), False, False, False)
     far_low, far_high = low <= 0, not np.isfinite(high)
@@ -212,7 +212,7 @@ def _box(name: str, fixed: Mapping[str, float], reference: ReferenceRun) -> _Box
 def _bounded(
     boxes: Mapping[str, _Box], caps: Sequence[Cap]
 ) -> tuple[dict[str, _Box], list[Cap], dict[str, str]]:
-    """Caps on one variable as bounds of it, which are reached exactly; and the other caps."""
+    """Caps on one variable as bounds of it, and the other caps."""
     boxes, kept, bounded_by = dict(boxes), [], {}
     for cap in caps:
         (name, *others) = sorted(cap.expression.names)
@@ -224,7 +224,7 @@ def _bounded(
         if top <= box.low:
             least = np.exp(box.low) if box.logarithmic else box.low
             raise RequestError(
-                f"{cap} leaves no {name} above {least:.6g}",
+                f"{cap} admits no {name} above {least:.6g}",
                 place="optimum, budget",
                 remedy=f"Raise {cap.name}, or fix less",
             )
@@ -251,7 +251,7 @@ def _named_limits(
 
 
 def _starts(problem: Problem, typical: np.ndarray, limits: list[str]) -> np.ndarray:
-    """The reference run, or what is inside the limits near to it, and a point on either side."""
+    """Starts: the feasible point nearest to the reference run, and a point on either side."""
     structure, low, high = problem.structure, problem.low, problem.high
     width = high - low
     wish = np.clip(typical, low + 0.02 * width, high - 0.02 * width)
@@ -259,7 +259,7 @@ def _starts(problem: Problem, typical: np.ndarray, limits: list[str]) -> np.ndar
     def room(x: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             inside = structure.room(problem.columns(x), problem.amount, problem.limits, np)
-        # No cost beside what is bought is room without end.
+        # A cost of zero has infinite slack.
         return np.asarray(np.clip(np.nan_to_num(inside, nan=-700.0), -700.0, 700.0))
 
     middle = feasible.inside(room, low, high, wish)
@@ -270,10 +270,10 @@ def _starts(problem: Problem, typical: np.ndarray, limits: list[str]) -> np.ndar
         clash = " and ".join([limits[i] for i in against] or limits) or "the limits"
         fixed = ", ".join(f"{name} = {value:.6g}" for name, value in problem.fixed.items())
         raise RequestError(
-            f"no configuration keeps {clash}"
+            f"no configuration satisfies {clash}"
             + (f" with {fixed}" if fixed else "")
             + (f" and the caps {', '.join(caps)}" if caps else ""),
             place="optimum, budget",
-            remedy="Loosen one of them",
+            remedy="Raise one of the limits",
         )
     return feasible.spread(room, low, high, middle)

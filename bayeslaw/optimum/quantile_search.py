@@ -1,8 +1,8 @@
-"""The least budget at which one configuration reaches a target in enough of the draws.
+"""The lowest budget at which one configuration reaches a target with a given probability.
 
-At every budget the configuration whose quantile over draws is least is found by an interior point
-search; the budget itself by bisection. Eliminating the target instead would leave a search that
-creeps along a curved limit.
+At every budget, an interior point search minimises the quantile over draws; root finding (Brent)
+determines the budget. A search with the target as a constraint would converge slowly along a curved
+boundary.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from bayeslaw.optimum.problem import Problem, Structure
 from bayeslaw.optimum.request import Request
 from bayeslaw.posterior.mixture import mixture_draws
 
-# Width of the kernel that smooths the quantile, in standard deviations of the draws, and what that
-# deviation is taken to be before anything is known of it.
+# Width of the kernel that smooths the quantile, in standard deviations of the draws, and an initial
+# guess of theirs.
 _SMOOTH, _SPREAD = 0.2, 0.01
-# Draws may all be alike, but a quantile has to bend.
+# Smallest width: identical draws would have a quantile without curvature.
 _NARROW = 1e-4
-# The log value of what no law predicts.
+# Log value where a law predicts nothing.
 _NOWHERE = 50.0
 # Of the log of the cost.
 EXACT = 1e-7
 # Of the log of the quantile.
 _GAP = 1e-7
 _STEPS = 60
-# Draws that a configuration is searched with; all of them say whether it reaches the target.
+# Draws of the search; the target has to be reached over all draws.
 _DRAWS = 1000
-# How much more than the reference run a configuration may cost, as a factor.
+# Largest cost of a configuration, as a factor of the reference run's.
 _FAR = 1e12
 
 
 class _Shape(NamedTuple):
-    """What compiled code depends on; hashable."""
+    """Static arguments of compiled code; hashable."""
 
     structure: Structure
     forms: tuple[Form, ...]
@@ -71,7 +71,7 @@ def _logs(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     parts = []
     for form, fixed, raw in zip(shape.forms, numbers.fixed, numbers.raw, strict=True):
         value = form.predict(shape.structure.columns(x, fixed, numbers.amount, jnp), raw, jnp)
-        # Where a law predicts nothing it reaches nothing.
+        # Without a prediction, the target is not reached.
         parts.append(jnp.where(value > 0, jnp.log(jnp.where(value > 0, value, 1.0)), _NOWHERE))
     return jnp.concatenate(parts)
 
@@ -83,7 +83,7 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     order = jnp.argsort(still)
     summed = jnp.cumsum(each[order])
     first = still[order][jnp.searchsorted(summed, numbers.probability)]
-    # The same width everywhere: a slope that left its change out would lead nowhere.
+    # A constant width: its gradient is not computed.
     width = numbers.width
 
     def newton(t: Any) -> Any:
@@ -92,13 +92,13 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
         return t - jnp.clip((each @ ndtr(far) - numbers.probability) / density, -width, width)
 
     root = jax.lax.fori_loop(0, 8, lambda _, t: newton(t), first)
-    # Two steps from the root carry the first two derivatives through.
+    # Two Newton steps from the root propagate the first two derivatives.
     return newton(newton(jax.lax.stop_gradient(root)))
 
 
 @partial(jax.jit, static_argnames="shape")
 def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
-    """Where the quantile is least at a budget, whether the search got there, and draws' spread."""
+    """Minimiser of the quantile at a budget, whether it converged, and the sd of the draws."""
     structure, low, high = shape.structure, numbers.low, numbers.high
 
     def caps(x: Any) -> Any:
@@ -138,7 +138,7 @@ class Minimum:
 
 
 class QuantileSearch:
-    """The least budget at which a quantile over draws reaches a target.
+    """Search for the lowest budget at which a quantile over draws reaches a target.
 
     The first of the members is the law with most variables.
     """
@@ -162,12 +162,12 @@ class QuantileSearch:
         self.width: float | None = None
 
     def lowest(self, log_cost: float, probability: float) -> Minimum:
-        """The configuration whose quantile is least, at one budget."""
+        """The configuration that minimises the quantile at one budget."""
         posteriors = self.members.posteriors
         request = self.request.spending(float(np.exp(log_cost)))
         problem = pose(posteriors[0].law, posteriors[0].reference, request, may_follow=True)
         if not problem.structure.free:
-            # All is fixed but how much is spent.
+            # Only the budget is free.
             return Minimum.of(problem, np.empty(0), self.cost)
         fixed = [{**posterior.reference.at, **problem.fixed} for posterior in posteriors]
         numbers = _Numbers(
@@ -186,7 +186,7 @@ class QuantileSearch:
         shape = _Shape(problem.structure, tuple(p.law.form for p in posteriors))
         x, done, spread = _lowest(shape, numbers, problem.starts[0])
         if self.width is None:
-            # How far draws lie apart is known once a good configuration is.
+            # Repeat with the sd of the draws at the first solution.
             numbers = numbers._replace(width=max(_SMOOTH * float(spread), _NARROW))
             x, done, spread = _lowest(shape, numbers, problem.starts[0])
         self.width = max(_SMOOTH * float(spread), _NARROW)
@@ -213,7 +213,7 @@ class QuantileSearch:
         from scipy.optimize import brentq
 
         def above(log_cost: float) -> float:
-            """By how much the quantile itself, not smoothed, misses the target."""
+            """The exact quantile less the target."""
             values = np.sort(self.values(self.lowest(log_cost, probability)))
             return float(np.log(values[int(np.ceil(probability * len(values))) - 1]) - target)
 
@@ -222,7 +222,7 @@ class QuantileSearch:
         if missed > 0:
             raise RequestError(
                 f"no configuration reaches {np.exp(target):.5g} with probability {probability:g}: "
-                f"within the limits, and for {np.exp(most):.2g}, the lowest is "
+                f"within the limits, at a cost of {np.exp(most):.2g}, the lowest is "
                 f"{np.exp(target + missed):.5g}",
                 place="cheapest, target",
                 remedy="Raise the target, lower the probability, or loosen a cap",
@@ -232,7 +232,7 @@ class QuantileSearch:
             high, low = low, low - np.log(100.0)
             if low < most - 2 * np.log(_FAR):
                 raise RequestError(
-                    f"{np.exp(target):.5g} is reached for next to nothing",
+                    f"{np.exp(target):.5g} is reached at almost no cost",
                     place="cheapest, target",
                     remedy="Check its unit, or lower the target",
                 )

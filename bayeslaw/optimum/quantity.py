@@ -1,4 +1,4 @@
-"""The posterior of one optimum: its interval, and what its draws are."""
+"""The posterior of one optimum: interval and status of its draws."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class OptimumQuantity:
     Attributes
     ----------
     median, low, high : float
-        Of the draws that converged; a draw without optimum counts as infinite (or zero), where it
-        runs to.
+        Of the draws that converged; a draw without optimum is counted as infinite (or zero).
     status : str
-        ``prior_only`` where the runs never varied it, else what most draws are: ``interior``,
-        ``at_bound``, ``none`` (the law falls for ever) or ``not_converged``.
+        ``prior_only`` if it never varied in the runs, else the status of most draws:
+        ``interior``, ``at_bound``, ``none`` (unbounded: the law decreases monotonically in it) or
+        ``not_converged``.
     shares : dict of str to float
         Shares of draws by status.
     prior_low, prior_high : float
-        The same interval before the runs.
+        Interval of the prior.
     published : float or None
         The optimum under the card's first coefficient set, where it has one.
     draws, prior_draws : ndarray of shape (draws,)
@@ -90,7 +90,7 @@ class OptimumQuantity:
 
     @property
     def summary(self) -> str:
-        """A sentence on where the optimum lies."""
+        """Median, interval and status as a sentence."""
         return f"The best value is {self}."
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class OptimumQuantity:
         Returns
         -------
         dict
-            All fields, draws left out; None for diagnostics that there are not.
+            All fields without the draws; None for missing diagnostics.
         """
         names = ("median", "low", "high", "status", "shares", "prior_low", "prior_high")
         data = {name: getattr(self, name) for name in (*names, "published")}
@@ -124,7 +124,7 @@ class OptimumQuantity:
 
 
 def ends(draws: np.ndarray, ci_prob: float) -> tuple[float, float, float]:
-    """Low, median and high of draws, those that did not converge left out."""
+    """Low, median and high of the draws that converged."""
     kept = draws[~np.isnan(draws)]
     if not len(kept):
         return (np.nan, np.nan, np.nan)
@@ -136,7 +136,7 @@ def shares_of(statuses: Sequence[np.ndarray]) -> dict[str, float]:
     """Shares of draws by status, for a quantity made of several variables.
 
     It has no optimum, or did not converge, if one of them has none. It is at a bound if all of them
-    are: N_a/N is not, because N stands at its cap.
+    are: with N at its cap, N_a/N is interior if N_a is.
     """
     ranks = np.array([[STATUSES.index(s) for s in status] for status in statuses])
     gravest = ranks.max(axis=0)

@@ -28,17 +28,17 @@ class Optimum:
     efficient : dict of str to OptimumQuantity
         N_a/N by each efficiency-aware rule, where N_a is free.
     near_optimal : dict of str to NearOptimal
-        The values of each variable that cost next to nothing.
+        Values of each variable with regret below the tolerance.
     active_caps : dict of str to float
         Share of draws in which each cap is reached.
     extrapolation_factor : dict of str to float
-        By which factor the answer lies beyond the runs in each variable, 1 within their range.
+        Factor by which the optimum is beyond the runs in each variable; 1 within their range.
     predicted_interval : tuple of float
         Median, low and high of the law's value at each draw's own optimum.
     predicts : str
         What the law predicts.
     at : dict of str to float
-        Variables that were fixed or held.
+        Fixed variables, those at the reference run included.
     budget : Budget
         Its constraints.
     ci_prob : float
@@ -48,8 +48,8 @@ class Optimum:
     predicted_draws : ndarray of shape (draws,)
         The law's value at each draw's optimum.
     distance : tuple of float or None
-        Mahalanobis distance of the answer from the middle of the runs, all variables together, and
-        the share of runs that lie as far out. None of a mixture.
+        Mahalanobis distance of the optimum from the mean of the runs, and the share of runs at
+        least as far from it. None of a mixture.
     """
 
     quantities: dict[str, OptimumQuantity]
@@ -67,14 +67,14 @@ class Optimum:
     distance: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
-        """Quantities, where they hold, and the number of notes."""
+        """Quantities, constraints and the number of notes."""
         best = "\n".join(f"  {name} = {quantity}" for name, quantity in self.quantities.items())
         end = f"  {self._prediction()}; {len(self.notes)} notes"
         return f"Optimum{self._constraints()}:\n{best}\n{end}"
 
     @property
     def summary(self) -> str:
-        """The best configuration, its prediction, and what costs next to nothing."""
+        """The best configuration, its prediction, and the near-optimal ranges."""
         best = ", ".join(
             f"{name} = {q.median:.4g} ({q.low:.4g} to {q.high:.4g})"
             for name, q in self.quantities.items()
@@ -100,7 +100,7 @@ class Optimum:
         return {name: quantity.draws for name, quantity in self.quantities.items()}
 
     def near_optimal_lines(self, write: Callable[[float], str] = "{:.3g}".format) -> list[str]:
-        """What costs next to nothing.
+        """Near-optimal range of each variable, as sentences.
 
         Parameters
         ----------
@@ -113,16 +113,16 @@ class Optimum:
             A sentence for each variable.
         """
         return [
-            f"Anything from {name} = {write(near.low)} to {write(near.high)} costs less than "
-            f"{near.regret_tolerance:g} with probability {near.ci_prob:g}."
+            f"{name} from {write(near.low)} to {write(near.high)} has a regret below "
+            f"{near.regret_tolerance:g} in {self.predicts} with probability {near.ci_prob:g}."
             if np.isfinite(near.low)
-            else f"No {name} is within {near.regret_tolerance:g} of the best with probability "
+            else f"No {name} has a regret below {near.regret_tolerance:g} with probability "
             f"{near.ci_prob:g}: at most {near.p_near_optimal.max():.2g}."
             for name, near in self.near_optimal.items()
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as plain data, draws left out.
+        """The optimum as plain data, without draws.
 
         Returns
         -------

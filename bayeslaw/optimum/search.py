@@ -1,4 +1,4 @@
-"""The minimiser over draws and budgets: every search side by side, by an interior point method."""
+"""Minimise a law over draws and budgets, vectorised, by an interior point method."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from bayeslaw.optimum import interior
 from bayeslaw.optimum.interior import FLAT, State
 from bayeslaw.optimum.problem import Problem, Structure
 
-# Searches that are compiled together; a few alone have a size of their own.
+# Batch sizes of compiled searches: large, and small.
 _CHUNK, _FEW = 1024, 64
-# Rows that are searched from every start, or one in so many where there are more.
+# Number of rows searched from every start, or one in so many if that is more.
 _PILOT = 64
-# Steps between which searches that have ended are set aside, and how often that is done.
+# Steps between removals of converged searches, and number of removals.
 _STEPS, _ROUNDS = 14, 10
 
 
@@ -31,9 +31,9 @@ class Solution:
     """Minimisers, draw by draw: arrays of shape (draws, free), (draws, caps) and (draws,).
 
     ``converged``: nothing improves to first order, and what is not at a bound curves upwards.
-    ``negative``: the law is not positive at a bound, with the others at the first start; where the
-    search fails, that is where it went. ``as_good``: the law is no worse at a bound, with the
-    others as they are; a law that levels off along a variable has no best value of it.
+    ``negative``: the law is not positive at a bound, with the others at the first start: the likely
+    cause if a search fails. ``as_good``: the law is no worse at a bound, with the others at the
+    solution: a law that is flat in a variable has no optimum in it.
     """
 
     x: np.ndarray
@@ -65,19 +65,19 @@ def minimise(problems: Sequence[Problem], draws: Mapping[str, np.ndarray]) -> li
     starts = np.repeat([problem.starts for problem in problems], size, axis=0)
     same = (first.structure, first.fixed, first.low, first.high)
     with compiled():
-        ends = _valleys(same, own, starts)
+        ends = _minima(same, own, starts)
         probes = _in_chunks(_probe, same, own, (ends, starts[:, 0]))
     names = ("x", "at_low", "at_high", "at_cap", "converged")
     solution = Solution(*(ends[name] for name in names), *probes)
     return [solution.part(slice(i * size, (i + 1) * size)) for i in range(len(problems))]
 
 
-def _valleys(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
-    """The lowest end of every row.
+def _minima(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """The best solution of every row.
 
-    All rows are searched from the first start, and some of them from every start. Where none of
-    these has a lower end elsewhere the law has one valley, and further starts are only for rows
-    that did not get there; otherwise all rows are searched from all starts.
+    All rows are searched from the first start, and some of them from every start. If no other start
+    improves these, the law is taken to have one local minimum, and only rows that did not converge
+    are searched from further starts; otherwise all rows are searched from all starts.
     """
     rows = len(starts)
     ends = _search(same, own, starts[:, 0])
@@ -93,11 +93,11 @@ def _valleys(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
 def _again(
     same: Any, own: Any, starts: np.ndarray, ends: dict[str, np.ndarray], rows: np.ndarray
 ) -> bool:
-    """Search some rows from their other starts; whether one that had ended was improved."""
+    """Search some rows from their other starts; whether a converged one improved."""
     improved = False
     for other in range(1, starts.shape[1] if len(rows) else 0):
         found = _search(same, _rows(own, rows), starts[rows, other])
-        # An end point that converged is better than any that did not.
+        # A converged solution ranks before any other.
         old, new = _rank(_rows(ends, rows)), _rank(found)
         better = new < old - FLAT
         improved |= bool((better & ends["converged"][rows]).any())
@@ -128,7 +128,7 @@ def _search(same: Any, own: Any, start: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any:
-    """Map a compiled function over searches, so many at a time that a few sizes do for all."""
+    """Map a compiled function over searches, in batches of two sizes."""
     rows = len(own["amount"])
     size = _FEW if rows <= _FEW else _CHUNK
 
@@ -140,7 +140,7 @@ def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any
         with jax.enable_x64(True):
             return jax.device_get(function(*same, some, *rest))
 
-    # The first compiles, if anything has to be compiled.
+    # The first batch compiles.
     parts = [chunk(0)]
     if rows > size:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -155,13 +155,13 @@ def _rows(tree: Any, rows: np.ndarray) -> Any:
 def _functions(
     structure: Structure, fixed: Any, amount: Any, limits: Any, raw: Any
 ) -> tuple[interior.Function, interior.Function]:
-    """What one search minimises, and what it keeps to."""
+    """Objective and constraints of one search."""
 
     def objective(x: Any) -> Any:
         value = structure.form.predict(structure.columns(x, fixed, amount, jnp), raw, jnp)
-        # Its logarithm, since tolerances are relative and laws grow by powers. Where a law is not
-        # positive it predicts nothing: with k < 0, zhao2025 falls below zero at a huge G and an
-        # N_a near zero, and its optimum is still the valley in between.
+        # Its logarithm, since tolerances are relative and laws are power laws. Where a law is not
+        # positive it is undefined: with k < 0, zhao2025 is negative at a huge G and an N_a near
+        # zero, and its optimum is the local minimum in between.
         return jnp.log(value) if structure.sense == "min" else -jnp.log(value)
 
     def caps(x: Any) -> Any:
@@ -190,11 +190,11 @@ def _advance(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, st
 
 @partial(jax.jit, static_argnames="structure")
 def _end(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
-    """What came of a search: a point, on its bounds where they press."""
+    """Solution of a search, exactly on its active bounds."""
 
     def one(own: Any, state: State) -> dict[str, Any]:
         objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
-        # With the barrier gone, a multiplier and its room are far apart, unless both are nothing.
+        # As the barrier vanishes, either a multiplier or its slack does (strict complementarity).
         width = high - low
         at_low = state.low * width > (state.x - low) / width
         at_high = state.high * width > (high - state.x) / width
@@ -218,7 +218,7 @@ def _end(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state:
 def _probe(
     structure: Structure, fixed: Any, low: Any, high: Any, own: Any, end: Any, middle: Any
 ) -> Any:
-    """The law at the bounds: where it is not positive, and where it is no worse than at the end."""
+    """At each bound: whether the law is not positive, and whether it is as good as the optimum."""
 
     def one(own: Any, end: dict[str, Any], middle: Any) -> list[Any]:
         objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])

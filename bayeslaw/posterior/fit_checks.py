@@ -1,4 +1,4 @@
-"""Checks of a fit beside convergence: shared misfit, shape of the noise, conflict with priors."""
+"""Model checks of a fit: correlated residuals, shape of the noise, prior-data conflict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FEWEST_RUNS = 8
 _PIT_DRAWS = 500
 # Outer share of the prior, over all parameters together.
 _OUTER = 0.01
-_REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare what other laws say'
+_REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare other laws'
 
 
 def fit_checks(posterior: Posterior) -> tuple[Note, ...]:
@@ -35,7 +35,7 @@ def fit_checks(posterior: Posterior) -> tuple[Note, ...]:
 
 
 def left_out_pit(posterior: Posterior) -> np.ndarray | None:
-    """Where each run lies in what all others predict of it: uniform if noise is as modelled."""
+    """Leave-one-out PIT values: uniform if the noise is as modelled."""
     model = posterior.model
     if model.specification.discrepancy is not None:
         return None
@@ -83,7 +83,7 @@ def _some_draws(size: int, most: int) -> np.ndarray:
 
 
 def _medians(posterior: Posterior) -> dict[str, float]:
-    """Medians of what the priors are stated on."""
+    """Medians of the quantities that have a prior."""
     site, draws = posterior.specification.site, posterior.draws
     return {name: float(np.median(draws[site(name)])) for name in posterior.law.parameters}
 
@@ -107,7 +107,7 @@ def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:
     noise = find_replicates(posterior.runs, posterior.law.predicts)
     if noise is None:
         return
-    # Replicates differ by the errors of their losses too, which the fitted scale leaves out.
+    # Replicates differ by measurement errors too, which the fitted scale excludes.
     scale = interval(np.hypot(posterior.draws["noise_scale"].ravel(), noise.error))
     if scale.low >= noise.high:
         message = (
@@ -119,37 +119,37 @@ def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:
 
 
 def _shared_misfit(posterior: Posterior) -> Iterator[Note]:
-    """Residuals of neighbouring runs that agree are misfit."""
+    """Correlated residuals of neighbouring runs are misfit."""
     if posterior.discrepancy is not None:
         return
     agreement = neighbours_agree(posterior)
     if agreement is not None and agreement[1] <= _SMALLEST_P:
         message = (
-            f"residuals of neighbouring runs correlate by {agreement[0]:.2f} (p = "
-            f"{agreement[1]:.3f} under independent noise): the law misfits them in the same way. "
-            "Intervals on optima may be far too narrow"
+            f"residuals of neighbouring runs are correlated ({agreement[0]:.2f}, p = "
+            f"{agreement[1]:.3f} under independent noise): the law is misspecified. Intervals on "
+            "optima may be far too narrow"
         )
         yield Note("shared_misfit", "warning", message, _REMEDY)
 
 
 def _noise_shape(posterior: Posterior) -> Iterator[Note]:
-    """Noise of another shape than modelled, whether or not neighbours share it."""
+    """Noise of another shape than modelled."""
     if posterior.info.method == "mode" or len(posterior.runs) < _FEWEST_RUNS:
         return
     pit = left_out_pit(posterior)
     if pit is not None and (p_value := float(kstest(pit, "uniform").pvalue)) <= _SMALLEST_P:
         below, middle = float((pit < 0.5).mean()), float((np.abs(pit - 0.5) < 0.25).mean())
         message = (
-            f"runs do not scatter around leave-one-out predictions as {posterior.noise.name} noise "
-            f"does (their probabilities are not uniform, p = {p_value:.2g}): {100 * below:.0f}% "
-            f"lie below the median and {100 * middle:.0f}% within the central half"
+            f"residuals are not {posterior.noise.name}: leave-one-out PIT values are not uniform "
+            f"(p = {p_value:.2g}); {100 * below:.0f}% of runs are below the predictive median and "
+            f"{100 * middle:.0f}% within the central half"
         )
         remedy = f"See posterior predictive checks; compare other noise ({', '.join(NOISES)})"
         yield Note("loo_pit", "warning", message, remedy)
 
 
 def _prior_conflict(posterior: Posterior) -> Iterator[Note]:
-    """Parameters most of whose draws lie where the prior has next to no mass."""
+    """Prior-data conflict: parameters with posterior medians in the tails of their priors."""
     medians = _medians(posterior)
     limit = norm.isf(_OUTER / 2 / len(medians))
     outer = [
@@ -159,8 +159,8 @@ def _prior_conflict(posterior: Posterior) -> Iterator[Note]:
     ]
     if outer:
         message = (
-            f"{', '.join(outer)}: most draws lie in the outer {100 * _OUTER:g}% of the prior (all "
-            "parameters together): runs and prior contradict each other"
+            f"prior-data conflict: the posterior median of {', '.join(outer)} is in the outer "
+            f"{100 * _OUTER:g}% of the prior (all parameters together)"
         )
         remedy = "Check units and columns, or state a wider prior in with_priors(...)"
         yield Note("edge_of_prior", "warning", message, remedy)

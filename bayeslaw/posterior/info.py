@@ -1,4 +1,4 @@
-"""How a posterior was made: the settings of its fit, and what the fit knows of itself."""
+"""Metadata of a fit: its settings, method and diagnostics."""
 
 from __future__ import annotations
 
@@ -75,26 +75,25 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class FitInfo:
-    """What a fit knows of itself.
+    """Metadata of a fit.
 
     Attributes
     ----------
     settings : FitSettings
         As requested.
     method : {"nuts", "laplace", "mode", "prior"}
-        What made the draws: NUTS where it took over from ``laplace``, and the prior where the
-        density is finite nowhere.
+        The method that generated the draws: ``nuts`` after a fallback from ``laplace``, ``prior``
+        if the density is finite nowhere.
     attempts, target_accept, thin : int, float, int
-        Of NUTS: how often it drew, and the acceptance and thinning of the draws kept.
+        NUTS: number of attempts, target acceptance and thinning of the draws kept.
     bfmi : float, optional
-        Of NUTS: smallest E-BFMI over the chains, before thinning.
+        NUTS: smallest E-BFMI over the chains, before thinning.
     pareto_k, effective_draws : float, optional
-        Of ``laplace``: shape of the tail of the importance weights, and the number of independent
-        draws that they are worth.
+        Laplace: Pareto k and effective sample size of the importance weights.
     starts_at_mode : tuple of (int, int), optional
-        Searches that ended at the best mode, and all searches.
+        Number of searches that converge to the best mode, and of all searches.
     group : dict of str to str, optional
-        The group whose coefficients these are.
+        The group that the coefficients belong to.
     versions : dict of str to str
         Of the packages that made the fit.
     """
@@ -112,7 +111,7 @@ class FitInfo:
     versions: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything that is known, as plain data.
+        """The fields that are set, as plain data.
 
         Returns
         -------

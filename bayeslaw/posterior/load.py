@@ -19,11 +19,11 @@ def load(path: str | Path) -> Posterior:
     Returns
     -------
     Posterior
-        As it was saved.
+        The saved posterior.
 
     Raises
     ------
     PosteriorError
-        If the file is missing, truncated or foreign, or its table is not the one fitted to.
+        If the file is missing, truncated or not a posterior, or its table differs from the fitted.
     """
     return Posterior(**read(Path(path)))

@@ -1,4 +1,4 @@
-"""What a law misses at configurations, given what it missed at the runs."""
+"""Conditional mean and sd of the discrepancy at configurations, given the residuals of the runs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bayeslaw.model.discrepancy import conditional
 from bayeslaw.posterior.evaluation import evaluate
 from bayeslaw.posterior.fitted_model import FittedModel
 
-# Covariances that are factored for a prediction.
+# Largest number of covariances to factor.
 _COVARIANCES = 400
 
 
 def misfit(
     model: FittedModel, columns: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The draws kept, and mean and sd of the misfit of log loss, of shape (kept, configurations).
+    """The draws kept, and conditional mean and sd of the discrepancy of log loss, (kept, rows).
 
-    All draws are kept, or some hundreds where each has a covariance of its own. Without its group,
-    a configuration belongs to a new one. Without a discrepancy the misfit is zero.
+    At most some hundreds of draws are kept if each has its own covariance. A configuration without
+    a group belongs to a new one. Without a discrepancy, both are zero.
     """
     kept = np.arange(model.size)
     configurations = len(next(iter(columns.values())))

@@ -1,4 +1,4 @@
-"""``average_laws``: a mixture of posteriors, so that intervals hold law uncertainty."""
+"""``average_laws``: a mixture of posteriors, so that intervals include model uncertainty."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Mixture:
     weights : ndarray of shape (posteriors,)
         They sum to one.
     on_missing : {"error", "drop"}
-        What happens to a law that lacks a requested variable: the request is refused, or the law is
-        dropped from that answer and the other weights are renormalised.
+        If a law lacks a requested variable: reject the request, or drop the law from that result
+        and renormalise the other weights.
     """
 
     posteriors: tuple[Posterior, ...]
@@ -61,7 +61,7 @@ class Mixture:
         ci_prob: float = INTERVAL,
         seed: int = 0,
     ) -> pd.DataFrame:
-        """Predict configurations, with intervals that hold the uncertainty about the law.
+        """Predict configurations, with intervals that include model uncertainty.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ def average_laws(
     weights : sequence or mapping of float, optional
         In the same order, or under the same names; equal unless given. They need not sum to one.
     on_missing : {"error", "drop"}
-        Whether a law that lacks a requested variable makes the request fail or is dropped from it.
+        If a law lacks a requested variable: reject the request, or drop the law from it.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def average_laws(
 def mixture_draws(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Draws of several posteriors as draws of their mixture."""
     total = sum(len(part) for part in parts)
-    # Rounded so that they sum to the total.
+    # Rounded cumulatively: counts sum to the total.
     ends = np.round(np.cumsum(weights) * total).astype(int)
     counts = np.diff(ends, prepend=0)
     chosen = [

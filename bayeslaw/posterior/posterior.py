@@ -1,4 +1,4 @@
-"""``Posterior``: draws of a law's coefficients, and all that is needed to use and trust them."""
+"""``Posterior``: draws of a law's coefficients, with the model, the data and diagnostics."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class Posterior:
     noise : Noise
         Observation model.
     draws : dict of str to ndarray of shape (chains, draws)
-        Raw coefficients and noise parameters by name; what the priors are stated on under ``*_on``;
-        ``T``, the law's value at the reference run.
+        Raw coefficients and noise parameters by name; the quantities that have a prior, as
+        ``*_on``; ``T``, the law's value at the reference run.
     stats : dict of str to ndarray of shape (chains, draws)
         The sampler's statistics, under ArviZ's names.
     notes : tuple of Note
         Notes on the table and on the fit.
     info : FitInfo
-        Settings, method and versions: what a repetition needs, and what the fit knows of itself.
+        Metadata of the fit: settings, method, diagnostics and versions.
     discrepancy, pool : Discrepancy or None, tuple of Pool
         Misfit that runs share; coefficients that vary by group, with draws of the common value.
     weights : ndarray of shape (runs,), optional
-        Beside a discrepancy, factors of the precision of each run's noise: small for outliers.
+        With a discrepancy, factors of the precision of each run's noise: small for outliers.
     """
 
     law: Law
@@ -103,7 +103,7 @@ class Posterior:
 
     @property
     def grouped(self) -> bool:
-        """Whether coefficients vary by group, or are those of one group among several."""
+        """Whether coefficients vary by group, or belong to one group of a pooled fit."""
         return bool(self.pool) or self.info.group is not None
 
     @cached_property
@@ -118,7 +118,7 @@ class Posterior:
 
     @cached_property
     def informed(self) -> Informed:
-        """Parameters that the table's configurations leave to the prior, wholly or in part."""
+        """Parameters that the table's configurations do not identify, or only in combination."""
         return informed(self.law, self.runs, self.reference)
 
     @cached_property
@@ -254,19 +254,19 @@ class Posterior:
         new : Runs, DataFrame or mapping
             Canonical variables of the law; other columns are ignored.
         level : {"law", "run", "observation"}
-            ``law``: the law's value. ``run``: the next run's true value, misfit included; without a
-            discrepancy, scatter beyond that of replicates (all, without any) counts as misfit.
-            ``observation``: what would be measured, with the table's typical error, if any.
+            ``law``: the law's value. ``run``: a new run's value, with misfit; without a
+            discrepancy, misfit variance is the noise variance less the replicate variance (zero
+            without replicates). ``observation``: a measured value, with the table's typical error.
         ci_prob : float
             Probability of the equal-tailed intervals.
         seed : int
-            For the scatter of runs and observations.
+            For the noise of runs and observations.
 
         Returns
         -------
         pandas.DataFrame
-            For each configuration median, low, high, and ``extrapolation_factor``: how many times
-            beyond the runs its furthest ``variable`` lies (1 within their range).
+            For each configuration median, low, high, and ``extrapolation_factor``: that of its
+            furthest ``variable`` (1 within the range of the runs).
 
         Raises
         ------
@@ -282,7 +282,7 @@ class Posterior:
         return bands.assign(**self._extrapolation(table))
 
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
-        """What makes predictions uncertain: coefficients, misfit and noise, each by its share.
+        """Variance decomposition of predictions: shares of coefficients, misfit and noise.
 
         Each source counts by the squared half width of the central 68% interval that it alone gives
         log loss: its variance where it is normal, and finite for every Student-t.
@@ -295,11 +295,11 @@ class Posterior:
         Returns
         -------
         pandas.DataFrame
-            For each configuration shares that sum to one. ``coefficients``: of law and misfit
-            together, which near the runs is less than of the law alone. ``misfit``: at known
-            coefficients; without a discrepancy ``noise`` includes it. ``noise``: what replicates
-            differ by. Then ``spread``, the root of the sum of the squared half widths, on log loss,
-            and ``extrapolation_factor`` and ``variable`` as of ``predict``.
+            For each configuration shares that sum to one. ``coefficients``: of the law plus the
+            conditional mean of the misfit. ``misfit``: given the coefficients; without a
+            discrepancy, ``noise`` includes it. ``noise``: variation between replicates. Then
+            ``spread``, the root of the sum of the squared half widths, of log loss, and
+            ``extrapolation_factor`` and ``variable`` as of ``predict``.
         """
         table = prediction.read_configurations(new, self.law)
         widths = half_widths(self.model, self.model.columns(table))
@@ -315,7 +315,7 @@ class Posterior:
     def log_likelihood(self) -> np.ndarray:
         """Log density of each run's log loss, of shape (chains, draws, runs).
 
-        Beside a discrepancy single runs have no likelihood: a ``RequestError``.
+        Undefined with a discrepancy: a ``RequestError``.
         """
         shape = (*self.stats["diverging"].shape, len(self.runs))
         return prediction.log_likelihood(self.model).reshape(shape)

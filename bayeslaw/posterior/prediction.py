@@ -1,4 +1,4 @@
-"""Draws of predictions: the law's value, the next run, and what would be measured."""
+"""Draws of predictions: the law's value, a new run, and a measured value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayeslaw.runs.replicates import find_replicates
 
 Level = Literal["law", "run", "observation"]
 LEVELS: tuple[Level, ...] = ("law", "run", "observation")
-# Numbers that are held in memory at once.
+# Largest number of array elements in memory at once.
 _CELLS = 2_000_000
 
 
@@ -59,7 +59,7 @@ def predictive(
         if level == "observation" or model.specification.discrepancy is None:
             noise, errors = model.noise_draws(kept), None
             if level == "run":
-                # What replicates differ by; poor tuning is part of what a run truly reaches.
+                # Misfit variance is noise variance less replicate variance; poor tuning is misfit.
                 share = _replicate_sd(model) / noise["noise_scale"]
                 noise["noise_scale"] = noise["noise_scale"] * np.sqrt(
                     np.maximum(1.0 - share**2, 0.0)
@@ -70,14 +70,16 @@ def predictive(
         yield value[kept] * np.exp(shift)
 
 
+def undefined_likelihood(place: str) -> RequestError:
+    """The error on a pointwise log likelihood where the errors of runs are correlated."""
+    problem = "the pointwise log likelihood is undefined with a discrepancy"
+    return RequestError(problem, place=place, remedy="Fit the law without a discrepancy")
+
+
 def log_likelihood(model: FittedModel) -> np.ndarray:
     """Log density of each run's log loss, of shape (draws, runs)."""
     if model.specification.discrepancy is not None:
-        raise RequestError(
-            "beside a discrepancy, single runs have no likelihood",
-            place="log_likelihood",
-            remedy="Compare laws that are fitted without a discrepancy",
-        )
+        raise undefined_likelihood("log_likelihood")
     value = evaluate(model, model.columns(model.runs))
     with compiled():
         scatter = model.noise.distribution(np.log(value), model.noise_draws(), model.errors)

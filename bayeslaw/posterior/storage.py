@@ -68,7 +68,7 @@ def to_tree(
         "constant_data": dataset(constant, (ROW,), rows),
         "prior": dataset({name: v[None, :] for name, v in prior.items()}, sampled, before),
     }
-    # Beside a discrepancy single runs have no likelihood.
+    # With a discrepancy the pointwise log likelihood is undefined.
     if model.specification.discrepancy is None and model.size * len(runs) <= LARGEST_STORED:
         likelihood = log_likelihood(model).reshape(chains, draws, len(runs))
         dims = (*sampled, ROW)
@@ -132,7 +132,7 @@ def read(path: Path) -> dict[str, Any]:
         fields = _fields(tree, meta)
         fingerprint = meta["runs"]["fingerprint"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _error(path, f"lacks part of what a posterior holds ({error})") from None
+        raise _error(path, f"lacks part of a posterior ({error})") from None
     except PosteriorError:
         raise
     except BayesLawError as error:

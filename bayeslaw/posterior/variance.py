@@ -1,4 +1,4 @@
-"""What makes a prediction uncertain: coefficients, misfit and noise, each by its share."""
+"""Variance decomposition of predictions into coefficients, misfit and noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.prediction import blocks
 
-#: Probability that lies within one standard deviation of a normal.
+#: Probability within one standard deviation of a normal.
 ONE_SD = float(ndtr(1.0) - ndtr(-1.0))
 
 # Halvings of a bracket: beyond double precision.
@@ -24,7 +24,7 @@ _DEVIATIONS = 50
 
 
 def half_widths(model: FittedModel, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Half the width of the central 68% interval that each source alone gives log loss."""
+    """Half width of the central 68% interval of log loss due to each source alone."""
     size = len(next(iter(columns.values())))
     parts: dict[str, list[np.ndarray]] = {"coefficients": [np.empty(0)]}
     if model.specification.discrepancy is not None:
@@ -54,7 +54,7 @@ def _noise_half_width(model: FittedModel) -> float:
 
 
 def _half_width(below: Callable[[np.ndarray], np.ndarray], scale: np.ndarray) -> np.ndarray:
-    """Half the central 68% interval of a symmetric variable whose scale is uncertain."""
+    """Half width of the central 68% interval of a symmetric scale mixture."""
     unknown = np.isnan(scale).any(axis=0)
     scale = np.where(unknown, 1.0, scale)
 

@@ -173,10 +173,10 @@ def _checks(report: Report) -> Contents:
         for r in check.frame.to_dict("records")
     ]
     return {
-        "texts": [*texts, f"{check.summary}."],
+        "texts": [*texts, check.summary],
         "over": check.over,
         "rows": rows,
-        "predictive": image(plots.predictive(check), f"{check.summary}."),
+        "predictive": image(plots.predictive(check), check.summary),
         "residuals": image(plots.residuals(posterior), text.residuals_text(posterior)),
     }
 

@@ -88,5 +88,5 @@ def extrapolation_factor(
 def extrapolation_text(name: str, factor: float) -> str:
     """The predicate of a note on a configuration outside the range of the runs."""
     if np.isfinite(factor):
-        return f"lies {factor:.3g} times beyond the runs in {name}"
+        return f"is {factor:.3g} times beyond the runs in {name}"
     return f"differs from every run in {name}, which never varied"

@@ -1,4 +1,4 @@
-"""Options of reading a table: arguments of the call over a mapping file, checked."""
+"""Options of reading a table: arguments of the call override a mapping file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Options:
 
 
 def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
-    """Put arguments of the call over those of a mapping file, and check their form."""
+    """Merge arguments of the call over those of a mapping file, and check types."""
     file_place, file = (_CALL, {}) if mapping is None else _toml(Path(mapping))
     call = {key: value for key, value in arguments.items() if value is not None and value != ()}
     merged = {**file, **call}
@@ -92,7 +92,7 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
     )
     if options.embeddings not in (None, *EMBEDDINGS):
         problem = f"embeddings = {options.embeddings!r}"
-        remedy = "Give 'included' or 'excluded', or leave it out where it is not known"
+        remedy = "Give 'included' or 'excluded', or omit it if unknown"
         raise RequestError(problem, place=places["embeddings"], remedy=remedy)
     if options.architecture and "family" not in options.architecture:
         remedy = f"Write architecture = {_EXAMPLES['architecture']}"
@@ -121,8 +121,8 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
         entries = content.get(table)
         stray = [key for key in _KEYS if isinstance(entries, dict) and key in entries]
         if stray:
-            # In TOML whatever follows [columns] belongs to it, which surprises everyone once.
-            problem = f"{stray[0]!r} stands inside the table [{table}]"
+            # In TOML, all keys after [columns] belong to it.
+            problem = f"{stray[0]!r} is inside the table [{table}]"
             remedy = f"Move it above the first line in brackets: {stray[0]} is no variable"
             raise TableError(problem, place=path.name, remedy=remedy)
     return path.name, content
@@ -131,7 +131,7 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
 def _pairs(option: str, value: Any, place: str) -> dict[str, Any]:
     pairs = list(value.items() if isinstance(value, Mapping) else value)
     if isinstance(value, str) or not all(isinstance(i, tuple) and len(i) == 2 for i in pairs):
-        problem = f"{option} = {value!r} does not pair variables with anything"
+        problem = f"{option} = {value!r} is not a mapping of variables"
         remedy = f"Write {option} = {_EXAMPLES[option]}"
         raise RequestError(problem, place=place, remedy=remedy)
     values: dict[str, Any] = {}
@@ -150,8 +150,8 @@ def _column(name: Any, value: Any, place: str) -> str:
         raise TableError(
             f"columns: {name!r} cannot be the name of a variable",
             place=place,
-            remedy="Variables stand on the left: letters, digits and underscores, such as N_a;"
-            " the column of the table stands on the right",
+            remedy="Write the variable on the left (letters, digits and underscores, such as N_a),"
+            " the column of the table on the right",
         )
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)

@@ -68,7 +68,7 @@ class ReplicateNoise:
             f"{self.runs} runs of {self.configurations} configurations differ by "
             f"{self.loss * self.sd:.2g} at a loss of {self.loss:.3g} ({100 * self.ci_prob:g}% "
             f"interval {self.loss * self.low:.2g} to {self.loss * self.high:.2g}); of log loss "
-            f"{self.sd:.2g}"
+            f"{self.sd:.2g}."
         )
 
     def to_frame(self) -> pd.DataFrame:

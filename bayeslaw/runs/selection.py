@@ -14,9 +14,9 @@ from bayeslaw.runs.options import Options
 
 
 def select_rows(draft: Draft, options: Options) -> Draft:
-    """Keep the rows that fulfil the condition, and of those the last checkpoint of each run."""
+    """Keep rows that satisfy the condition, and of those the last checkpoint of each run."""
     for name in options.group:
-        # A misspelt group is refused before any row is.
+        # Reject a misspelt group before checking rows.
         draft.column(name, "group")
     if options.where is not None:
         draft = _filtered(draft, options.where)
@@ -45,7 +45,9 @@ def _filtered(draft: Draft, where: str) -> Draft:
     if not kept.any():
         samples = "; ".join(f"{name}: {_sample(scope[name])}" for name in sorted(condition.names))
         remedy = f"Widen the condition; values of the columns it names: {samples}"
-        raise TableError(f"no row of {len(table)} is left by {where!r}", place=place, remedy=remedy)
+        raise TableError(
+            f"none of {len(table)} rows satisfies {where!r}", place=place, remedy=remedy
+        )
     return draft.take(kept)
 
 
@@ -96,14 +98,14 @@ def _last_checkpoints(draft: Draft, run: str, step: str | None) -> Draft:
         f"{left} of {len(draft)} rows are earlier checkpoints of {several} "
         f"run{'s' * (several > 1)} and were left out"
     )
-    remedy = "Nothing to do: a mid-schedule loss is not a shorter run's loss"
+    remedy = "No action needed: a mid-schedule loss is not a shorter run's loss"
     return draft.take(last, Note("checkpoints_left_out", "info", text, remedy))
 
 
 def _refuse_gaps(draft: Draft, column: pd.Series, name: str, option: str) -> None:
     gaps = np.flatnonzero(column.isna())
     if len(gaps):
-        remedy = "Give it, or leave such rows out by where=..."
+        remedy = "Give it, or exclude such rows by where=..."
         raise draft.error(int(gaps[0]), name, option, f"the {option} is missing (nan)", remedy)
 
 
@@ -113,7 +115,7 @@ def keep_best(draft: Draft, options: Options) -> Draft:
         return draft
     settings = [draft.column(name, "best_of") for name in options.best_of]
     if "loss" not in draft.variables:
-        problem = "best_of keeps the lowest loss, but the table has no loss"
+        problem = "best_of needs a loss, which the table lacks"
         remedy = 'Map it: columns={"loss": "its column"}, or drop best_of'
         raise RequestError(problem, place=draft.source.name, remedy=remedy)
     loss = draft.variables["loss"].values

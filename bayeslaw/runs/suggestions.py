@@ -1,4 +1,4 @@
-"""A guess at the source column of a missing variable, and the option that maps it."""
+"""Suggest the source column of a missing variable, and the option that maps it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def column_remedy(name: str, columns: Iterable[str]) -> str:
 
 def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
     """How to map variables to columns of a table that are no variables yet."""
-    # A column of numbers may hold a slip of the pen in some cells.
+    # A column of numbers may contain typos in some cells.
     numbers = [
         name
         for name, column in others.items()
@@ -73,7 +73,7 @@ def _likely(name: str, columns: list[str]) -> str | None:
         if 0 < scores[column] >= max(_agreement(other, column) for other in VOCABULARY)
     ]
     if fitting:
-        # The meanings of G and S both name experts and shared ones, each its own first.
+        # The meanings of G and S share words; the first word differs.
         return max(fitting, key=lambda column: (scores[column], -_position(name, column)))
     return next(iter(difflib.get_close_matches(name, columns, n=1)), None)
 

@@ -35,7 +35,7 @@ def test_new_runs_of_the_same_law_pass(fitted: bl.Posterior) -> None:
     assert stats.kstest(found.frame["pit"], "uniform").pvalue > 0.001
     assert found.frame["error"].std() == pytest.approx(1, abs=0.2)
     assert found.frame["inside"].mean() == found.coverage
-    assert "where 178 were expected" in found.summary
+    assert "where 178 are expected" in found.summary
     assert {note.code for note in found.notes}.isdisjoint({"too_narrow", "already_fitted"})
     json.dumps(found.to_dict())
 
@@ -46,7 +46,7 @@ def test_new_runs_that_fall_outside_are_told(fitted: bl.Posterior, table: bl.Run
     plain, found = bl.check_new_runs(fitted, new), bl.check_new_runs(fitted, higher)
     codes = {note.code: note.message for note in found.notes}
     assert found.coverage < 0.2
-    assert "of 20 runs came out higher than the predicted median" in codes["one_sided"]
+    assert "of 20 runs are higher than the predictive median" in codes["one_sided"]
     assert "too_narrow" in codes
     # Whatever the noise of each run: all move up by the same distance, about five of its scales.
     ends = np.log(found.frame["high"] / found.frame["low"])
@@ -57,7 +57,7 @@ def test_new_runs_that_fall_outside_are_told(fitted: bl.Posterior, table: bl.Run
     assert found.frame["pit"].median() > 0.99
     assert "too few" in found.summary
     again = bl.check_new_runs(fitted, table.select(np.arange(60) < 7))
-    assert "7 of the 7 runs are among those fitted to" in again.notes[-1].message
+    assert "7 of the 7 runs are among the fitted runs" in again.notes[-1].message
 
 
 def test_distance_beyond_the_runs_is_told(fitted: bl.Posterior) -> None:
@@ -67,7 +67,7 @@ def test_distance_beyond_the_runs_is_told(fitted: bl.Posterior) -> None:
     largest = fitted.runs.column("N").max()
     assert found.frame["extrapolation_factor"].iloc[1] == pytest.approx(1.6e12 / largest)
     assert found.frame["variable"].tolist() == ["", "N"]
-    assert "1 lie beyond the fitted runs" in found.summary
+    assert "1 are beyond the fitted runs" in found.summary
 
 
 def test_what_cannot_be_checked_is_named(fitted: bl.Posterior, table: bl.Runs) -> None:

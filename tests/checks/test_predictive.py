@@ -47,8 +47,8 @@ def test_counts_by_decile_of_compute(
         assert (row["few"], row["many"]) == binom.interval(0.989, row["runs"], 0.11)
     assert (table["low"].to_numpy()[1:] > table["high"].to_numpy()[:-1]).all()
     assert found.summary == (
-        f"{outside.sum()} of 446 runs lie outside their 89% predictive intervals, where about "
-        "49.1 were expected; no part of 10 by 6*N_a*D has more than chance allows"
+        f"{outside.sum()} of 446 runs are outside their 89% predictive intervals, where about "
+        "49.1 are expected; no part of 10 by 6*N_a*D has more than chance allows."
     )
 
 

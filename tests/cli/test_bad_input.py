@@ -78,7 +78,7 @@ BAD: dict[str, tuple[str, tuple[str, ...], list[str]]] = {
     "column of nothing": (with_row(ROW), ("--column", "N=size"), ["N = 'size'", "no column"]),
     "no mapping": (with_row(ROW), ("--mapping", "map.toml"), ["map.toml", "cannot be read"]),
     "condition": (with_row(ROW), ("--where", "lr > 3"), ["where", "'lr'"]),
-    "nothing left": (with_row(ROW), ("--where", "N > 1e12"), ["no row of 3 is left"]),
+    "nothing left": (with_row(ROW), ("--where", "N > 1e12"), ["none of 3 rows satisfies"]),
     "code": (with_row(ROW), ("--column", "N=__import__('os')"), ["table.csv, columns N"]),
     "unknown law": (with_row(ROW), ("--law", "zhao2052"), ["'zhao2052'", "mean 'zhao2025'?"]),
     "no card": (with_row(ROW), ("--law", "mine.toml"), ["mine.toml: cannot be read"]),

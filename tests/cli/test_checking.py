@@ -1,4 +1,4 @@
-"""How far to trust a posterior: new runs, rolling origin, prior sensitivity, calibration."""
+"""Diagnostics of a posterior: new runs, rolling origin, prior sensitivity, calibration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_check_is_the_one_in_python(folder: Path, tmp_path: Path) -> None:
     assert [row["pit"] for row in result.json["runs"]] == answer.frame["pit"].tolist()
     assert pd.read_csv(out)["pit"].tolist() == pytest.approx(answer.frame["pit"].tolist())
     shown = bayeslaw(*command)
-    assert "runs lie within their 89% intervals" in shown.out
+    assert "runs are within their 89% intervals" in shown.out
     assert "pit" in shown.out
 
 
@@ -66,7 +66,7 @@ def test_prior_sensitivity_is_the_one_in_python(folder: Path, tmp_path: Path) ->
 
 def test_a_check_against_the_fitted_runs_has_a_note(folder: Path) -> None:
     result = bayeslaw("check-new-runs", folder / "fit.nc", folder / "runs.csv")
-    assert "40 of the 40 runs are among those fitted to" in " ".join(result.err.split())
+    assert "40 of the 40 runs are among the fitted runs" in " ".join(result.err.split())
 
 
 CALIBRATE = ("--method", "laplace", "--draws", 500, "--tables", 2)

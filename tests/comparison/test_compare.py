@@ -118,7 +118,10 @@ def test_another_order_beyond_the_runs_is_told(answer: bl.Comparison) -> None:
     turned.loc[turned["law"] == "blind to data", "elpd"] += 10
     (note,) = told(turned)
     assert note.severity == "warning"
-    assert f"{answer.best} predicts best within the runs, blind to data beyond" in note.message
+    assert (
+        f"{answer.best} predicts best in interpolation, blind to data in extrapolation"
+        in note.message
+    )
 
 
 def test_fits_without_some_runs_that_cannot_be_trusted_are_marked(answer: bl.Comparison) -> None:
@@ -142,9 +145,9 @@ def test_fits_without_some_runs_that_cannot_be_trusted_are_marked(answer: bl.Com
     pd.testing.assert_frame_equal(ranked, rows, check_dtype=False)
     found = comparison_notes(runs, scores, table, ranked, held_out)
     told = {note.code: note.message for note in found}
-    assert told["refits_not_trusted"].startswith("chinchilla: 2 of the fits without some")
-    assert "has a Monte-Carlo error of 1.5" in told["few_draws"]
-    assert "leave out the top 40% of 6*N*D" in told["extrapolation_not_trusted"]
+    assert told["refits_not_trusted"].startswith("chinchilla: 2 of the refits cannot be trusted")
+    assert "the Monte-Carlo error of ELPD is 1.5" in told["few_draws"]
+    assert "the fits without the top 40% of 6*N*D" in told["extrapolation_not_trusted"]
 
 
 def test_as_plain_data(answer: bl.Comparison) -> None:

@@ -1,4 +1,4 @@
-"""Questions to a table: what it says of part of a law changes with what the runs were made of."""
+"""A law with and without a constraint: the verdict depends on the truth behind the runs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_answer_follows_what_the_runs_were_made_of(
     assert shares.verdict == "worse"
     assert shares.difference < -10
     assert shares.difference < -2 * shares.difference_se
-    assert shares.summary.startswith("These runs speak against m = n = 0: runs left out are")
+    assert shares.summary.startswith("m = n = 0 is disfavoured: ELPD of runs left out is lower by")
     # The truth lies within what each parameter may be.
     published = bl.law("zhao2025").published()
     assert list(shares.restricted) == ["m", "n"]
@@ -63,19 +63,19 @@ def test_the_answer_follows_what_the_runs_were_made_of(
         assert one.informed_by == "runs"
         assert one.value == 0
     assert unshared.verdict == "not distinguished"
-    assert unshared.summary.startswith("This table cannot say whether m = n = 0: runs left out")
+    assert unshared.summary.startswith("Inconclusive for m = n = 0: ELPD of runs left out is")
     # An effect that is not there is found to be smaller.
     assert unshared.restricted["m"].median < 0.5 * shares.restricted["m"].low
 
 
 def test_446_runs_cannot_say_whether_k_is_needed(weak: bl.NestedComparison) -> None:
     assert weak.verdict == "not distinguished"
-    assert weak.summary.startswith("This table cannot say whether k = 0")
+    assert weak.summary.startswith("Inconclusive for k = 0: ELPD of runs left out is")
     k = weak.restricted["k"]
     assert k.low < 0 < k.high
     assert k.above == pytest.approx(np.mean(k.draws > 0))
     codes = {note.code: note.message for note in weak.notes}
-    assert "the runs hardly narrow k" in codes["hardly_narrowed"]
+    assert "the runs constrain k weakly" in codes["hardly_narrowed"]
     assert "prior_excludes" not in codes
 
 
@@ -100,7 +100,7 @@ def test_differences_are_the_comparisons(
 def test_a_prior_that_cannot_reach_is_told(shares: bl.NestedComparison) -> None:
     told = [note.message for note in shares.notes if note.code == "prior_excludes"]
     assert len(told) == 1, "n is signed, and its prior reaches zero"
-    assert told[0].startswith("the prior keeps m above 0")
+    assert told[0].startswith("the prior excludes m = 0 (its support is above)")
 
 
 def test_what_is_tied_is_shown_as_a_difference(tied: bl.NestedComparison) -> None:
@@ -126,7 +126,7 @@ def test_what_never_varied_cannot_be_said() -> None:
     assert asked.restricted["c"].informed_by == "combination"
     assert asked.verdict == "not distinguished"
     assert asked.summary == (
-        "This table cannot say whether c = 0: its configurations do not inform c by itself."
+        "Inconclusive for c = 0: the configurations do not identify c separately."
     )
 
 

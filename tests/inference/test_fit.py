@@ -381,7 +381,7 @@ def test_a_variable_that_never_varies_leaves_its_coefficients_to_the_prior(
     (note,) = (note for note in flat.notes if note.code == "prior_only")
     assert note.severity == "warning"
     assert note.message.startswith("S never varied in simulated")
-    assert "optima over it are the prior's; the prior alone informs m, n" in note.message
+    assert "optima over it, are identified by the prior only; prior only: m, n" in note.message
     assert "vary it" in note.remedy
     informed = flat.to_frame()["informed_by"]
     assert {name for name in informed.index if informed[name] == "prior only"} == {"m", "n"}

@@ -34,7 +34,7 @@ def test_what_a_cost_reads_beyond_the_law_is_asked_for() -> None:
     runs = bl.simulate("krajewski2024", rows=60, noise_sd=0.001, seed=1)
     posterior = bl.fit(runs, "krajewski2024", method="laplace", seed=1)
     budget = bl.Budget(train_flops=1.93e20)
-    with pytest.raises(RequestError, match=r"also reads E\. Fix it: at=\{'E': ...\}"):
+    with pytest.raises(RequestError, match=r"also depends on E\. Fix it: at=\{'E': ...\}"):
         bl.optimum(posterior, budget=budget)
     best = bl.optimum(posterior, at={"E": 64}, budget=budget)
     assert set(best.quantities) == {"N", "D", "granularity"}

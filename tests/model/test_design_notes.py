@@ -25,12 +25,12 @@ def test_a_design_that_varies_everything_needs_no_note(runs: bl.Runs) -> None:
 @pytest.mark.parametrize(
     ("constant", "value", "text"),
     [
-        ("S", 0.0, "the prior alone informs m, n"),
+        ("S", 0.0, "prior only: m, n"),
         ("S", 0.3, "the runs inform only a combination of m, n"),
         ("G", 7.0, "the runs inform only a combination of e, f"),
         (
             *("D", 2e10),
-            "the prior alone informs beta; the runs inform only a combination of b, epsilon",
+            "prior only: beta; identified only in combination: b, epsilon",
         ),
         ("N_a", 1e8, "the runs inform only a combination of c, epsilon"),
     ],
@@ -42,7 +42,7 @@ def test_a_constant_variable_is_named_with_its_coefficients(
     note = notes_of(flat, "zhao2025")["prior_only"]
     assert note.severity == "warning"
     assert note.message.startswith(f"{constant} never varied in simulated")
-    assert note.message.endswith(f"optima over it are the prior's; {text}")
+    assert note.message.endswith(f"optima over it, are identified by the prior only; {text}")
     assert "Add runs that vary it" in note.remedy
 
 

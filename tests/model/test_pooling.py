@@ -142,7 +142,7 @@ def test_what_is_saved_is_read_again(fitted: bl.Posterior, tmp_path: Path) -> No
     [
         (["F"], "chinchilla has no parameter 'F'"),
         ({"E": "sweep"}, "the table has no column 'sweep'"),
-        ({"E": "N"}, "'N' is no column that groups runs"),
+        ({"E": "N"}, "'N' is not a grouping column"),
     ],
 )
 def test_what_cannot_vary_is_refused(runs: bl.Runs, asked: object, words: str) -> None:
@@ -151,7 +151,9 @@ def test_what_cannot_vary_is_refused(runs: bl.Runs, asked: object, words: str) -
 
 
 def test_groups_have_to_be_told(runs: bl.Runs, fitted: bl.Posterior) -> None:
-    with pytest.raises(RequestError, match=r"E shall vary by group.* are none"):
+    with pytest.raises(
+        RequestError, match=r"needs exactly one grouping column for E; the table has none"
+    ):
         bl.fit(replace(runs, groups=()), "chinchilla", pool=["E"])
     with pytest.raises(
         RequestError, match=r"coefficients vary by family.*of_group\(family=\.\.\.\)"

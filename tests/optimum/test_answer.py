@@ -66,7 +66,7 @@ def test_extrapolation_is_said_with_its_factor(
     N = factor * (seen.max() if factor > 1 else seen.min())
     said = message(bl.optimum(thin, at={"N": N, "D": 2e10}), "extrapolation")
     times = max(factor, 1 / factor)
-    assert f"N = {N:.4g} parameters lies {times:.3g} times beyond the {side} run" in said
+    assert f"N = {N:.4g} parameters is {times:.3g} times beyond the {side} run" in said
 
 
 def test_no_extrapolation_next_to_the_runs(thin: bl.Posterior) -> None:
@@ -88,7 +88,7 @@ def test_an_optimum_beyond_the_runs_is_said(dense: bl.Posterior) -> None:
         times = median / dense.runs.column(name).max()
         assert times > 5
         assert text.startswith(f"{name} = {median:.4g} ")
-        assert f"lies {times:.3g} times beyond the largest run" in text
+        assert f"is {times:.3g} times beyond the largest run" in text
 
 
 def test_the_runs_narrow_the_prior(posterior: bl.Posterior) -> None:

@@ -192,8 +192,8 @@ def test_configurations_beyond_a_cap_are_left_out(posterior: bl.Posterior) -> No
     answer = bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(max_memory=60e9))
     assert set(answer.frame.index) == {"small", "middle"}
     (note,) = [note for note in answer.notes if note.code == "left_out"]
-    assert "1 of 3 configurations are left out (large)" in note.message
-    with pytest.raises(RequestError, match="none of 3 configurations keeps max_params"):
+    assert "1 of 3 configurations are excluded (large)" in note.message
+    with pytest.raises(RequestError, match="none of 3 configurations satisfies max_params"):
         bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(max_params=1e9))
     with pytest.raises(RequestError, match="have 'E', which E <= 8 limits"):
         bl.decide(posterior, table, at={"D": 1e11}, budget=bl.Budget(caps={"E": 8}))
@@ -230,7 +230,7 @@ def test_the_command_says_the_same(posterior: bl.Posterior, tmp_path: Path) -> N
     more = [f"--candidates={table}", f"--out={out}", f"--picture={picture}"]
     shown = CliRunner().invoke(app, [*asked, *more])
     assert shown.exit_code == 0, shown.output
-    assert "1 of 2 are within 0.001 of the best with probability 0.89" in shown.stdout
+    assert "1 of 2 have a regret below 0.001 with probability 0.89" in shown.stdout
     assert pd.read_csv(out)["name"].tolist() == ["a", "b"]
     assert picture.stat().st_size > 5000
 

@@ -72,7 +72,7 @@ def test_a_law_that_falls_below_zero_has_no_optimum() -> None:
 )
 def test_an_unbounded_question_is_an_error(slope: float) -> None:
     posterior, _ = falling(0.6, slope)
-    with pytest.raises(RequestError, match=r"no best N: its loss falls for ever.*60% of draws"):
+    with pytest.raises(RequestError, match=r"its loss decreases monotonically in N.*60% of draws"):
         bl.optimum(posterior)
 
 
@@ -98,7 +98,7 @@ def test_draws_that_do_not_converge_are_left_out_and_said(
     assert (G.low, G.median, G.high) == pytest.approx(tuple(interval(sound[10:])), rel=TOLERANCE)
     notes = [note for note in answer.notes if note.code == "search"]
     assert [note.severity for note in notes] == ["error"] * 3
-    assert "G did not converge in 5% of draws, which are left out" in notes[0].message
+    assert "G did not converge in 5% of draws, which are excluded" in notes[0].message
     assert [n.severity for n in stuck(1).notes if n.code == "search"] == ["warning"] * 3
 
 

@@ -15,7 +15,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "fixed and free": (
         "zhao2025",
         {"at": {"N": 1e9, "G": 4}, "free": ["G"]},
-        ["G is fixed at 4 and free at once", "Leave G out of at= or of free="],
+        ["G is both fixed at 4 and free", "Remove G from at= or from free="],
     ),
     "unknown, at": (
         "zhao2025",
@@ -45,12 +45,16 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "N and N_a free": (
         "zhao2025",
         {"free": ["N", "N_a"]},
-        ["zhao2025 has no best N: its loss falls for ever", "--max-params", "--max-memory"],
+        [
+            "the optimum of zhao2025 is unbounded: its loss decreases monotonically in N",
+            "--max-params",
+            "--max-memory",
+        ],
     ),
     "budget without N": (
         "zhao2025",
         {"budget": bl.Budget(train_flops=1e21)},
-        ["N is neither fixed nor capped: only N_a is paid for", "--at N=..."],
+        ["N is neither fixed nor capped: the cost depends on N_a, but not on N", "--at N=..."],
     ),
     "nothing left to spend on": (
         "chinchilla",
@@ -60,7 +64,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "nothing free": (
         "zhao2025",
         {"at": {"N": 1e9, "G": 4, "S": 0.1, "N_a": 1e8}},
-        ["nothing is left to choose: all variables are fixed", "Leave a variable out of at="],
+        ["nothing is left to choose: all variables are fixed", "Remove a variable from at="],
     ),
     "nothing named": (
         "zhao2025",
@@ -75,17 +79,21 @@ REFUSED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "unbounded N": (
         "zhao2025",
         {"free": ["N"]},
-        ["zhao2025 has no best N", "falls for ever along it in 100% of draws", "Fix N"],
+        ["zhao2025 is unbounded", "decreases monotonically in N in 100% of draws", "Fix N"],
     ),
     "chinchilla without budget": (
         "chinchilla",
         {},
-        ["chinchilla has no best N and D", "Fix N (at={'N': ...}", "Budget(train_flops=...)"],
+        [
+            "chinchilla is unbounded: its loss decreases monotonically in N and D",
+            "Fix N (at={'N': ...}",
+            "Budget(train_flops=...)",
+        ],
     ),
     "chinchilla at fixed N": (
         "chinchilla",
         {"at": {"N": 1e9}},
-        ["chinchilla has no best D", "--train-flops"],
+        ["chinchilla is unbounded: its loss decreases monotonically in D", "--train-flops"],
     ),
     "interval": (
         "zhao2025",
@@ -145,7 +153,10 @@ def test_sparsity_has_no_best_value_without_a_cap_on_parameters() -> None:
     law = bl.law("abnar2025")
     posterior = bl.fit(bl.simulate(law, rows=60, seed=1), law, method="mode", seed=1)
     flops = bl.Budget(train_flops=1e21)
-    with pytest.raises(RequestError, match=r"abnar2025 has no best N.*max_params"):
+    with pytest.raises(
+        RequestError,
+        match=r"abnar2025 is unbounded: its loss decreases monotonically in N.*max_params",
+    ):
         bl.optimum(posterior, budget=flops)
     capped = bl.optimum(posterior, budget=bl.Budget(train_flops=1e21, max_params=1e11))
     assert capped.quantities["N"].status == "at_bound"

@@ -134,7 +134,7 @@ def test_scatter_of_another_shape_is_told_by_runs_left_out() -> None:
     options = {"method": "laplace", "fallback": True, "seed": 1}
     told = bl.fit(above, "chinchilla", noise="normal", **options)
     note = next(note for note in told.notes if note.code == "loo_pit")
-    assert "do not scatter around leave-one-out predictions as normal noise does" in note.message
+    assert "residuals are not normal: leave-one-out PIT values are not uniform" in note.message
     assert "loo_pit" not in codes(bl.fit(above, "chinchilla", noise="undertuned", **options))
     # At the limit of .005, hardly any of twenty tables whose noise is as modelled is told.
     for seed in range(20):

@@ -302,7 +302,7 @@ def test_a_missing_group(copy: Path, group: str) -> None:
         del file[group]
 
     change(copy, drop)
-    refused(copy, "lacks part of what a posterior holds", group)
+    refused(copy, "lacks part of a posterior", group)
 
 
 @pytest.mark.parametrize("name", ["alpha", "h", "noise_scale"])
@@ -405,7 +405,7 @@ def test_another_format(copy: Path) -> None:
 @pytest.mark.parametrize("key", ["card", "reference", "noise", "runs", "notes", "info"])
 def test_a_missing_part(copy: Path, key: str) -> None:
     meta(copy, lambda content: content.pop(key))
-    refused(copy, "lacks part of what a posterior holds", key)
+    refused(copy, "lacks part of a posterior", key)
 
 
 SPOILED: dict[str, dict[str, Any]] = {
@@ -441,7 +441,7 @@ def test_text_that_is_no_json(copy: Path) -> None:
         file.attrs["bayeslaw"] = "{"
 
     change(copy, alter)
-    refused(copy, "lacks part of what a posterior holds")
+    refused(copy, "lacks part of a posterior")
 
 
 # --- files that cannot be written -------------------------------------------------------------

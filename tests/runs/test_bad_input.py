@@ -319,13 +319,13 @@ OPTIONS: dict[str, tuple[type[BayesLawError], dict[str, Any], str, str]] = {
         TableError,
         {"columns": {"N total": "n_total"}},
         "'N total' cannot be the name of a variable",
-        "Variables stand on the left",
+        "Write the variable on the left",
     ),
     "a function's name": (
         TableError,
         {"columns": {"max": "n_total"}},
         "'max' cannot be the name",
-        "Variables stand",
+        "Write the variable on the left",
     ),
     "flag for a column": (
         TableError,
@@ -342,13 +342,13 @@ OPTIONS: dict[str, tuple[type[BayesLawError], dict[str, Any], str, str]] = {
     "no pairs": (
         RequestError,
         {"columns": ["ND"]},
-        "columns = ['ND'] does not pair",
+        "columns = ['ND'] is not a mapping of variables",
         'columns = {"N": "n_total"}',
     ),
     "text for pairs": (
         RequestError,
         {"units": "N=1e9"},
-        "units = 'N=1e9' does not pair",
+        "units = 'N=1e9' is not a mapping of variables",
         'units = {"N": 1e9}',
     ),
     "unit of nothing": (
@@ -440,13 +440,13 @@ OPTIONS: dict[str, tuple[type[BayesLawError], dict[str, Any], str, str]] = {
     "no row left": (
         TableError,
         {"where": "state == 'done'"},
-        "no row of 2 is left by \"state == 'done'\"",
+        "none of 2 rows satisfies \"state == 'done'\"",
         "state: 'ok', 'failed'",
     ),
     "no row left by number": (
         TableError,
         {"where": "D > 1e12"},
-        "no row of 2 is left",
+        "none of 2 rows satisfies",
         "D: 1e+10 to 2e+10",
     ),
     "step without run": (
@@ -564,7 +564,7 @@ MAPPINGS = {
     "variable twice": ('[columns]\nN = "a"\nN = "b"\n', "m.toml: not valid TOML (", "each once"),
     "misplaced key": (
         '[columns]\nN = "n"\nwhere = "x"\n',
-        "'where' stands inside the table [col",
+        "'where' is inside the table [col",
         "above",
     ),
     "bad unit": ("[units]\nN = -1\n", "m.toml: the unit of N is -1", "--unit N=1e9"),

@@ -74,5 +74,5 @@ def test_the_factor_is_that_of_the_variable_furthest_outside() -> None:
 
 
 def test_a_factor_reads_as_a_predicate() -> None:
-    assert extrapolation_text("N", 198.74) == "lies 199 times beyond the runs in N"
+    assert extrapolation_text("N", 198.74) == "is 199 times beyond the runs in N"
     assert extrapolation_text("S", np.inf) == "differs from every run in S, which never varied"

@@ -18,25 +18,25 @@ from bayeslaw.core.results import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Probability with which the ranks of all quantities together pass where nothing is wrong.
+#: Simultaneous confidence level of the tests of uniform ranks.
 SIMULTANEOUS = 0.99
-#: Standard errors by which a coverage has to be off before it is called wrong.
+#: Standard errors from nominal coverage beyond which there is a note.
 OFF = 3.0
-# Share of tables left out from which on the rest is a selection.
+# Share of excluded tables above which there is a note on selection bias.
 _MANY_LEFT_OUT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration(Result):
-    """Fits of simulated tables against the truths that the tables came from.
+    """Fits of simulated tables against the coefficients that generated them.
 
     Attributes
     ----------
     law, runs, truth : str, int, str
         Name of the law, simulated runs of each table, and where the truths come from, in words.
     ranked : bool
-        Whether truths and fits share one prior, so that ranks have to be uniform and coverage
-        exact. For given coefficients coverage describes intervals there, no more.
+        Whether truths and fits share one prior: ranks are then uniform and coverage is exact if the
+        fits are correct. For fixed coefficients, coverage is frequentist at those coefficients.
     first : tuple of str
         The quantities to look at first: optima, and the loss of a larger run.
     outcomes : Outcomes
@@ -64,12 +64,12 @@ class Calibration(Result):
 
     @cached_property
     def kept(self) -> np.ndarray:
-        """Which tables count, booleans of shape (tables,)."""
+        """Which tables are kept, booleans of shape (tables,)."""
         return np.array([not reason for reason in self.outcomes.reasons])
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Numbers of tables that do not count, by reason."""
+        """Numbers of excluded tables, by reason."""
         return dict(Counter(reason for reason in self.outcomes.reasons if reason).most_common())
 
     def pit(self, name: str) -> np.ndarray:
@@ -123,7 +123,7 @@ class Calibration(Result):
         return pd.DataFrame(columns, index=pd.Index(points, name="point"))
 
     def coverage(self, name: str, ci_prob: float) -> tuple[float, float]:
-        """How often the equal-tailed interval held the truth.
+        """Coverage of the equal-tailed interval.
 
         Parameters
         ----------
@@ -133,8 +133,8 @@ class Calibration(Result):
         Returns
         -------
         share, error : float
-            The share, and the standard error that it has where the interval is right. A truth that
-            many draws share, such as an optimum at a bound, counts in part.
+            Coverage, and its standard error under nominal coverage. A truth tied with many draws,
+            such as an optimum at a bound, counts in part.
         """
         pit, tail = self.pit(name), (1 - ci_prob) / 2
         share = float(np.mean((pit > tail) & (pit < 1 - tail))) if len(pit) else np.nan
@@ -146,7 +146,7 @@ class Calibration(Result):
         Returns
         -------
         pandas.DataFrame
-            ``tables`` that count; the ranks' ``p_value`` and whether they are ``uniform`` (at a
+            ``tables`` kept; the ranks' ``p_value`` and whether they are ``uniform`` (at a
             simultaneous 99%); ``coverage_50``, ``coverage_89``, ``coverage_95`` with the standard
             error ``error_89``; ``off``, by how many standard errors the worst of the three misses;
             median ``truth`` and median widths ``width_50``, ``width_89``, ``width_95``; ``bias``,
@@ -183,13 +183,13 @@ class Calibration(Result):
 
     @property
     def summary(self) -> str:
-        """The figures in a few sentences."""
+        """Coverage, width and uniformity of ranks in a few sentences."""
         count = int(self.kept.sum())
-        head = f"{self.tables} tables of {self.runs} runs of {self.law}, {self.truth}: "
-        head += f"{count} fits count"
+        head = f"{count} of {self.tables} tables of {self.runs} runs of {self.law} are kept"
+        head += f" ({self.truth})"
         reasons = ", ".join(f"{number} for {reason}" for reason, number in self.left_out.items())
         if reasons:
-            head += f", {self.tables - count} are left out ({reasons})"
+            head += f"; {self.tables - count} are excluded: {reasons}"
         sentences = [head]
         if self.ranked and self.quantities:
             many = f"{len(self.quantities)} quantities"
@@ -202,22 +202,22 @@ class Calibration(Result):
         for name in self.first if self.quantities else ():
             row = self._row(name)
             sentences.append(
-                f"The {100 * INTERVAL:g}% interval of {name} holds the truth in "
+                f"Coverage of the {100 * INTERVAL:g}% interval of {name} is "
                 f"{100 * row['coverage_89']:.0f}% (standard error "
-                f"{100 * row['error_89']:.1f}%) and has a median width of {row['width_89']:.3g}"
+                f"{100 * row['error_89']:.1f}%), its median width {row['width_89']:.3g}"
             )
-        return ". ".join(sentences)
+        return f"{'. '.join(sentences)}."
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What the design leaves to the prior, and intervals that are wrong."""
+        """On coefficients identified by the prior only, and on miscalibrated intervals."""
         notes = list(self.design_notes)
         if not self.quantities:
-            return (*notes, Note("no_fits", "error", "no fit can be trusted: nothing is known"))
+            return (*notes, Note("no_fits", "error", "no fit can be trusted: there is no result"))
         if self.nonuniform:
             message = (
                 f"the ranks of {', '.join(self.nonuniform)} are not uniform: these intervals are "
-                "wrong even where the model is right"
+                "miscalibrated even under the fitted model"
             )
             remedy = 'Fit by method="nuts", with more draws or warmup'
             notes.append(Note("ranks", "error", message, remedy))
@@ -226,16 +226,16 @@ class Calibration(Result):
         if len(off):
             listed = ", ".join(f"{name} ({p:.2f})" for name, p in off["coverage_89"].items())
             message = (
-                f"intervals of {listed} miss their probability by more than {OFF:g} standard "
-                "errors (in brackets: the share of 89% intervals that hold the truth)"
+                f"coverage of {listed} differs from nominal by more than {OFF:g} standard errors "
+                "(in brackets: coverage of 89% intervals)"
             )
-            remedy = "Add runs, or vary them more, where the design leaves it to the prior"
+            remedy = "Add runs, or vary more what the prior alone identifies"
             notes.append(Note("coverage", "warning", message, remedy))
         share = 1 - self.kept.mean()
         if share > _MANY_LEFT_OUT:
             message = (
-                f"{100 * share:.0f}% of simulated tables are left out, so that the rest says "
-                "nothing of tables like them"
+                f"{100 * share:.0f}% of simulated tables are excluded: coverage over the rest has "
+                "selection bias"
             )
             notes.append(Note("left_out", "warning", message, "See left_out for the reasons"))
         return tuple(notes)
@@ -249,7 +249,7 @@ class Calibration(Result):
 def _median(values: np.ndarray) -> tuple[float, float]:
     """Median and its standard error, from the median absolute deviation.
 
-    A table that leaves a coefficient to the prior can miss it by hundreds of widths, and would
+    A table that does not identify a coefficient can miss it by hundreds of widths, and would
     dominate a mean.
     """
     if len(values) < 2:
