@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import refuse
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.model.specification import Specification
 from bayeslaw.optimum.result import Optimum
@@ -49,12 +49,15 @@ class PriorSensitivity(Result):
         The directions that the runs leave softest, in standard deviations of the priors: a row each
         with the part ``left`` of the prior's standard deviation, and the coefficients that make up
         the ``direction``. Coefficients that trade off are soft together, each alone need not be.
+    fit_notes : tuple of Note
+        Errors and warnings of the fit.
     """
 
     _rows = "quantities"
 
     frame: pd.DataFrame = field(repr=False)
     directions: pd.DataFrame = field(repr=False)
+    fit_notes: tuple[Note, ...] = field(default=(), repr=False)
 
     @property
     def summary(self) -> str:
@@ -73,11 +76,12 @@ class PriorSensitivity(Result):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """On what the prior decides."""
+        """The fit's, then on what the prior decides."""
         if not (self.frame["decided_by"] == "prior").any():
-            return ()
+            return self.fit_notes
         remedy = "Add runs that constrain it, or state what else is known in with_priors(...)"
-        return (Note("prior_decides", "warning", self.summary.removesuffix("."), remedy),)
+        note = Note("prior_decides", "warning", self.summary.removesuffix("."), remedy)
+        return (*self.fit_notes, note)
 
 
 def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> PriorSensitivity:
@@ -144,7 +148,7 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
         }
     directions = _softest({name: deviations[name] for name in law.parameters})
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
-    return PriorSensitivity(frame, directions)
+    return PriorSensitivity(frame, directions, cautions(posterior.notes))
 
 
 def _prior_deviations(posterior: Posterior) -> dict[str, np.ndarray]:

@@ -63,12 +63,8 @@ def prior_sensitivity(
     if not question.is_empty:
         best = bl.optimum(posterior, at=question.fixed, budget=question.budget)
     sensitivity = bl.prior_sensitivity(posterior, best)
-    return Answer(
-        data=sensitivity.to_dict(),
-        notes=(*posterior.notes, *sensitivity.notes),
-        text=results.prior_sensitivity(sensitivity),
-        table=sensitivity.frame.reset_index(names="quantity"),
-    )
+    table = sensitivity.frame.reset_index(names="quantity")
+    return Answer.of(sensitivity, results.prior_sensitivity(sensitivity), table=table)
 
 
 @command(

@@ -43,6 +43,11 @@ def labelled(notes: Iterable[Note], label: str) -> list[Note]:
     return [replace(note, message=f"{label}: {note.message}") for note in notes]
 
 
+def cautions(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The errors and warnings of a fit, which come first among the notes of its results."""
+    return tuple(note for note in notes if note.severity != "info")
+
+
 def worst(notes: Iterable[Note]) -> Severity | None:
     """The gravest severity among notes."""
     order: tuple[Severity, ...] = ("info", "warning", "error")
