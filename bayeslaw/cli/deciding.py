@@ -136,6 +136,7 @@ def decide(
 def report(
     fit: options.Fit,
     question: options.Question,
+    columns: options.Columns,
     out: Annotated[Path, "Page to write (.html).", WRITTEN],
     candidates: options.Candidates = None,
     heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
@@ -147,7 +148,7 @@ def report(
         out,
         at=question.fixed,
         budget=question.budget,
-        candidates=None if candidates is None else bl.read_runs(candidates),
+        candidates=None if candidates is None else columns.read(candidates),
         question=heading,
         ci_prob=ci_prob,
         source=fit.name,

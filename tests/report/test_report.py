@@ -257,6 +257,14 @@ def test_errors_come_first(dense: bl.Posterior, tmp_path: Path) -> None:
     assert "Notes" not in sections(page)
 
 
+def test_runs_outside_their_intervals_are_noted(written: bl.Report) -> None:
+    everything = written.check.frame.assign(outside=written.check.frame["runs"])
+    changed = replace(written, check=replace(written.check, frame=everything))
+    (note,) = [note for note in changed.notes if note.code == "runs_outside"]
+    assert note.message.startswith("446 of 446 runs lie outside")
+    assert "<strong>Warning:</strong> 446 of 446 runs lie outside" in page_of(changed)
+
+
 def test_a_bad_question_writes_nothing(
     dense: bl.Posterior, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,8 +298,10 @@ def test_the_command(dense: bl.Posterior, tmp_path: Path) -> None:
     assert told.out.endswith(f"report in {out}\n")
     assert "info: " in told.err
     configs = tmp_path / "configs.csv"
-    configs.write_text("N\n70e9\n9e9\n")
-    asked = ("--train-flops", "1e22", "--candidates", configs, "--out", out, "--json")
+    # The same options read a table of candidates here and in ``decide``.
+    configs.write_text("size\n70\n9\n")
+    table = ("--candidates", configs, "--column", "N=size", "--unit", "N=1e9")
+    asked = ("--train-flops", "1e22", *table, "--out", out, "--json")
     facts = bayeslaw("report", tmp_path / "fit.nc", *asked).json
     assert facts["file"] == str(out)
     assert facts["table"]["sha256"] == dense.runs.fingerprint
