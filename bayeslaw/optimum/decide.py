@@ -177,7 +177,7 @@ def decide(
         If a configuration is outside the domain of its variables.
     """
     request = Request.of("decide", at, budget, regret_tolerance=regret_tolerance, ci_prob=ci_prob)
-    request.require_amount("decide")
+    request.require_amount()
     table = read_candidates(candidates)
     known = {name for law in laws_of(posterior) for name in law.variables}
     named = [name for name in (*table.columns, *request.at) if name in known]

@@ -135,7 +135,7 @@ def frontier(
         )
     amounts = np.array([real(amount, "flops", place="frontier") for amount in amounts])
     request = Request.of("frontier", at, budget, free, efficiency=efficiency, ci_prob=ci_prob)
-    request.refuse_amount("frontier", "Give the amounts as flops")
+    request.refuse_amount("Give the amounts as flops")
     if not len(amounts):
         raise RequestError("no amounts", place="frontier, flops", remedy="Give one or more")
     requests = [request.spending(float(amount)) for amount in amounts]
