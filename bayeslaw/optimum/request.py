@@ -51,7 +51,6 @@ class EfficiencyRules:
 class Request:
     """A validated request; ``place`` names its call, ``free`` replaces a card's free variables."""
 
-
     place: str
     at: dict[str, float]
     budget: Budget
