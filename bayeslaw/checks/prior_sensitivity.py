@@ -27,6 +27,8 @@ _PARTS = 20
 _DIRECTIONS, _LOADING = 3, 0.3
 # Along a soft direction at least this part of the prior's spread is left.
 _SOFT = 0.8
+# Deviation of a lognormal below which none is told apart.
+_DEEPEST = -5.0
 
 
 @dataclass(frozen=True)
@@ -156,13 +158,9 @@ def _prior_deviations(posterior: Posterior) -> dict[str, np.ndarray]:
     deviations = {}
     specification = Specification(posterior.law, posterior.reference, posterior.noise)
     for name, prior in specification.priors.items():
-        site = specification.site(name)
-        centre, scale, low = prior.numbers
-        value = posterior.draws[site]
-        if prior.family == "lognormal":
-            # A floor may lie where its prior has next to no mass, which is followed so far only.
-            value = np.log(np.maximum(value - low, np.exp(centre - 5.0 * scale)))
-        deviations[name] = (value - centre) / scale
+        away = prior.standardise(posterior.draws[specification.site(name)])
+        # A floor may lie where its prior has next to no mass, which is followed so far only.
+        deviations[name] = np.maximum(away, _DEEPEST) if prior.family == "lognormal" else away
     return deviations
 
 

@@ -155,3 +155,11 @@ def test_a_floor_far_below_its_prior_predicts_as_the_likelihood_saw_it() -> None
     lowest = prior.location / prior.spread**4 * posterior.reference.loss
     assert (posterior.draws["E"] < lowest).any()
     assert "loo_pit" not in codes(posterior)
+
+
+def test_a_floor_below_its_prior_contradicts_it(posterior: bl.Posterior) -> None:
+    site = posterior.specification.site("epsilon")
+    low = posterior.law.parameters["epsilon"].prior.low
+    draws = {**posterior.draws, site: np.full_like(posterior.draws[site], low - 0.1)}
+    (note,) = [n for n in fit_checks(replace(posterior, draws=draws)) if n.code == "edge_of_prior"]
+    assert note.message.startswith("epsilon (-0.1, -inf sd)")
