@@ -11,6 +11,7 @@ import bayeslaw as bl
 from bayeslaw.cli import options, results
 from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import INTERVAL
 
 app = new_app("")
 
@@ -37,7 +38,7 @@ def optimum(
     ] = None,
     compute_share: Annotated[float | None, "Or the share of compute allowed for it."] = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Find the best configuration, with credible intervals."""
     common: dict[str, Any] = {"at": question.fixed, "budget": question.budget}
@@ -82,7 +83,7 @@ def frontier(
     free: options.Free = None,
     out: options.Out = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Find the best configuration for many budgets, with credible intervals."""
     import numpy as np
@@ -113,7 +114,7 @@ def decide(
     regret_tolerance: Annotated[float, "Regret of near-optimal configurations, nats."] = 0.001,
     out: options.Out = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Rank legal configurations by expected loss, and list the near-optimal ones."""
     decision = bl.decide(
@@ -140,7 +141,7 @@ def report(
     out: Annotated[Path, "Page to write (.html).", WRITTEN],
     candidates: options.Candidates = None,
     heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Write checks, optimum, decision and pictures of a fit to one HTML page."""
     page = bl.report(

@@ -246,6 +246,16 @@ def test_without_an_optimum(dense: bl.Posterior, tmp_path: Path) -> None:
     assert number(found.optimum.quantities["N"].median) in page.inside("td")
 
 
+def test_the_page_states_the_limits_that_decide(
+    written: bl.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LARGEST_RHAT", 1.02), ("SMALLEST_ESS", 321.0), ("SMALLEST_BFMI", 0.25)):
+        monkeypatch.setattr(f"bayeslaw.report.page.{name}", value)
+    text = Page(page_of(written)).text
+    for limit in ("trusted below 1.02", "trusted above 321", "trusted above 0.25"):
+        assert limit in text
+
+
 def test_errors_come_first(dense: bl.Posterior, tmp_path: Path) -> None:
     bad = dense.with_notes(bl.Note("rhat", "error", "the chains disagree", "Draw more"))
     found = bl.report(bad, tmp_path / "page.html")
