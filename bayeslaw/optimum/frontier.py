@@ -43,11 +43,7 @@ class Frontier:
     @property
     def notes(self) -> tuple[Note, ...]:
         """Notes of all optima; those that differ only in their figures, once for the largest."""
-        last = {
-            (note.code, note.message.split(" ")[0]): note
-            for optimum in self.optima
-            for note in optimum.notes
-        }
+        last = {(note.code, note.about): note for optimum in self.optima for note in optimum.notes}
         return tuple(last.values())
 
     @property
