@@ -121,7 +121,7 @@ def test_refused(thin: bl.Posterior, dense: bl.Posterior, case: str) -> None:
         ({"at": {"N": 3}}, ", at"),
         ({"at": {"N": 1e9}, "free": ["N"]}, ""),
         ({"at": {"N": 1e9}, "budget": bl.Budget(max_params=1e8)}, ", at and budget"),
-        ({"budget": bl.Budget(max_memory=1, bytes_per_param=1, max_params=1e9)}, ", budget"),
+        ({"budget": bl.Budget(caps={"G": 4})}, ", budget"),
     ],
 )
 def test_an_error_names_the_call(
