@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -250,7 +251,7 @@ def test_the_page_states_the_limits_that_decide(
     written: bl.Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("LARGEST_RHAT", 1.02), ("SMALLEST_ESS", 321.0), ("SMALLEST_BFMI", 0.25)):
-        monkeypatch.setattr(f"bayeslaw.report.page.{name}", value)
+        monkeypatch.setitem(vars(import_module("bayeslaw.report.page")), name, value)
     text = Page(page_of(written)).text
     for limit in ("trusted below 1.02", "trusted above 321", "trusted above 0.25"):
         assert limit in text
