@@ -251,9 +251,7 @@ def _named_limits(
     return limits
 
 
-def _starts(
-    problem: Problem, typical: np.ndarray, limits: list[str], place: str
-) -> np.ndarray:
+def _starts(problem: Problem, typical: np.ndarray, limits: list[str], place: str) -> np.ndarray:
     """Starts: the feasible point nearest to the reference run, and a point on either side."""
     structure, low, high = problem.structure, problem.low, problem.high
     width = high - low
