@@ -272,8 +272,8 @@ def test_runs_outside_their_intervals_are_noted(written: bl.Report) -> None:
     everything = written.check.frame.assign(outside=written.check.frame["runs"])
     changed = replace(written, check=replace(written.check, frame=everything))
     (note,) = [note for note in changed.notes if note.code == "runs_outside"]
-    assert note.message.startswith("446 of 446 runs lie outside")
-    assert "<strong>Warning:</strong> 446 of 446 runs lie outside" in page_of(changed)
+    assert note.message.startswith("446 of 446 runs are outside")
+    assert "<strong>Warning:</strong> 446 of 446 runs are outside" in page_of(changed)
 
 
 def test_a_bad_question_writes_nothing(
