@@ -20,7 +20,8 @@ from which_law import LAWS, architectures, simulated
 
 import bayeslaw as bl
 from bayeslaw.comparison.leave_out import largest_k, leave_runs_out
-from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density
+from bayeslaw.comparison.scores import density_error, mean_density
+from bayeslaw.posterior.prediction import log_likelihood
 
 COLUMNS = {
     "N": "n_active_nonembed_derived",
@@ -61,7 +62,8 @@ def _exact(folder: str, seed: int) -> str:
     )
     slow = time.perf_counter() - start
     every = [
-        log_likelihood(one, runs.select(np.arange(len(runs)) == i)) for i, one in enumerate(fits)
+        log_likelihood(one.model, runs.select(np.arange(len(runs)) == i))
+        for i, one in enumerate(fits)
     ]
     exact = np.array([mean_density(one)[0] for one in every])
     error = np.array([density_error(one)[0] for one in every])

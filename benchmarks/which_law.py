@@ -32,13 +32,14 @@ import bayeslaw as bl
 from bayeslaw.comparison.extrapolation import make_cuts, ordering, training_reference
 from bayeslaw.comparison.leave_out import largest_k
 from bayeslaw.comparison.ranking import DISTINGUISHED
-from bayeslaw.comparison.scores import log_likelihood, mean_density
+from bayeslaw.comparison.scores import mean_density
 from bayeslaw.core.compilation import compiled
 from bayeslaw.inference.mode import Mode, find_mode
 from bayeslaw.inference.nuts import nuts
 from bayeslaw.inference.target import Target
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitInfo, FitSettings
+from bayeslaw.posterior.prediction import log_likelihood
 
 LAWS = (
     "zhao2025",
@@ -333,7 +334,9 @@ def _rival(law: bl.Law, several: Sequence[bl.Runs], held: np.ndarray) -> list[di
                 "table": i,
                 "law": law.name,
                 "left_out": density,
-                "held_out": float(mean_density(log_likelihood(trained, runs.select(held))).sum()),
+                "held_out": float(
+                    mean_density(log_likelihood(trained.model, runs.select(held))).sum()
+                ),
                 "evidence": weighed.log_evidence,
                 "error": weighed.mcse,
                 "refitted": len(refits),
@@ -350,7 +353,7 @@ def _left_out(posterior: bl.Posterior, mode: Mode) -> tuple[float, list[bool]]:
     from arviz_stats.base import array_stats
 
     runs = posterior.runs
-    every = log_likelihood(posterior, runs).reshape(CHAINS, DRAWS, len(runs))
+    every = log_likelihood(posterior.model, runs).reshape(CHAINS, DRAWS, len(runs))
     density, k, _ = array_stats.loo(np.moveaxis(every, -1, 0))
     density = np.array(density, dtype=float)
     # A comparison with NaN is false: weights whose tail cannot be fitted are bad ones.
@@ -359,7 +362,7 @@ def _left_out(posterior: bl.Posterior, mode: Mode) -> tuple[float, list[bool]]:
     for i in bad:
         out = np.arange(len(runs)) == i
         without, _, mixed = sampled(posterior.law, runs.select(~out), posterior.reference, mode)
-        density[i] = mean_density(log_likelihood(without, runs.select(out)))[0]
+        density[i] = mean_density(log_likelihood(without.model, runs.select(out)))[0]
         refits.append(mixed)
     return float(density.sum()), refits
 

@@ -10,7 +10,7 @@ import numpy as np
 from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.core.errors import READ_RUNS, TableError, check_type, whole
 from bayeslaw.core.intervals import INTERVAL
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
@@ -39,7 +39,7 @@ class NewRunsCheck(Result):
     summary : str
         One sentence.
     notes : tuple of Note
-        The posterior's, and those on the new runs.
+        Errors and warnings of the fit, and those on the new runs.
     """
 
     _rows = "runs"
@@ -98,7 +98,7 @@ def check_new_runs(
         coverage=float(scores.inside.mean()),
         ci_prob=ci_prob,
         summary=summary,
-        notes=(*posterior.notes, *notes),
+        notes=(*cautions(posterior.notes), *notes),
     )
 
 

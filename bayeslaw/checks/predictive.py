@@ -11,7 +11,7 @@ from bayeslaw.comparison.extrapolation import ordering, sizes
 from bayeslaw.comparison.scores import score
 from bayeslaw.core.errors import refuse, whole
 from bayeslaw.core.intervals import INTERVAL
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.posterior.posterior import Posterior
 
@@ -39,6 +39,8 @@ class PosteriorPredictiveCheck(Result):
     share, ci_prob : float
         Share of all runs outside; probability of the predictive intervals, and of chance staying
         between ``few`` and ``many`` in all parts together.
+    fit_notes : tuple of Note
+        Errors and warnings of the fit.
     """
 
     _rows = "parts"
@@ -47,6 +49,7 @@ class PosteriorPredictiveCheck(Result):
     over: str
     share: float
     ci_prob: float
+    fit_notes: tuple[Note, ...] = field(default=(), repr=False)
 
     @property
     def summary(self) -> str:
@@ -70,10 +73,10 @@ class PosteriorPredictiveCheck(Result):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """On parts with more runs outside than chance allows."""
+        """The fit's, then on parts with more runs outside than chance allows."""
         remedy = "Look at the residuals there (bl.plots.residuals), or try another law"
         note = Note("runs_outside", "warning", self.summary.removesuffix("."), remedy)
-        return (note,) if len(self._beyond_chance) else ()
+        return (*self.fit_notes, note) if len(self._beyond_chance) else self.fit_notes
 
     @property
     def _beyond_chance(self) -> pd.DataFrame:
@@ -144,4 +147,5 @@ def posterior_predictive_check(
         over=FITTED if expression is None else expression.text,
         share=float((~scores.inside).mean()),
         ci_prob=ci_prob,
+        fit_notes=cautions(posterior.notes),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import refuse
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.model.specification import Specification
 from bayeslaw.optimum.result import Optimum
@@ -27,6 +27,8 @@ _PARTS = 20
 _DIRECTIONS, _LOADING = 3, 0.3
 # Along a soft direction at least this part of the prior's spread is left.
 _SOFT = 0.8
+# Deviation of a lognormal below which none is told apart.
+_DEEPEST = -5.0
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,15 @@ class PriorSensitivity(Result):
         The directions that the runs leave softest, in standard deviations of the priors: a row each
         with the part ``left`` of the prior's standard deviation, and the coefficients that make up
         the ``direction``. Coefficients that trade off are soft together, each alone need not be.
+    fit_notes : tuple of Note
+        Errors and warnings of the fit.
     """
 
     _rows = "quantities"
 
     frame: pd.DataFrame = field(repr=False)
     directions: pd.DataFrame = field(repr=False)
+    fit_notes: tuple[Note, ...] = field(default=(), repr=False)
 
     @property
     def summary(self) -> str:
@@ -73,11 +78,12 @@ class PriorSensitivity(Result):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """On what the prior decides."""
+        """The fit's, then on what the prior decides."""
         if not (self.frame["decided_by"] == "prior").any():
-            return ()
+            return self.fit_notes
         remedy = "Add runs that constrain it, or state what else is known in with_priors(...)"
-        return (Note("prior_decides", "warning", self.summary.removesuffix("."), remedy),)
+        note = Note("prior_decides", "warning", self.summary.removesuffix("."), remedy)
+        return (*self.fit_notes, note)
 
 
 def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> PriorSensitivity:
@@ -144,7 +150,7 @@ def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> Prio
         }
     directions = _softest({name: deviations[name] for name in law.parameters})
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
-    return PriorSensitivity(frame, directions)
+    return PriorSensitivity(frame, directions, cautions(posterior.notes))
 
 
 def _prior_deviations(posterior: Posterior) -> dict[str, np.ndarray]:
@@ -152,13 +158,9 @@ def _prior_deviations(posterior: Posterior) -> dict[str, np.ndarray]:
     deviations = {}
     specification = Specification(posterior.law, posterior.reference, posterior.noise)
     for name, prior in specification.priors.items():
-        site = specification.site(name)
-        centre, scale, low = prior.numbers
-        value = posterior.draws[site]
-        if prior.family == "lognormal":
-            # A floor may lie where its prior has next to no mass, which is followed so far only.
-            value = np.log(np.maximum(value - low, np.exp(centre - 5.0 * scale)))
-        deviations[name] = (value - centre) / scale
+        away = prior.standardise(posterior.draws[specification.site(name)])
+        # A floor may lie where its prior has next to no mass, which is followed so far only.
+        deviations[name] = np.maximum(away, _DEEPEST) if prior.family == "lognormal" else away
     return deviations
 
 

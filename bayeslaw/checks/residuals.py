@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslaw.comparison.scores import log_law, log_measured
+from bayeslaw.comparison.scores import log_measured
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.prediction import log_law
 
 # Deviations drawn for each draw, so that the band's ends are known to about a hundredth.
 _DEVIATIONS = 20
@@ -37,7 +38,10 @@ class Residuals:
 
 def residuals(posterior: Posterior, *, ci_prob: float = INTERVAL) -> Residuals:
     """Standardised residuals of a posterior's own runs."""
-    law, measured = log_law(posterior, posterior.runs), log_measured(posterior, posterior.runs)
+    law, measured = (
+        log_law(posterior.model, posterior.runs),
+        log_measured(posterior, posterior.runs),
+    )
     noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
     scale, errors = noise["noise_scale"], posterior.runs.errors(posterior.law.predicts)
     # A run whose loss is unsure may lie further away.

@@ -25,7 +25,7 @@ from bayeslaw.comparison.extrapolation import (
 from bayeslaw.comparison.scores import score
 from bayeslaw.core.errors import RequestError, refuse, whole
 from bayeslaw.core.intervals import INTERVAL
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.posterior.posterior import Posterior
@@ -79,8 +79,8 @@ class RollingOrigin(Result):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """On fits that cannot be trusted, and on intervals that are too narrow."""
-        notes = []
+        """The fit's, then on the limits of these figures, and on intervals that are too narrow."""
+        notes = [*cautions(self.posterior.notes)]
         if not self.trusted:
             message = "the fit to some of the smaller runs cannot be trusted"
             notes.append(Note("untrusted_origin", "warning", message, "Tighten the priors"))

@@ -11,6 +11,7 @@ import typer
 import bayeslaw as bl
 from bayeslaw.cli import options, results
 from bayeslaw.cli.command import Answer, command, new_app
+from bayeslaw.core.intervals import INTERVAL
 
 app = new_app("")
 
@@ -29,7 +30,7 @@ def check_new_runs(
     table: Annotated[Path, typer.Argument(help="Runs that the fit has not seen.")],
     columns: options.Columns,
     out: options.Out = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
     seed: options.Seed = 0,
 ) -> Answer:
     """Compare newly finished runs with what a posterior predicts of them."""
@@ -45,7 +46,7 @@ def rolling_origin(
     origins: Annotated[int, "Number of levels of size to predict from."] = 5,
     out: options.Out = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Fit to the smaller runs of a table and compare predictions with its larger ones."""
     posterior = bl.load(fit)
@@ -63,12 +64,8 @@ def prior_sensitivity(
     if not question.is_empty:
         best = bl.optimum(posterior, at=question.fixed, budget=question.budget)
     sensitivity = bl.prior_sensitivity(posterior, best)
-    return Answer(
-        data=sensitivity.to_dict(),
-        notes=(*posterior.notes, *sensitivity.notes),
-        text=results.prior_sensitivity(sensitivity),
-        table=sensitivity.frame.reset_index(names="quantity"),
-    )
+    table = sensitivity.frame.reset_index(names="quantity")
+    return Answer.of(sensitivity, results.prior_sensitivity(sensitivity), table=table)
 
 
 @command(

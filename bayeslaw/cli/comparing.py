@@ -9,6 +9,7 @@ import typer
 import bayeslaw as bl
 from bayeslaw.cli import options, results
 from bayeslaw.cli.command import Answer, command, new_app
+from bayeslaw.core.intervals import INTERVAL
 
 app = new_app("")
 
@@ -28,7 +29,7 @@ def compare(
     evidence: Annotated[bool, "Add Bayes factors, which depend on every prior."] = False,
     out: options.Out = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Compare laws by how they predict runs left out, and larger runs."""
     comparison = bl.compare(
@@ -55,7 +56,7 @@ def compare_nested(
     holding_out: options.HoldingOut,
     sampling: options.Sampling,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Compare a law with and without a constraint."""
     answer = bl.compare_nested(

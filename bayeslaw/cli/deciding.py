@@ -12,6 +12,7 @@ import bayeslaw as bl
 from bayeslaw.cli import options, results
 from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import INTERVAL
 
 app = new_app("")
 
@@ -42,7 +43,7 @@ def optimum(
     ] = None,
     compute_share: Annotated[float | None, "Or the share of compute allowed for it."] = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Find the best configuration, with credible intervals."""
     common: dict[str, Any] = {"at": question.fixed, "budget": question.budget}
@@ -87,7 +88,7 @@ def frontier(
     free: options.Free = None,
     out: options.Out = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Find the best configuration for many budgets, with credible intervals."""
     import numpy as np
@@ -121,7 +122,7 @@ def decide(
     out: options.Out = None,
     config: Annotated[Path | None, "The best one's config.json (with --family).", WRITTEN] = None,
     picture: options.Picture = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Rank legal configurations by expected loss, and list the near-optimal ones."""
     posterior, at = posteriors.load(), question.fixed
@@ -176,10 +177,11 @@ def _buildable(
 def report(
     fit: options.Fit,
     question: options.Question,
+    columns: options.Columns,
     out: Annotated[Path, "Page to write (.html).", WRITTEN],
     candidates: options.Candidates = None,
     heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Write checks, optimum, decision and pictures of a fit to one HTML page."""
     page = bl.report(
@@ -187,7 +189,7 @@ def report(
         out,
         at=question.fixed,
         budget=question.budget,
-        candidates=None if candidates is None else bl.read_runs(candidates),
+        candidates=None if candidates is None else columns.read(candidates),
         question=heading,
         ci_prob=ci_prob,
         source=fit.name,

@@ -14,6 +14,7 @@ from bayeslaw.cli import options, results
 from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
 from bayeslaw.cli.show import Table
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import INTERVAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,12 +137,12 @@ def fit(
     return Answer(
         data={"file": str(out), **posterior.to_dict()},
         notes=posterior.notes,
-        text=[*results.posterior(posterior, 0.89), f"posterior in {out}"],
+        text=[*results.posterior(posterior, INTERVAL), f"posterior in {out}"],
     )
 
 
 @command(app, "bayeslaw summary fit.nc")
-def summary(fit: options.Fit, ci_prob: options.CiProb = 0.89) -> Answer:
+def summary(fit: options.Fit, ci_prob: options.CiProb = INTERVAL) -> Answer:
     """Coefficients with credible intervals, diagnostics and notes."""
     posterior = bl.load(fit)
     return Answer(
@@ -158,7 +159,7 @@ def predict(
     columns: options.Columns,
     level: Annotated[Literal["law", "run", "observation"], "What is predicted."] = "law",
     out: options.Out = None,
-    ci_prob: options.CiProb = 0.89,
+    ci_prob: options.CiProb = INTERVAL,
     seed: options.Seed = 0,
 ) -> Answer:
     """Predict the loss of configurations, with credible intervals."""

@@ -113,8 +113,10 @@ def _respread_notes(best: str, respreads: Mapping[float, Mapping[str, Evidence]]
     changes = []
     for times, evidences in respreads.items():
         for label, each in evidences.items():
-            if each.notes:
-                reasons = "; ".join(note.message for note in each.notes)
+            # What warns of the fit at any width of the priors is noted already.
+            own = [n for n in each.notes if n.severity == "error" or n.code.startswith("evidence")]
+            if own:
+                reasons = "; ".join(note.message for note in own)
                 message = f"{label} with priors {times:g} times as wide: {reasons}"
                 remedy = "Treat the range of its Bayes factor as rough"
                 yield Note("evidence_range_rough", "warning", message, remedy)

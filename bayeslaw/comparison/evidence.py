@@ -17,7 +17,7 @@ import numpy as np
 from bayeslaw.comparison.bridge import LEAST_DRAWS, bridge
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import check_type, refuse, whole
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.inference.density import DEEPEST, Density
 from bayeslaw.inference.laplace import potentials
@@ -49,7 +49,7 @@ class Evidence(Result):
         Share of draws with the floor more than four standard deviations below its prior's median,
         where the log density of the prior is linear: a heavier tail than the stated one.
     notes : tuple of Note
-        On its reliability.
+        Errors and warnings of the fit, then why it may not be trusted.
     """
 
     log_evidence: float
@@ -96,8 +96,7 @@ def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
     whole(seed, "seed", place="evidence")
     integral = bridge(log_joint(density, data), z, seed=seed)
     below = _below(posterior, density, data)
-    notes = [note for note in posterior.notes if note.severity == "error"]
-    notes += rough(integral.error, "evidence")
+    notes = [*cautions(posterior.notes), *rough(integral.error, "evidence")]
     if below > LARGEST_BELOW:
         message = (
             f"in {100 * below:.2g}% of the draws the floor is so far below its prior's median that "

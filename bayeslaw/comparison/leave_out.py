@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bayeslaw.comparison.scores import density_error, log_likelihood, mean_density
+from bayeslaw.comparison.scores import density_error, mean_density
 from bayeslaw.core.diagnostics import loo
 from bayeslaw.core.errors import refuse
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.prediction import log_likelihood
 from bayeslaw.runs import ReferenceRun, Runs
 
 #: Up to this many groups are left out one by one; more are dealt out to as many folds.
@@ -42,7 +43,7 @@ class LeftOut:
 
 def leave_runs_out(posterior: Posterior, *, progress: bool | None = None) -> LeftOut:
     """Leave each run out: Pareto-smoothed importance sampling, a new fit where k is too large."""
-    flat = log_likelihood(posterior, posterior.runs)
+    flat = log_likelihood(posterior.model, posterior.runs)
     chains, draws = posterior.stats["diverging"].shape
     every = flat.reshape(chains, draws, -1)
     # Correlated draws put fewer of their number into the tail.
@@ -65,7 +66,7 @@ def leave_groups_out(
 ) -> LeftOut:
     """Leave whole groups out, by fits without them."""
     density, untrusted, error = refit_without(posterior, deal_folds(groups), progress=progress)
-    own = mean_density(log_likelihood(posterior, posterior.runs))
+    own = mean_density(log_likelihood(posterior.model, posterior.runs))
     nothing, all_runs = np.full(len(groups), np.nan), np.ones(len(groups), dtype=bool)
     return LeftOut(density, own - density, nothing, all_runs, untrusted, error)
 
@@ -82,7 +83,7 @@ def refit_without(
     fits = refit(posterior, [runs.select(~fold) for fold in folds], progress=progress)
     density, variance = np.full(len(runs), np.nan), 0.0
     for fitted, fold in zip(fits, folds, strict=True):
-        every = log_likelihood(fitted, runs.select(fold))
+        every = log_likelihood(fitted.model, runs.select(fold))
         density[fold] = mean_density(every)
         variance += float((density_error(every) ** 2).sum())
     return density, sum(not fitted.trusted for fitted in fits), float(np.sqrt(variance))

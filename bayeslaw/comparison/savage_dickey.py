@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.stats import norm
 from bayeslaw.comparison.bridge import effective_size, halves
 from bayeslaw.comparison.evidence import log_joint, rough, sampled_density
 from bayeslaw.core.errors import check_names, refuse
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.model.model import Data
 from bayeslaw.posterior.posterior import Posterior
@@ -33,11 +33,14 @@ class SavageDickey(Result):
         standard error.
     constraint : str
         What is fixed, such as "k = 0".
+    fit_notes : tuple of Note
+        Errors and warnings of the fit.
     """
 
     log_bayes_factor: float
     mcse: float
     constraint: str = ""
+    fit_notes: tuple[Note, ...] = field(default=(), repr=False)
 
     @property
     def summary(self) -> str:
@@ -49,8 +52,8 @@ class SavageDickey(Result):
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """Why it may not be trusted."""
-        return rough(self.mcse, "Bayes factor")
+        """The fit's, then why it may not be trusted."""
+        return (*self.fit_notes, *rough(self.mcse, "Bayes factor"))
 
     def to_frame(self) -> pd.DataFrame:
         """The Bayes factor as one row: ``constraint``, ``log_bayes_factor`` and ``mcse``."""
@@ -109,7 +112,9 @@ def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey
         relative = weights.std() / weights.mean()
         errors.append(float(relative / np.sqrt(min(effective_size(weights), weights.size))))
     error = max(math.hypot(*errors) / 2, abs(estimates[0] - estimates[1]) / 2)
-    return SavageDickey(float(np.mean(estimates)), error, f"{name} = {value:g}")
+    return SavageDickey(
+        float(np.mean(estimates)), error, f"{name} = {value:g}", cautions(posterior.notes)
+    )
 
 
 def _at_value(

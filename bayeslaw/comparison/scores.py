@@ -8,11 +8,10 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from bayeslaw.core.compilation import compiled
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.posterior.prediction import undefined_likelihood
+from bayeslaw.posterior.prediction import log_law, noise_density
 from bayeslaw.runs import Runs
 
 # Largest number of draws times rows in memory at once.
@@ -68,7 +67,7 @@ def score(
         chosen = np.zeros(len(runs), dtype=bool)
         chosen[first : first + step] = True
         block = runs.select(chosen)
-        centre, measured = log_law(posterior, block), log_measured(posterior, block)
+        centre, measured = log_law(posterior.model, block), log_measured(posterior, block)
         kept, mean, sd = misfit(posterior.model, posterior.model.columns(block))
         noise, errors = posterior.model.noise_draws(kept), block.errors(posterior.law.predicts)
         centre = centre[kept] + mean
@@ -82,7 +81,7 @@ def score(
                 # The measured value's position in the distribution before widening.
                 at = middle + (measured - middle) / factor
         if posterior.discrepancy is None:
-            density = _noise_density(posterior, centre, at, errors)
+            density = noise_density(posterior.model, centre, at, errors)
         else:
             # For new runs the misfit's spread dominates the tails of the noise.
             wide = np.hypot(sd, noise["noise_scale"])
@@ -104,15 +103,6 @@ def score(
     return Scores(**by_run, inside_drawn=inside, above_drawn=above)
 
 
-def log_likelihood(posterior: Posterior, runs: Runs) -> np.ndarray:
-    """Log density of runs, fitted or new, for every draw: shape (draws, runs)."""
-    if posterior.discrepancy is not None:
-        raise undefined_likelihood(posterior.law.name)
-    errors = runs.errors(posterior.law.predicts)
-    centre = log_law(posterior, runs)
-    return _noise_density(posterior, centre, log_measured(posterior, runs), errors)
-
-
 def mean_density(log_density: np.ndarray) -> np.ndarray:
     """Log of the mean density over draws."""
     return np.asarray(logsumexp(log_density, axis=0) - np.log(len(log_density)))
@@ -129,22 +119,6 @@ def density_error(log_density: np.ndarray) -> np.ndarray:
 def log_measured(posterior: Posterior, runs: Runs) -> np.ndarray:
     """Logarithm of the measured values."""
     return np.log(runs.column(posterior.law.predicts))
-
-
-def log_law(posterior: Posterior, runs: Runs) -> np.ndarray:
-    """Logarithm of the law's value for every draw: minus infinity where it is not positive."""
-    value = posterior.evaluate(posterior.model.columns(runs))
-    possible = value > 0
-    return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)
-
-
-def _noise_density(
-    posterior: Posterior, centre: np.ndarray, measured: np.ndarray, errors: np.ndarray | None
-) -> np.ndarray:
-    noise, possible = posterior.model.noise_draws(), np.isfinite(centre)
-    with compiled():
-        scatter = posterior.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
-        return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
 
 
 def _crps(draws: np.ndarray, measured: np.ndarray) -> np.ndarray:

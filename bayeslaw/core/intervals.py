@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bayeslaw.core.errors import RequestError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Probability of an interval by default.
 INTERVAL = 0.89
@@ -22,6 +23,9 @@ class Interval(NamedTuple):
 
 def interval(draws: np.ndarray, ci_prob: float = INTERVAL) -> Interval:
     """Equal-tailed interval and median along the first axis."""
+    # The command line states INTERVAL in its help, which needs no arrays.
+    import numpy as np
+
     if not 0 < ci_prob < 1:
         raise RequestError(f"ci_prob = {ci_prob!r}", remedy="Between 0 and 1")
     tail = (1 - ci_prob) / 2

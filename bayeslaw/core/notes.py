@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 Severity = Literal["info", "warning", "error"]
@@ -20,12 +20,15 @@ class Note:
         not be used as they stand.
     message, remedy : str
         The finding, with the figures, and how to address it.
+    about : str
+        What notes of one code differ in, such as a variable; for grouping, not among plain data.
     """
 
     code: str
     severity: Severity
     message: str
     remedy: str = ""
+    about: str = field(default="", compare=False, repr=False)
 
     def to_dict(self) -> dict[str, str]:
         """The note as plain data.
@@ -33,14 +36,19 @@ class Note:
         Returns
         -------
         dict
-            Its four fields.
+            ``code``, ``severity``, ``message`` and ``remedy``.
         """
-        return asdict(self)
+        return {name: text for name, text in asdict(self).items() if name != "about"}
 
 
 def labelled(notes: Iterable[Note], label: str) -> list[Note]:
     """Notes whose messages name what they are about."""
     return [replace(note, message=f"{label}: {note.message}") for note in notes]
+
+
+def cautions(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The errors and warnings of a fit, which come first among the notes of its results."""
+    return tuple(note for note in notes if note.severity != "info")
 
 
 def worst(notes: Iterable[Note]) -> Severity | None:

@@ -52,7 +52,7 @@ class Result:
         if self._rows:
             data[self._rows] = self.to_frame()
         names = [each.name for each in fields(self)]  # type: ignore[arg-type]
-        left_out = ("frame", "notes", *self._omitted)
+        left_out = ("frame", "notes", "fit_notes", *self._omitted)
         data |= {name: getattr(self, name) for name in names if name not in left_out}
         return {name: plain(value) for name, value in (data | {"notes": self.notes}).items()}
 

@@ -233,7 +233,7 @@ class _Batch:
                 draws=part(f"{i}/draws/"),
                 stats=part(f"{i}/stats/"),
                 notes=tuple(Note(**note) for note in meta["notes"]),
-                info=FitInfo.from_dict(meta.get("info") or meta["settings"]),
+                info=FitInfo.from_dict(meta["info"]),
             )
             for i, (table, meta) in enumerate(zip(self.tables, about, strict=True))
         ]

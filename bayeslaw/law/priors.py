@@ -43,9 +43,21 @@ class Prior:
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Draw from the prior."""
+        return self.from_standard(rng.standard_normal(size))
+
+    def standardise(self, value: np.ndarray | float) -> np.ndarray:
+        """Standard deviations from the centre: minus infinity at the lower end and below it."""
         centre, scale, low = self.numbers
-        draws = centre + scale * rng.standard_normal(size)
-        return low + np.exp(draws) if self.family == "lognormal" else draws
+        if self.family == "lognormal":
+            with np.errstate(divide="ignore"):
+                value = np.log(np.maximum(value - low, 0.0))
+        return np.asarray((value - centre) / scale)
+
+    def from_standard(self, away: np.ndarray) -> np.ndarray:
+        """The inverse of ``standardise``."""
+        centre, scale, low = self.numbers
+        value = centre + scale * away
+        return low + np.exp(value) if self.family == "lognormal" else value
 
     def __str__(self) -> str:
         """Readable form, as in ``LogNormal(median: 0.25, factor: 2)``."""

@@ -20,7 +20,8 @@ from bayeslaw.model.kernels import Columns, GaussianProcess, Growth, Kernel, Off
 
 # Keeps the covariance of repeated configurations positive definite; a share of the misfit's.
 _JITTER = 1e-8
-_KINDS: dict[str, type[Kernel]] = {"gp": GaussianProcess, "group": Offsets, "growth": Growth}
+#: Kernels by the name that the option ``discrepancy`` has for them.
+KERNELS: dict[str, type[Kernel]] = {"gp": GaussianProcess, "group": Offsets, "growth": Growth}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Discrepancy(Kernel):
 
     def to_dict(self) -> dict[str, list[str]]:
         """Plain data: the columns of each part, by its kind."""
-        names = {kind: name for name, kind in _KINDS.items()}
+        names = {kind: name for name, kind in KERNELS.items()}
         return {f"{names[type(part)]} {i}": [*part.columns] for i, part in enumerate(self.parts)}
 
     @classmethod
@@ -93,7 +94,7 @@ class Discrepancy(Kernel):
             data = {"gp": data}
         parts: list[Kernel] = []
         for name, columns in data.items():
-            kind: Any = _KINDS[name.split()[0]]
+            kind: Any = KERNELS[name.split()[0]]
             parts.append(kind(columns[0] if kind is Offsets else tuple(columns)))
         return cls(tuple(parts))
 

@@ -87,9 +87,7 @@ def effects(
     moved = at + np.concatenate([step * np.eye(len(at)) for step in steps])
     on = {}
     for (name, entry), values in zip(law.parameters.items(), moved.T, strict=True):
-        centre, scale, low = entry.prior.numbers
-        value = centre + scale * values[:, None]
-        on[name] = low + np.exp(value) if entry.prior.family == "lognormal" else value
+        on[name] = entry.prior.from_standard(values[:, None])
     size = len(next(iter(letters.values())))
     with np.errstate(all="ignore"):
         raw = law.form.to_raw(on, reference.at, reference.loss)

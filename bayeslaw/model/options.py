@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.law import Law
-from bayeslaw.model.discrepancy import Discrepancy
-from bayeslaw.model.kernels import GaussianProcess, Growth, Kernel, Offsets, OverVariables
+from bayeslaw.model.discrepancy import KERNELS, Discrepancy
+from bayeslaw.model.kernels import Kernel, Offsets, OverVariables
 from bayeslaw.model.pooling import Pool
 from bayeslaw.runs import Runs
 
 #: Every evaluation factors a matrix of runs by runs: larger tables take many minutes.
 LARGEST_TABLE = 1000
 
-NAMES = ("gp", "group", "growth")
 _WITHOUT = "fit without a discrepancy"
 
 #: A name, a kernel, or a sequence of them, which is their sum.
@@ -53,18 +53,19 @@ def _kernels(item: object, law: Law, runs: Runs, place: str) -> list[Kernel]:
     varying = tuple(name for name in law.variables if np.ptp(runs.column(name)) > 0)
     kernels: list[Kernel]
     if isinstance(item, str):
-        check_names([item], NAMES, "unknown discrepancy {!r}", place=place)
-        if item == "group" and not runs.groups:
+        check_names([item], KERNELS, "unknown discrepancy {!r}", place=place)
+        kind: Any = KERNELS[item]
+        by_group = kind is Offsets
+        if by_group and not runs.groups:
             remedy = 'Name it: read_runs(..., group="sweep")'
             raise RequestError("no column groups the runs", place=place, remedy=remedy)
-        kernels = [Offsets(name) for name in runs.groups]
-        if item != "group":
-            kernels = [GaussianProcess(varying) if item == "gp" else Growth(varying)]
+        kernels = [kind(name) for name in runs.groups] if by_group else [kind(varying)]
     elif isinstance(item, OverVariables | Offsets):
         kernels = [item]
     else:
         problem = f"a {type(item).__name__} where a discrepancy belongs"
-        remedy = 'Give "gp", "group", "growth", a bl.GaussianProcess or None'
+        names = ", ".join(f'"{name}"' for name in KERNELS)
+        remedy = f"Give {names}, a bl.GaussianProcess or None"
         raise RequestError(problem, place=place, remedy=remedy)
     for kernel in kernels:
         if isinstance(kernel, OverVariables):

@@ -54,7 +54,7 @@ def summarise(
     """Summarise the optima of ``draw_sets``."""
     ci_prob, law, runs = request.ci_prob, problem.law, posterior.runs
     draws, own = sets[0], optima[0]
-    _refuse_unbounded(problem, own)
+    _refuse_unbounded(problem, own, request.place)
     constant = runs.constant(problem.variables)
     quantities = {
         text: OptimumQuantity.of(
@@ -116,7 +116,7 @@ def summarise(
     )
 
 
-def _refuse_unbounded(problem: Problem, optima: DrawOptima) -> None:
+def _refuse_unbounded(problem: Problem, optima: DrawOptima, place: str) -> None:
     law = problem.law
     shares = {name: float(np.mean(status == "none")) for name, status in optima.status.items()}
     lost = [name for name in problem.structure.free if shares[name] > 0.5]
@@ -128,7 +128,7 @@ def _refuse_unbounded(problem: Problem, optima: DrawOptima) -> None:
     raise RequestError(
         f"the optimum of {law.name} is unbounded: its {law.predicts} {moves} monotonically in "
         f"{' and '.join(lost)} in {100 * max(shares[name] for name in lost):.0f}% of draws",
-        place="optimum",
+        place=place,
         remedy=remedies(lost[0]) + or_pay,
     )
 
@@ -145,8 +145,7 @@ def _by_rule(
     if "N_a" not in structure.free or "N" not in problem.law.variables or structure.sense != "min":
         return {}
     found = [
-        efficient(problem, draws, part.x, request.efficiency)
-        for draws, part in zip(sets, optima, strict=True)
+        efficient(problem, draws, part.x, request) for draws, part in zip(sets, optima, strict=True)
     ]
     shares = shares_of([optima[0].status["N_a"]])
     prior_only = bool(runs.constant(["N_a"]))

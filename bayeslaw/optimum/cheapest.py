@@ -164,7 +164,7 @@ def cheapest(
     """
     target, probability = _checked(target, probability)
     request = Request.of("cheapest", at, budget, free, ci_prob=ci_prob)
-    request.refuse_amount("cheapest", "Omit it, or use optimum() to spend an amount")
+    request.refuse_amount("Omit it, or use optimum() to spend an amount")
     members = _members(posterior, request)
     search = QuantileSearch(members, request)
     with compiled():

@@ -180,7 +180,7 @@ def decide(
         If a configuration is outside the domain of its variables.
     """
     request = Request.of("decide", at, budget, regret_tolerance=regret_tolerance, ci_prob=ci_prob)
-    request.require_amount("decide")
+    request.require_amount()
     conversion: list[Note] = []
     if isinstance(candidates, Buildable):
         candidates, conversion = as_the_law_counts(posterior, candidates)
@@ -280,16 +280,15 @@ def _notes(
 ) -> list[Note]:
     first, (factor, name) = parts[0], frame.iloc[0][["extrapolation_factor", "variable"]]
     found = notes.unspent(first.underspent(budget.flops), len(frame), first.spent)
+    remedy = "Fix it with at= or --at, or give a column"
     for part in parts:
-        found += [
-            *notes.held(
-                part.posterior.reference.at, part.held, "Fix it with at= or --at, or give a column"
-            ),
-            *notes.ranking_by_prior(part.posterior.runs, part.columns),
-            *notes.extrapolation("the best configuration", factor, name, "the ranking is valid"),
-            *notes.not_finite(signed),
-        ]
-    return found
+        found += notes.held(part.posterior.reference.at, part.held, remedy)
+        found += notes.ranking_by_prior(part.posterior.runs, part.columns)
+    return [
+        *found,
+        *notes.extrapolation("the best configuration", factor, name, "the ranking is valid"),
+        *notes.not_finite(signed),
+    ]
 
 
 def _close_call(posterior: Posterior, signed: np.ndarray) -> list[Note]:

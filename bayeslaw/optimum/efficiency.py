@@ -16,19 +16,19 @@ import numpy as np
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.flatness import values_at
 from bayeslaw.optimum.problem import Problem
-from bayeslaw.optimum.request import EfficiencyRules
+from bayeslaw.optimum.request import Request
 
 _HALVINGS, _STEP = 60, 1e-4
 
 
 def efficient(
-    problem: Problem, draws: Mapping[str, np.ndarray], x: np.ndarray, rules: EfficiencyRules
+    problem: Problem, draws: Mapping[str, np.ndarray], x: np.ndarray, request: Request
 ) -> dict[str, np.ndarray]:
     """Active over total parameters by each rule.
 
     Other variables stay at each draw's optimum, and what follows from a budget follows.
     """
-    i = problem.structure.free.index("N_a")
+    rules, i = request.efficiency, problem.structure.free.index("N_a")
     raw = {name: values[:, None] for name, values in draws.items()}
     best, low = x[:, i], problem.low[i]
 
@@ -56,7 +56,7 @@ def efficient(
             if "D" not in columns:
                 raise RequestError(
                     f"compute_share = {share:g} removes tokens, and the law reads no tokens D",
-                    place="optimum, efficiency",
+                    place=f"{request.place}, efficiency",
                     remedy="Leave out EfficiencyRules(compute_share=...)",
                 )
             fewer = problem.structure.form.predict(

@@ -44,11 +44,7 @@ class Frontier:
     @property
     def notes(self) -> tuple[Note, ...]:
         """Notes of all optima; those that differ only in their figures, once for the largest."""
-        last = {
-            (note.code, note.message.split(" ")[0]): note
-            for optimum in self.optima
-            for note in optimum.notes
-        }
+        last = {(note.code, note.about): note for optimum in self.optima for note in optimum.notes}
         return tuple(last.values())
 
     @property
@@ -136,7 +132,7 @@ def frontier(
         )
     amounts = np.array([quantity(amount, "flops", place="frontier") for amount in amounts])
     request = Request.of("frontier", at, budget, free, efficiency=efficiency, ci_prob=ci_prob)
-    request.refuse_amount("frontier", "Give the amounts as flops")
+    request.refuse_amount("Give the amounts as flops")
     if not len(amounts):
         raise RequestError("no amounts", place="frontier, flops", remedy="Give one or more")
     requests = [request.spending(float(amount)) for amount in amounts]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from bayeslaw.core import vocabulary
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, Severity
 from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_text
@@ -19,11 +19,12 @@ _OTHER_LAWS = (
 
 def held(values: Mapping[str, float], names: Iterable[str], remedy: str) -> list[Note]:
     """Note on variables that the request does not name."""
+    names = list(names)
     listed = ", ".join(f"{name} = {values[name]:.4g}" for name in names)
     if not listed:
         return []
     message = f"{listed}: fixed at the reference run, since the request does not name it"
-    return [Note("held_at_reference", "info", message, remedy)]
+    return [Note("held_at_reference", "info", message, remedy, about=", ".join(names))]
 
 
 def optimum_notes(
@@ -50,7 +51,7 @@ def _depends_on_prior(
         return []
     message = f"{others}: the optimum depends on that of {constant}, which never varied in the runs"
     remedy = f"Fix {constant} with at= or --at to condition on it"
-    return [Note("depends_on_prior", "warning", message, remedy)]
+    return [Note("depends_on_prior", "warning", message, remedy, about=constant)]
 
 
 def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> list[Note]:
@@ -66,7 +67,7 @@ def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> lis
                 else f" is {factor:.3g} times beyond the {side} run"
             )
             text += ": the interval is valid only if the law is"
-            notes.append(Note("extrapolation", "warning", text, _OTHER_LAWS))
+            notes.append(Note("extrapolation", "warning", text, _OTHER_LAWS, about=name))
     # An optimum may be within the range of every variable but outside their joint range.
     away, share = distance(runs, {name: value for name, (value, _) in places.items()})
     if places and share == 0.0 and not notes:
@@ -74,7 +75,7 @@ def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> lis
             f"the Mahalanobis distance of the optimum from the mean of the runs "
             f"({', '.join(places)}) is {away:.3g}, larger than that of any run"
         )
-        notes.append(Note("far_from_runs", "warning", text, _OTHER_LAWS))
+        notes.append(Note("far_from_runs", "warning", text, _OTHER_LAWS, about=", ".join(places)))
     return notes
 
 
@@ -87,14 +88,15 @@ def _lost(name: str, quantity: OptimumQuantity) -> list[Note]:
             "or zero"
         )
         remedy = f"Add runs that constrain {name}, or tighten the priors"
-        notes.append(Note("no_optimum", "warning", text, remedy))
+        notes.append(Note("no_optimum", "warning", text, remedy, about=name))
     if stuck:
         text = (
             f"the search for {name} did not converge in {100 * stuck:.2g}% of draws, which are "
             "excluded"
         )
         remedy = "Request a configuration nearer to the runs, or tighten the priors"
-        notes.append(Note("search", "error" if stuck > 0.01 else "warning", text, remedy))
+        severity: Severity = "error" if stuck > 0.01 else "warning"
+        notes.append(Note("search", severity, text, remedy, about=name))
     return notes
 
 
@@ -114,7 +116,7 @@ def tied(names: Iterable[str]) -> list[Note]:
         return []
     message = f"near-optimal ranges are not reported for {listed}: an active cap ties them"
     remedy = "Use decide() to rank configurations within the caps"
-    return [Note("moves_along_a_cap", "info", message, remedy)]
+    return [Note("moves_along_a_cap", "info", message, remedy, about=listed)]
 
 
 def extrapolation(subject: str, factor: float, name: str, claim: str) -> list[Note]:

@@ -113,6 +113,8 @@ def _status(problem: Problem, solution: Solution, away: np.ndarray) -> dict[str,
     spent = structure.spent
     if spent is not None:
         # What follows from the others runs away with them, and is at a bound where one limits it.
-        limits = [n.startswith((f"{spent} >= ", f"{spent} <= ")) for n in problem.names]
-        found[spent] = graded(lost, solution.at_cap[:, limits].any(axis=1))
+        ends = int(np.isfinite(structure.spent_domain).sum())
+        # Its own bounds are the last rows of ``room``.
+        own = solution.at_cap[:, len(problem.names) - ends :]
+        found[spent] = graded(lost, own.any(axis=1))
     return found

@@ -67,7 +67,7 @@ def optimum(
     """
     options = {"regret_tolerance": regret_tolerance, "ci_prob": ci_prob}
     request = Request.of("optimum", at, budget, free, efficiency=efficiency, **options)
-    request.require_amount("optimum")
+    request.require_amount()
     if request.budget.cost is not None and request.budget.flops is None:
         raise RequestError(
             f"cost = {request.budget.cost!r} without FLOPs to spend",
@@ -88,11 +88,11 @@ def optima(source: Posterior | Mixture, requests: Sequence[Request]) -> list[Opt
     members = Members.of(
         source,
         dict.fromkeys([*first.at, *wanted, *sorted(capped)]),
-        place="optimum",
+        place=first.place,
         partly=lambda law: capped <= set(law.variables) and bool(set(wanted) & set(law.variables)),
     )
     if first.budget.flops is not None:
-        members.require_same_cost(first.budget, place="optimum")
+        members.require_same_cost(first.budget, place=first.place)
     by_law = []
     for posterior in members.posteriors:
         law, sets = posterior.law, draw_sets(posterior)

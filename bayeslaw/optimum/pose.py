@@ -26,11 +26,11 @@ def pose(
     law: Law, reference: ReferenceRun, request: Request, *, may_follow: bool = False
 ) -> Problem:
     """Turn a request into a problem; ``may_follow`` allows that no variable is left to search."""
-    at, budget = request.at, request.budget
-    cost = None if budget.flops is None else budget.price(law, at, place="optimum")
+    at, budget, place = request.at, request.budget, request.place
+    cost = None if budget.flops is None else budget.price(law, at, place=place)
     priced = frozenset[str]() if cost is None else cost.expression.names
     _check_names(law, reference, request, priced)
-    caps = _caps(law, budget, at)
+    caps = _caps(law, request)
     mentioned = priced.union(*(cap.expression.names for cap in caps))
     wanted = law.optimum.free if request.free is None else request.free
     named = [*wanted, *(name for name in law.variables if name in mentioned)]
@@ -38,8 +38,8 @@ def pose(
     spent = None
     if cost is not None:
         open_ = [name for name in law.variables if name in priced and name not in at]
-        spent = spent_variable(cost, open_, budget.spends, place="optimum")
-    _check_held(law, chosen, at, reference, paid=spent is not None)
+        spent = spent_variable(cost, open_, budget.spends, place=place)
+    _check_held(law, chosen, request, reference, paid=spent is not None)
     held = tuple(name for name in law.variables if name not in at and name not in chosen)
     fixed = {**{name: reference.at[name] for name in held}, **at}
     if budget.inference_tokens is not None:
@@ -54,11 +54,11 @@ def pose(
         frees = law.optimum.free or request.free
         raise RequestError(
             f"nothing is left to choose: {why}" if frees else f"{law.name} frees no variable",
-            place="optimum",
+            place=place,
             remedy="Remove a variable from at=, or name one in free=; predict() gives the value",
         )
     boxes = {name: _box(name, fixed, reference) for name in searched}
-    boxes, caps, bounded_by = _bounded(boxes, caps)
+    boxes, caps, bounded_by = _bounded(boxes, caps, place)
     structure = Structure(
         law.form,
         tuple(searched),
@@ -89,7 +89,7 @@ def pose(
         for name, box in boxes.items()
     ]
     texts = [text for _, text in limits]
-    return replace(problem, starts=_starts(problem, np.array(typical, float), texts))
+    return replace(problem, starts=_starts(problem, np.array(typical, float), texts, place))
 
 
 def remedies(name: str) -> str:
@@ -109,29 +109,29 @@ def _check_names(
     law: Law, reference: ReferenceRun, request: Request, priced: Collection[str]
 ) -> None:
     """Reject names that the law lacks, values outside their domain, and contradictions."""
-    free, unknown = request.free or (), f"{law.name} has no variable {{!r}}"
+    free, place, unknown = request.free or (), request.place, f"{law.name} has no variable {{!r}}"
     named = [name for name in request.at if name not in priced]
-    check_names(named, law.variables, unknown, place="optimum, at")
-    check_names(free, law.variables, unknown, place="optimum, free")
-    vocabulary.check_values(request.at, place="optimum, at", typical=reference.at)
+    check_names(named, law.variables, unknown, place=f"{place}, at")
+    check_names(free, law.variables, unknown, place=f"{place}, free")
+    vocabulary.check_values(request.at, place=f"{place}, at", typical=reference.at)
     for name in free:
         if name in request.at:
             raise RequestError(
                 f"{name} is both fixed at {request.at[name]:g} and free",
-                place="optimum",
+                place=place,
                 remedy=f"Remove {name} from at= or from free=",
             )
 
 
-def _caps(law: Law, budget: Budget, at: Mapping[str, float]) -> list[Cap]:
+def _caps(law: Law, request: Request) -> list[Cap]:
     """The caps on free variables; caps on fixed variables alone are checked."""
-    kept = []
-    for cap in budget.limits:
+    at, place, kept = request.at, request.place, []
+    for cap in request.budget.limits:
         names = cap.expression.names
         if lacking := sorted(names - set(law.variables) - set(at)):
             raise RequestError(
                 f"{law.name} has no variable {lacking[0]!r}, which {cap} limits",
-                place="optimum, budget",
+                place=f"{place}, budget",
                 remedy=f"Omit {cap.name}, or limit {', '.join(law.variables)} with caps={{...}}",
             )
         if names - set(at):
@@ -140,7 +140,7 @@ def _caps(law: Law, budget: Budget, at: Mapping[str, float]) -> list[Cap]:
             fixed = " and ".join(f"{n} = {at[n]:.6g}" for n in sorted(names))
             raise RequestError(
                 f"{fixed} violates {cap}",
-                place="optimum, at and budget",
+                place=f"{place}, at and budget",
                 remedy=f"Fix less, or raise {cap.name}",
             )
     return kept
@@ -159,23 +159,24 @@ def _orders(chosen: list[str], spent: str | None, fixed: Mapping[str, float]) ->
 
 
 def _check_held(
-    law: Law, chosen: list[str], at: Mapping[str, float], reference: ReferenceRun, *, paid: bool
+    law: Law, chosen: list[str], request: Request, reference: ReferenceRun, *, paid: bool
 ) -> None:
     """Reject a larger variable at the reference run while the smaller one is free."""
+    at, place = request.at, request.place
     for small, large in vocabulary.ORDERED:
         held = large in law.variables and large not in chosen and large not in at
         if held and paid and small in chosen:
             raise RequestError(
                 f"{large} is neither fixed nor capped: the cost depends on {small}, but not on "
                 f"{large}",
-                place="optimum",
+                place=place,
                 remedy=remedies(large),
             )
         if held and small in at and at[small] > reference.at[large]:
             raise RequestError(
                 f"{small} = {at[small]:g} exceeds {large} of the reference run, "
                 f"{reference.at[large]:.4g}",
-                place="optimum, at",
+                place=f"{place}, at",
                 remedy=f'Fix {large} too: at={{"{large}": ...}}, or --at {large}=...',
             )
 
@@ -210,7 +211,7 @@ def _box(name: str, fixed: Mapping[str, float], reference: ReferenceRun) -> _Box
 
 
 def _bounded(
-    boxes: Mapping[str, _Box], caps: Sequence[Cap]
+    boxes: Mapping[str, _Box], caps: Sequence[Cap], place: str
 ) -> tuple[dict[str, _Box], list[Cap], dict[str, str]]:
     """Caps on one variable as bounds of it, and the other caps."""
     boxes, kept, bounded_by = dict(boxes), [], {}
@@ -225,7 +226,7 @@ def _bounded(
             least = np.exp(box.low) if box.logarithmic else box.low
             raise RequestError(
                 f"{cap} admits no {name} above {least:.6g}",
-                place="optimum, budget",
+                place=f"{place}, budget",
                 remedy=f"Raise {cap.name}, or fix less",
             )
         if top < box.high:
@@ -250,7 +251,7 @@ def _named_limits(
     return limits
 
 
-def _starts(problem: Problem, typical: np.ndarray, limits: list[str]) -> np.ndarray:
+def _starts(problem: Problem, typical: np.ndarray, limits: list[str], place: str) -> np.ndarray:
     """Starts: the feasible point nearest to the reference run, and a point on either side."""
     structure, low, high = problem.structure, problem.low, problem.high
     width = high - low
@@ -273,7 +274,7 @@ def _starts(problem: Problem, typical: np.ndarray, limits: list[str]) -> np.ndar
             f"no configuration satisfies {clash}"
             + (f" with {fixed}" if fixed else "")
             + (f" and the caps {', '.join(caps)}" if caps else ""),
-            place="optimum, budget",
+            place=f"{place}, budget",
             remedy="Raise one of the limits",
         )
     return feasible.spread(room, low, high, middle)

@@ -50,8 +50,9 @@ class EfficiencyRules:
 
 @dataclass(frozen=True)
 class Request:
-    """A validated request; ``free`` replaces a card's free variables."""
+    """A validated request; ``place`` names its call, ``free`` replaces a card's free variables."""
 
+    place: str
     at: dict[str, float]
     budget: Budget
     free: tuple[str, ...] | None = None
@@ -84,6 +85,7 @@ class Request:
             if value is not None and not isinstance(value, kind):
                 raise RequestError(f"{name} = {value!r}", place=place, remedy=f"Give {example}")
         return cls(
+            place=place,
             at={name: quantity(v, name, place=f"{place}, at") for name, v in (at or {}).items()},
             budget=budget or Budget(),
             free=None if free is None else tuple(free),
@@ -96,21 +98,21 @@ class Request:
         """The same request with another amount to spend."""
         return replace(self, budget=self.budget.spending(amount))
 
-    def require_amount(self, place: str) -> None:
+    def require_amount(self) -> None:
         """Refuse tokens to be served without FLOPs to serve them with."""
         if self.budget.inference_tokens is not None and self.budget.lifetime_flops is None:
             raise RequestError(
                 "inference_tokens without lifetime_flops",
-                place=f"{place}, budget",
+                place=f"{self.place}, budget",
                 remedy="Give FLOPs for training and inference together, or use cheapest()",
             )
 
-    def refuse_amount(self, place: str, remedy: str) -> None:
+    def refuse_amount(self, remedy: str) -> None:
         """Refuse FLOPs to be spent where the answer is itself an amount, or many are given."""
         budget = self.budget
         if budget.flops is not None:
             raise RequestError(
-                f"{budget.spends} = {budget.flops:g} limits what {place}() varies",
-                place=f"{place}, budget",
+                f"{budget.spends} = {budget.flops:g} limits what {self.place}() varies",
+                place=f"{self.place}, budget",
                 remedy=remedy,
             )

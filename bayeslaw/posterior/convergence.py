@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw.core import diagnostics
+from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 
 #: A fit is trusted within these limits (Vehtari et al. 2021; Betancourt 2016 for the energy).
 LARGEST_RHAT = 1.01
 SMALLEST_ESS = 400.0
 SMALLEST_BFMI = 0.3
+# Ends of the usual interval, rounded since the effective sample size is of a decimal quantile.
+_TAILS = (round((1 - INTERVAL) / 2, 12), round((1 + INTERVAL) / 2, 12))
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Convergence:
                 continue
             rhat[name] = diagnostics.rhat(values)
             bulk[name] = diagnostics.ess(values, "bulk")
-            tail[name] = diagnostics.ess(values, "tail", (0.055, 0.945))
+            tail[name] = diagnostics.ess(values, "tail", _TAILS)
         chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
             return cls(rhat, bulk, tail, chains=chains)
@@ -69,18 +72,18 @@ class Convergence:
         bad = {name: value for name, value in self.rhat.items() if not value < LARGEST_RHAT}
         if bad and self.chains == 1:
             message = f"one chain has no R-hat: convergence of {what} is not checked"
-            notes.append(Note("rhat", "error", message, "Draw four (chains=4)"))
+            notes.append(Note("rhat", "error", message, "Draw four (chains=4)", about=what))
         elif bad:
             top = max(bad, key=lambda name: bad[name])
             message = f"R-hat of {what} is {bad[top]:.3f} for {top}, above {LARGEST_RHAT}"
-            notes.append(Note("rhat", "error", f"{message} for {', '.join(bad)}", remedy))
+            notes.append(Note("rhat", "error", f"{message} for {', '.join(bad)}", remedy, what))
         for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
             bad = {name: value for name, value in sizes.items() if not value > SMALLEST_ESS}
             if bad:
                 low = min(bad, key=lambda name: bad[name])
                 message = f"{kind} ESS of {what} is {bad[low]:.0f} for {low}, below"
                 message = f"{message} {SMALLEST_ESS:.0f} for {', '.join(bad)}"
-                notes.append(Note(f"ess_{kind}", "error", message, remedy))
+                notes.append(Note(f"ess_{kind}", "error", message, remedy, what))
         if self.divergences:
             message = f"{self.divergences} divergent transitions: draws miss part of the posterior"
             fix = "Add runs, tighten priors, or fix a coefficient that is not identified"

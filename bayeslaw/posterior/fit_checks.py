@@ -90,14 +90,8 @@ def _medians(posterior: Posterior) -> dict[str, float]:
 
 def _in_prior_sds(posterior: Posterior, values: dict[str, float]) -> np.ndarray:
     """Parameters in standard deviations from the centre of each prior."""
-    distances = []
-    for name, entry in posterior.law.parameters.items():
-        centre, scale, low = entry.prior.numbers
-        value = values[name]
-        if entry.prior.family == "lognormal":
-            value = np.log(value - low)
-        distances.append((value - centre) / scale)
-    return np.array(distances)
+    parameters = posterior.law.parameters.items()
+    return np.array([entry.prior.standardise(values[name]) for name, entry in parameters])
 
 
 def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:

@@ -48,6 +48,43 @@ class Mixture:
         )
         return f"Mixture({laws})"
 
+    @property
+    def summary(self) -> str:
+        """Laws, weights and whether every fit is trusted, in plain sentences."""
+        shares = _shares(self.posteriors, self.weights)
+        bad = ", ".join(part.law.name for part in self.posteriors if not part.trusted)
+        trust = f"Do not use its numbers: errors of {bad}." if bad else "No note is an error."
+        return f"A mixture of {len(self.posteriors)} laws: {shares}. {trust}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The laws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a ``law``: its ``weight``, the number of ``runs`` and the ``method`` of its fit.
+        """
+        rows = [
+            (posterior.law.name, float(weight), len(posterior.runs), posterior.info.method)
+            for posterior, weight in zip(self.posteriors, self.weights, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["law", "weight", "runs", "method"]).set_index("law")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mixture as plain data.
+
+        Returns
+        -------
+        dict
+            ``summary``, ``laws`` (rows of ``to_frame``), ``on_missing`` and ``notes``.
+        """
+        return {
+            "summary": self.summary,
+            "laws": self.to_frame().reset_index().to_dict("records"),
+            "on_missing": self.on_missing,
+            "notes": [note.to_dict() for note in self.notes],
+        }
+
     @cached_property
     def notes(self) -> tuple[Note, ...]:
         """Notes of every fit, and one on the weights."""
@@ -181,10 +218,13 @@ def mixture_notes(
     posteriors: Sequence[Posterior], weights: np.ndarray, more: Sequence[Note] = ()
 ) -> tuple[Note, ...]:
     """Notes of several posteriors, each once, after one on their weights."""
-    laws = ", ".join(
+    own = Note("mixture", "info", f"a mixture of laws: {_shares(posteriors, weights)}")
+    every = [note for posterior in posteriors for note in posterior.notes]
+    return tuple(dict.fromkeys([own, *every, *more]))
+
+
+def _shares(posteriors: Sequence[Posterior], weights: np.ndarray) -> str:
+    return ", ".join(
         f"{100 * weight:.3g}% {posterior.law.name}"
         for posterior, weight in zip(posteriors, weights, strict=True)
     )
-    own = Note("mixture", "info", f"a mixture of laws: {laws}")
-    every = [note for posterior in posteriors for note in posterior.notes]
-    return tuple(dict.fromkeys([own, *every, *more]))

@@ -318,7 +318,7 @@ class Posterior:
         Undefined with a discrepancy: a ``RequestError``.
         """
         shape = (*self.stats["diverging"].shape, len(self.runs))
-        return prediction.log_likelihood(self.model).reshape(shape)
+        return prediction.log_likelihood(self.model, self.runs).reshape(shape)
 
     def to_arviz(self) -> xr.DataTree:
         """For ArviZ; log_likelihood is included where it has no more than 1e7 numbers."""

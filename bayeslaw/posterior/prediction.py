@@ -70,20 +70,34 @@ def predictive(
         yield value[kept] * np.exp(shift)
 
 
-def undefined_likelihood(place: str) -> RequestError:
-    """The error on a pointwise log likelihood where the errors of runs are correlated."""
-    problem = "the pointwise log likelihood is undefined with a discrepancy"
-    return RequestError(problem, place=place, remedy="Fit the law without a discrepancy")
+def log_law(model: FittedModel, runs: Runs) -> np.ndarray:
+    """Logarithm of the law's value for every draw: minus infinity where it is not positive."""
+    value = evaluate(model, model.columns(runs))
+    possible = value > 0
+    return np.where(possible, np.log(np.where(possible, value, 1.0)), -np.inf)
 
 
-def log_likelihood(model: FittedModel) -> np.ndarray:
-    """Log density of each run's log loss, of shape (draws, runs)."""
-    if model.specification.discrepancy is not None:
-        raise undefined_likelihood("log_likelihood")
-    value = evaluate(model, model.columns(model.runs))
+def noise_density(
+    model: FittedModel, centre: np.ndarray, measured: np.ndarray, errors: np.ndarray | None
+) -> np.ndarray:
+    """Log density of log losses around ``centre``, minus infinity where that is not finite."""
+    noise, possible = model.noise_draws(), np.isfinite(centre)
     with compiled():
-        scatter = model.noise.distribution(np.log(value), model.noise_draws(), model.errors)
-        return np.asarray(scatter.log_prob(model.measured))
+        scatter = model.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
+        return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
+
+
+def log_likelihood(model: FittedModel, runs: Runs) -> np.ndarray:
+    """Log density of the log loss of runs, fitted or new, for every draw: shape (draws, runs)."""
+    if model.specification.discrepancy is not None:
+        raise RequestError(
+            "the pointwise log likelihood is undefined with a discrepancy",
+            place="log_likelihood",
+            remedy="Fit the law without a discrepancy",
+        )
+    predicts = model.law.predicts
+    measured, errors = np.log(runs.column(predicts)), runs.errors(predicts)
+    return noise_density(model, log_law(model, runs), measured, errors)
 
 
 def _replicate_sd(model: FittedModel) -> float:

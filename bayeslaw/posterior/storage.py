@@ -70,7 +70,7 @@ def to_tree(
     }
     # With a discrepancy the pointwise log likelihood is undefined.
     if model.specification.discrepancy is None and model.size * len(runs) <= LARGEST_STORED:
-        likelihood = log_likelihood(model).reshape(chains, draws, len(runs))
+        likelihood = log_likelihood(model, runs).reshape(chains, draws, len(runs))
         dims = (*sampled, ROW)
         groups["log_likelihood"] = dataset({f"ln_{predicts}": likelihood}, dims, {**steps, **rows})
     tree = xr.DataTree.from_dict(groups)

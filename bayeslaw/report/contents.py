@@ -66,7 +66,7 @@ class Report:
     def notes(self) -> tuple[Note, ...]:
         """All notes, each once, the gravest first."""
         notes = [*self.posterior.notes]
-        for part in (self.optimum, self.decision):
+        for part in (self.check, self.optimum, self.decision):
             notes += part.notes if part is not None else ()
         order = ("error", "warning", "info")
         return tuple(sorted(dict.fromkeys(notes), key=lambda note: order.index(note.severity)))

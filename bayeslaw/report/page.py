@@ -15,6 +15,7 @@ from bayeslaw.core.version import __version__
 from bayeslaw.law.description import page as card_page
 from bayeslaw.plots.formula import formula
 from bayeslaw.plots.labels import percent
+from bayeslaw.posterior.convergence import LARGEST_RHAT, SMALLEST_BFMI, SMALLEST_ESS
 from bayeslaw.report import text
 from bayeslaw.report.contents import Report
 from bayeslaw.report.text import number, range_of
@@ -159,14 +160,15 @@ def _checks(report: Report) -> Contents:
     texts = [f"Method: {info.method}, {convergence.chains} chains of {info.settings.draws} draws."]
     if info.method != "mode":
         texts.append(
-            f"Largest R-hat {max(convergence.rhat.values()):.4f} (trusted below 1.01); smallest "
-            f"effective sample size {min(convergence.ess_bulk.values()):.0f} in bulk and "
-            f"{min(convergence.ess_tail.values()):.0f} in the tails (trusted above 400)."
+            f"Largest R-hat {max(convergence.rhat.values()):.4f} (trusted below {LARGEST_RHAT:g}); "
+            f"smallest effective sample size {min(convergence.ess_bulk.values()):.0f} in bulk and "
+            f"{min(convergence.ess_tail.values()):.0f} in the tails (trusted above "
+            f"{SMALLEST_ESS:g})."
         )
     if info.method == "nuts":
         texts.append(
             f"{convergence.divergences} divergent transitions (trusted: none); E-BFMI "
-            f"{convergence.bfmi:.2f} (trusted above .3)."
+            f"{convergence.bfmi:.2f} (trusted above {SMALLEST_BFMI:g})."
         )
     rows = [
         [range_of(r["low"], r["high"]), r["runs"], r["outside"], f"{r['few']} to {r['many']}"]

@@ -115,7 +115,7 @@ def keep_best(draft: Draft, options: Options) -> Draft:
         return draft
     settings = [draft.column(name, "best_of") for name in options.best_of]
     if "loss" not in draft.variables:
-        problem = "best_of needs a loss, which the table lacks"
+        problem = "best_of needs a loss, but the table has no loss"
         remedy = 'Map it: columns={"loss": "its column"}, or drop best_of'
         raise RequestError(problem, place=draft.source.name, remedy=remedy)
     loss = draft.variables["loss"].values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -98,3 +99,20 @@ def test_the_picture(found: bl.PosteriorPredictiveCheck) -> None:
     assert right.get_ylabel() == "share of runs outside"
     assert f"{100 * found.share:.1f}%" in right.get_title()
     assert right.get_ylim()[1] > 1.3 * found.frame["share"].max(), "room for the legend"
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        bl.posterior_predictive_check,
+        bl.prior_sensitivity,
+        lambda posterior: bl.check_new_runs(posterior, posterior.runs),
+    ],
+)
+def test_errors_and_warnings_of_the_fit_come_first(posterior: bl.Posterior, check: Any) -> None:
+    added = [bl.Note(kind, kind, kind) for kind in ("info", "warning", "error")]
+    doubtful = replace(posterior, notes=tuple(added))
+    found, without = check(doubtful), check(replace(posterior, notes=()))
+    assert found.notes == (*added[1:], *without.notes)
+    assert found.to_dict()["notes"][0]["code"] == "warning"
+    assert "fit_notes" not in found.to_dict()

@@ -149,7 +149,7 @@ def test_the_title_of_an_optimum_names_the_budget(folder: Path) -> None:
 
 
 QUESTIONS: dict[str, tuple[tuple[str, ...], list[str]]] = {
-    "unbounded": ((), ["no best N and D", "--at N=...", "--train-flops"]),
+    "unbounded": ((), ["monotonically in N and D", "--at N=...", "--train-flops"]),
     "unknown": (("--at", "G=4"), ["chinchilla has no variable 'G'", "N, D"]),
     "no number": (("--at", "N=big"), ["--at N: 'big' is not a number", "Such as 30e9"]),
     "negative": (("--at", "N=-1e9"), ["N = -1e+09 is outside (0, inf)"]),

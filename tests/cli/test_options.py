@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ import pytest
 from command import FIT, bayeslaw
 
 import bayeslaw as bl
+from bayeslaw.cli.options import Fitting, Noise
+from bayeslaw.model.discrepancy import KERNELS
+from bayeslaw.model.noise import NOISES
 
 MAPPING = """
 where = "state == 'done'"
@@ -96,3 +99,9 @@ def test_reading_options_reach_the_table(
     said = {note["code"]: note["message"] for note in result.json["notes"]}
     assert "line 6" in said["rows_dropped"]
     assert "'bad' is not a number" in said["rows_dropped"]
+
+
+def test_kernels_and_noise_are_those_of_the_model() -> None:
+    assert get_args(Noise) == NOISES
+    hints = get_type_hints(Fitting, include_extras=True)
+    assert f"[{'|'.join(KERNELS)}]" in get_args(hints["discrepancy"])

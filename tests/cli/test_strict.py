@@ -27,6 +27,9 @@ def doubtful(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("frontier", "--first", "1e21", "--last", "1e22"),
         ("decide", "--candidates", "runs.csv"),
         ("predict", "runs.csv"),
+        ("rolling-origin", "--origins", "1"),
+        ("prior-sensitivity",),
+        ("check-new-runs", "runs.csv"),
     ],
 )
 @pytest.mark.parametrize("told", [(), ("--json",)])

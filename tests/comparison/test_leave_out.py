@@ -21,8 +21,9 @@ from bayeslaw.comparison.leave_out import (
     refit_without,
     standard_error,
 )
-from bayeslaw.comparison.scores import log_likelihood, mean_density
+from bayeslaw.comparison.scores import mean_density
 from bayeslaw.comparison.stacking import stack
+from bayeslaw.posterior.prediction import log_likelihood
 
 SHORT: dict[str, Any] = {"seed": 1, "chains": 2, "draws": 1000, "progress": False}
 BLIND = bl.Law.from_formula("E + A*N**-alpha", variables=["N"], name="blind to data")
@@ -53,7 +54,7 @@ def test_importance_sampling_agrees_with_fitting_again(fitted: bl.Posterior) -> 
     assert untrusted == 0
     np.testing.assert_allclose(found.log_density[::5], exact[::5], atol=0.1)
     # Leaving out matters: the runs' own densities are higher.
-    own = mean_density(log_likelihood(fitted, fitted.runs))
+    own = mean_density(log_likelihood(fitted.model, fitted.runs))
     assert found.effective.sum() == pytest.approx((own - found.log_density).sum())
     assert 3 < found.effective.sum() < 12
 
@@ -103,7 +104,7 @@ def test_a_run_that_decides_the_fit_is_fitted_without(table: bl.Runs) -> None:
     assert mean_density(np.array(densities)) == pytest.approx(exact, abs=0.4)
     assert np.std(densities) < 0.6
     # Importance weights alone would have said too much.
-    weighted = np.log(2000) - logsumexp(-log_likelihood(posterior, spoilt)[:, 17])
+    weighted = np.log(2000) - logsumexp(-log_likelihood(posterior.model, spoilt)[:, 17])
     assert weighted > exact + 1
 
 
@@ -131,7 +132,7 @@ def test_groups_are_left_out_whole(table: bl.Runs) -> None:
             **{**SHORT, "seed": 5},
         )
         assert alone.trusted
-        exact = mean_density(log_likelihood(alone, table.select(held)))
+        exact = mean_density(log_likelihood(alone.model, table.select(held)))
         np.testing.assert_allclose(found.log_density[held], exact, atol=0.25)
     answer = bl.compare(grouped, ["chinchilla", BLIND], cuts=(), **SHORT)
     assert answer.leave == "group"

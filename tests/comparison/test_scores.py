@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 import bayeslaw as bl
-from bayeslaw.comparison.scores import log_likelihood, score
+from bayeslaw.comparison.scores import score
+from bayeslaw.posterior.prediction import log_likelihood
 
 
 def test_scores_are_those_of_the_normal_distribution(
@@ -36,7 +39,7 @@ def test_the_interval_is_that_of_predict(fitted: bl.Posterior, table: bl.Runs) -
     for ours, theirs in ((found.low, bands["low"]), (found.high, bands["high"])):
         np.testing.assert_array_less(np.abs(ours - np.log(theirs)) / width, 0.15)
     np.testing.assert_allclose(
-        log_likelihood(fitted, table),
+        log_likelihood(fitted.model, table),
         fitted.log_likelihood().reshape(-1, len(table)),
         rtol=1e-10,
     )
@@ -63,3 +66,17 @@ def test_what_predicts_nothing_positive_is_impossible() -> None:
     told = bl.check_new_runs(posterior, bl.read_runs(pd.DataFrame({"N": [2e10], "loss": [2.0]})))
     assert told.coverage == 0
     assert told.frame["median"].tolist() == [0.0]
+
+
+def test_where_the_law_is_negative_the_density_is_minus_infinity(
+    fitted: bl.Posterior, table: bl.Runs
+) -> None:
+    draws = {name: values.copy() for name, values in fitted.draws.items()}
+    draws["E"][0, 0] = -100.0
+    spoilt = replace(fitted, draws=draws)
+    own = spoilt.log_likelihood()
+    assert np.isneginf(own[0, 0]).all()
+    assert np.isfinite(own.reshape(-1, len(spoilt.runs))[1:]).all()
+    stored = spoilt.to_arviz()["log_likelihood"]["ln_loss"].to_numpy()
+    for same in (stored, log_likelihood(spoilt.model, spoilt.runs).reshape(own.shape)):
+        np.testing.assert_array_equal(same, own)

@@ -8,7 +8,7 @@ import numpy as np
 from small_card import LOGNORMAL, changed
 
 import bayeslaw as bl
-from bayeslaw.law import Law
+from bayeslaw.law import Law, Prior
 
 
 def test_prior_draws_have_the_stated_median_and_spread() -> None:
@@ -33,3 +33,11 @@ def test_a_lognormal_above_a_low_end_stays_above_it() -> None:
     assert (draws > 1.0).all()
     # The share of draws below the median is one half, give or take four times sqrt(1/4/1000).
     assert abs((draws < prior.median).mean() - 0.5) < 4 * math.sqrt(0.25 / 1000)
+
+
+def test_standardise_is_the_inverse_of_the_draws() -> None:
+    away = np.array([-6.0, -1.0, 0.0, 2.5])
+    for prior in (Prior("lognormal", 0.25, 2.0, 1.0), Prior("normal", 3.0, 0.5)):
+        np.testing.assert_allclose(prior.standardise(prior.from_standard(away)), away, atol=1e-6)
+    floor = Prior("lognormal", 0.25, 2.0, 1.0)
+    np.testing.assert_array_equal(floor.standardise(np.array([1.0, 0.5])), [-np.inf, -np.inf])

@@ -26,13 +26,13 @@ def test_a_design_that_varies_everything_needs_no_note(runs: bl.Runs) -> None:
     ("constant", "value", "text"),
     [
         ("S", 0.0, "prior only: m, n"),
-        ("S", 0.3, "the runs inform only a combination of m, n"),
-        ("G", 7.0, "the runs inform only a combination of e, f"),
+        ("S", 0.3, "identified only in combination: m, n"),
+        ("G", 7.0, "identified only in combination: e, f"),
         (
             *("D", 2e10),
             "prior only: beta; identified only in combination: b, epsilon",
         ),
-        ("N_a", 1e8, "the runs inform only a combination of c, epsilon"),
+        ("N_a", 1e8, "identified only in combination: c, epsilon"),
     ],
 )
 def test_a_constant_variable_is_named_with_its_coefficients(

@@ -338,8 +338,10 @@ def test_groups_leave_what_the_law_explains() -> None:
     runs = replace(runs, table=table, groups=("family",))
     truth = bl.law("chinchilla").published()["alpha"]
     options = {"method": "laplace", "fallback": True, "seed": 1}
-    plain = bl.fit(runs, "chinchilla", **options).to_frame().loc["alpha"]
-    grouped = bl.fit(runs, "chinchilla", discrepancy="group", **options).to_frame().loc["alpha"]
+    plain = bl.fit(runs, "chinchilla", **options).to_frame(ci_prob=0.99).loc["alpha"]
+    # Four standard deviations: an 89% interval misses the truth of one table in nine.
+    grouped = bl.fit(runs, "chinchilla", discrepancy="group", **options)
+    grouped = grouped.to_frame(ci_prob=0.9999).loc["alpha"]
     assert not plain["low"] <= truth <= plain["high"]
     assert grouped["low"] <= truth <= grouped["high"]
 

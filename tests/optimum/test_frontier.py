@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import bayeslaw as bl
@@ -21,3 +23,21 @@ def test_the_frontier_is_an_optimum_at_each_budget(thin: bl.Posterior) -> None:
     runs = thin.runs
     largest = (6 * runs.column("N_a") * runs.column("D")).max()
     assert frontier.largest_run_cost == pytest.approx(largest)
+
+
+def test_notes_differ_by_what_they_are_about(thin: bl.Posterior) -> None:
+    frontier = bl.frontier(thin, [1e21, 1e24], budget=bl.Budget(max_params=1e11))
+
+    def about(name: str, times: int) -> bl.Note:
+        text = f"the optimum is {times} times out in {name}"
+        return bl.Note("extrapolation", "warning", text, about=name)
+
+    first, last = (
+        replace(one, notes=(about("N", times), about("D", times)))
+        for one, times in zip(frontier.optima, (2, 9), strict=True)
+    )
+    notes = replace(frontier, optima=(first, last)).notes
+    assert [note.message for note in notes] == [about("N", 9).message, about("D", 9).message]
+    real = [note.about for note in frontier.notes if note.code == "extrapolation"]
+    assert real
+    assert len(set(real)) == len(real)

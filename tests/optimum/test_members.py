@@ -104,3 +104,20 @@ def test_mixtures_that_are_none(thin: bl.Posterior) -> None:
     with pytest.raises(RequestError, match="1 posterior to average"):
         bl.average_laws([thin])
     assert len(bl.average_laws([thin, thin, thin], [0.5, 0, 0.5]).posteriors) == 2
+
+
+def test_a_mixture_has_a_summary_a_frame_and_plain_data(
+    thin: bl.Posterior, dense: bl.Posterior
+) -> None:
+    mixture = bl.average_laws([thin, dense], [3, 1])
+    assert "75% zhao2025, 25% chinchilla" in mixture.summary
+    frame = mixture.to_frame()
+    assert list(frame.index) == ["zhao2025", "chinchilla"]
+    assert frame["weight"].tolist() == [0.75, 0.25]
+    assert frame["runs"].tolist() == [len(thin.runs), len(dense.runs)]
+    assert frame["method"].tolist() == [thin.info.method, dense.info.method]
+    data = mixture.to_dict()
+    assert [row["law"] for row in data["laws"]] == ["zhao2025", "chinchilla"]
+    assert data["notes"] == [note.to_dict() for note in mixture.notes]
+    bad = dense.with_notes(bl.Note("rhat", "error", "the chains disagree"))
+    assert "errors of chinchilla" in bl.average_laws([thin, bad]).summary

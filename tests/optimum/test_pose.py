@@ -112,6 +112,31 @@ def test_refused(thin: bl.Posterior, dense: bl.Posterior, case: str) -> None:
         assert part in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["cheapest", "frontier", "optimum"])
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"at": {"n": 1e9}}, ", at"),
+        ({"free": ["n"]}, ", free"),
+        ({"at": {"N": 3}}, ", at"),
+        ({"at": {"N": 1e9}, "free": ["N"]}, ""),
+        ({"at": {"N": 1e9}, "budget": bl.Budget(max_params=1e8)}, ", at and budget"),
+        ({"budget": bl.Budget(caps={"G": 4})}, ", budget"),
+    ],
+)
+def test_an_error_names_the_call(
+    dense: bl.Posterior, name: str, options: dict[str, Any], place: str
+) -> None:
+    calls: dict[str, Any] = {
+        "cheapest": lambda **options: bl.cheapest(dense, 2.5, **options),
+        "frontier": lambda **options: bl.frontier(dense, [1e21], **options),
+        "optimum": lambda **options: bl.optimum(dense, **options),
+    }
+    with pytest.raises(RequestError) as caught:
+        calls[name](**options)
+    assert caught.value.place == name + place
+
+
 def test_a_variable_freed_twice_is_free_once(thin: bl.Posterior) -> None:
     answer = bl.optimum(thin, at={"N": 3e9}, free=["G", "G"])
     assert answer.quantities["G"].status == "interior"

@@ -60,7 +60,18 @@ def test_starts_do_not_matter_under_caps(thin: bl.Posterior, case: str) -> None:
     for start in problem.starts[1:]:
         other = solve(replace(problem, starts=start[None]), raw)
         assert other.converged.all()
-        np.testing.assert_allclose(other.x, solution.x, rtol=0, atol=2e-6)
+        # A search ends where multiplier times room is below 1e-9 for each limit. Where a cap hardly
+        # presses both are small, and starts may end anywhere within the room that is left; a cap
+        # that presses leaves none that shows.
+        ends = [problem.columns(one.x) for one in (other, solution)]
+        rooms = np.stack(
+            [problem.structure.room(at, problem.amount, problem.limits, np) for at in ends]
+        )
+        left = np.where(rooms < 1e-4, rooms, 0.0).max(axis=(0, 1))
+        assert (abs(other.x - solution.x).max(axis=1) < 2e-6 + 2 * left).all()
+        # The law is as low.
+        found, usual = (thin.law.form.predict(at, raw) for at in ends)
+        np.testing.assert_allclose(found, usual, rtol=1e-9)
 
 
 def test_budgets_at_once_are_budgets_one_by_one(thin: bl.Posterior) -> None:

@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -246,6 +247,16 @@ def test_without_an_optimum(dense: bl.Posterior, tmp_path: Path) -> None:
     assert number(found.optimum.quantities["N"].median) in page.inside("td")
 
 
+def test_the_page_states_the_limits_that_decide(
+    written: bl.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LARGEST_RHAT", 1.02), ("SMALLEST_ESS", 321.0), ("SMALLEST_BFMI", 0.25)):
+        monkeypatch.setitem(vars(import_module("bayeslaw.report.page")), name, value)
+    text = Page(page_of(written)).text
+    for limit in ("trusted below 1.02", "trusted above 321", "trusted above 0.25"):
+        assert limit in text
+
+
 def test_errors_come_first(dense: bl.Posterior, tmp_path: Path) -> None:
     bad = dense.with_notes(bl.Note("rhat", "error", "the chains disagree", "Draw more"))
     found = bl.report(bad, tmp_path / "page.html")
@@ -255,6 +266,14 @@ def test_errors_come_first(dense: bl.Posterior, tmp_path: Path) -> None:
     assert sections(page)[0] == "Do not use these numbers as they stand"
     assert page.text.index("The chains disagree") < page.text.index("In short")
     assert "Notes" not in sections(page)
+
+
+def test_runs_outside_their_intervals_are_noted(written: bl.Report) -> None:
+    everything = written.check.frame.assign(outside=written.check.frame["runs"])
+    changed = replace(written, check=replace(written.check, frame=everything))
+    (note,) = [note for note in changed.notes if note.code == "runs_outside"]
+    assert note.message.startswith("446 of 446 runs are outside")
+    assert "<strong>Warning:</strong> 446 of 446 runs are outside" in page_of(changed)
 
 
 def test_a_bad_question_writes_nothing(
@@ -290,8 +309,10 @@ def test_the_command(dense: bl.Posterior, tmp_path: Path) -> None:
     assert told.out.endswith(f"report in {out}\n")
     assert "info: " in told.err
     configs = tmp_path / "configs.csv"
-    configs.write_text("N\n70e9\n9e9\n")
-    asked = ("--train-flops", "1e22", "--candidates", configs, "--out", out, "--json")
+    # The same options read a table of candidates here and in ``decide``.
+    configs.write_text("size\n70\n9\n")
+    table = ("--candidates", configs, "--column", "N=size", "--unit", "N=1e9")
+    asked = ("--train-flops", "1e22", *table, "--out", out, "--json")
     facts = bayeslaw("report", tmp_path / "fit.nc", *asked).json
     assert facts["file"] == str(out)
     assert facts["table"]["sha256"] == dense.runs.fingerprint

@@ -17,12 +17,12 @@ from bayeslaw.checks.calibrate.simulation import Simulated, log_value
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import PosteriorError
 from bayeslaw.core.files import whole_file
-from bayeslaw.core.intervals import interval
+from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.posterior.convergence import SMALLEST_ESS
 from bayeslaw.posterior.posterior import Posterior
 
 #: Probabilities of the intervals that are looked at.
-PROBABILITIES = (0.5, 0.89, 0.95)
+PROBABILITIES = (0.5, INTERVAL, 0.95)
 #: A fit is trusted only if its effective sample sizes are larger than this, so that this many of
 #: its draws, evenly spaced, are nearly independent.
 KEPT = int(SMALLEST_ESS) - 1
