@@ -69,7 +69,7 @@ def test_a_parameter_that_the_runs_pull_out_of_its_prior_is_named() -> None:
     )
     pulled = bl.fit(runs, tight, method="mode", progress=False)
     (note,) = [note for note in pulled.notes if note.code == "edge_of_prior"]
-    assert note.message.startswith("alpha (0.3")
+    assert note.message.startswith("prior-data conflict: the posterior median of alpha (0.3")
     assert "beta" not in note.message
 
 
