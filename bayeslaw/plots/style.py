@@ -56,8 +56,14 @@ def picture[**P](draw: Callable[P, Figure]) -> Callable[P, Figure]:
     def drawn(*args: P.args, **options: P.kwargs) -> Figure:
         import matplotlib as mpl
 
-        with mpl.rc_context(_SIZES):
+        # Only these are restored: the first figure of a notebook loads Jupyter's backend, whose
+        # own settings the end of an rc_context would undo, and later pictures would not show.
+        before = {name: mpl.rcParams[name] for name in _SIZES}
+        mpl.rcParams.update(_SIZES)
+        try:
             return draw(*args, **options)
+        finally:
+            mpl.rcParams.update(before)
 
     return drawn
 

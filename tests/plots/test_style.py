@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from drawn import share_optima
+from nbclient import NotebookClient
 
 import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
@@ -70,3 +72,18 @@ def test_panels_need_axes_in_a_grid(few: bl.Posterior) -> None:
     with pytest.raises(RequestError, match="belong to no grid"):
         bl.plots.coefficients(few, ax=loose)
     assert loose in figure.axes, "bad input loses nothing"
+
+
+def test_a_notebook_shows_every_picture() -> None:
+    cells = [
+        "import bayeslaw as bl\n"
+        "fitted = bl.fit(bl.simulate('chinchilla', rows=20, seed=1), 'chinchilla', method='mode')",
+        "figure = bl.plots.band(fitted, 'N')",
+        "figure = bl.plots.band(fitted, 'D')",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120).execute()
+    kinds = [
+        [kind for out in cell.outputs for kind in out.get("data", {})] for cell in notebook.cells
+    ]
+    assert ["image/png" in shown for shown in kinds] == [False, True, True]
