@@ -90,7 +90,7 @@ def test_a_run_that_decides_the_fit_is_fitted_without(table: bl.Runs) -> None:
     )
     both = bl.evidence(posterior), bl.evidence(others)
     exact = both[0].log_evidence - both[1].log_evidence
-    assert np.hypot(both[0].error, both[1].error) < 0.02
+    assert np.hypot(both[0].mcse, both[1].mcse) < 0.02
     # Seven standard deviations out a few draws make up the mean, as the Monte-Carlo error knows:
     # between seeds the refit's log density scatters by .3, that of a mean over nine by .1.
     assert 0.1 < found.error < 0.5

@@ -350,7 +350,7 @@ def test_groups_leave_what_the_law_explains() -> None:
     ("labels", "words"),
     [
         (["one"] * 60, "all 60 runs have the same family"),
-        ([str(i) for i in range(60)], "each of the 60 runs has a family of its own"),
+        ([str(i) for i in range(60)], "each of the 60 runs has its own family"),
     ],
 )
 def test_groups_that_say_nothing_are_refused(waved: bl.Runs, labels: list[str], words: str) -> None:
