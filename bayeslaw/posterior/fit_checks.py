@@ -52,8 +52,8 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
     return loo_pit(density, drawn < model.measured)
 
 
-def neighbours_agree(posterior: Posterior) -> tuple[float, float] | None:
-    """Correlation of residuals of neighbouring runs and its p-value, unless there are too few."""
+def neighbours_agree(posterior: Posterior) -> tuple[float, float, float] | None:
+    """What ``neighbour_correlation`` finds of the runs, unless there are too few."""
     law, runs = posterior.law, posterior.runs
     if len(runs) > _LARGEST_TABLE:
         mask = np.zeros(len(runs), dtype=bool)
@@ -118,9 +118,10 @@ def _shared_misfit(posterior: Posterior) -> Iterator[Note]:
         return
     agreement = neighbours_agree(posterior)
     if agreement is not None and agreement[1] <= _SMALLEST_P:
+        found, p_value, expected = agreement
         message = (
-            f"residuals of neighbouring runs are correlated ({agreement[0]:.2f}, p = "
-            f"{agreement[1]:.3f} under independent noise): the law is misspecified. Intervals on "
+            f"residuals of neighbouring runs are correlated: {found:.3f}, where independent noise "
+            f"gives {expected:.3f} (p = {p_value:.3f}). The law is misspecified, and intervals on "
             "optima may be far too narrow"
         )
         yield Note("shared_misfit", "warning", message, _REMEDY)

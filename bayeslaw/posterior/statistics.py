@@ -67,8 +67,8 @@ def loo_pit(log_density: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def neighbour_correlation(
     residuals: np.ndarray, inputs: np.ndarray, slopes: np.ndarray
-) -> tuple[float, float]:
-    """Correlation of residuals of neighbouring runs, and its p-value under independent noise.
+) -> tuple[float, float, float]:
+    """Correlation of neighbouring residuals, its p-value and mean under independent noise.
 
     Moran's I of the residuals' normal scores, with weights that fall with the distance of two rows
     of ``inputs``. Under independent noise, residuals are what remains of permuted scores after
@@ -91,4 +91,5 @@ def neighbour_correlation(
     observed = float(scores @ weights @ scores / (scores @ scores))
     null = (permuted * (weights @ permuted)).sum(axis=0) / (permuted**2).sum(axis=0)
     p_value = float((1 + np.count_nonzero(null >= observed)) / (1 + _PERMUTATIONS))
-    return observed / max(float(weights.sum(axis=1).mean()), 1e-300), p_value
+    unit = max(float(weights.sum(axis=1).mean()), 1e-300)
+    return observed / unit, p_value, float(null.mean()) / unit

@@ -49,6 +49,9 @@ def test_a_smooth_misfit_is_told_and_noise_is_not() -> None:
         found = neighbours_agree(posterior)
         assert found is not None
         assert found[0] > 0.05
+        # A fit takes up errors that neighbours share: their residuals disagree a little.
+        assert -0.1 < found[2] < 0
+        assert f"{found[0]:.3f}, where independent noise gives {found[2]:.3f}" in note.message
 
 
 def test_too_few_runs_say_nothing_of_their_neighbours(posterior: bl.Posterior) -> None:
