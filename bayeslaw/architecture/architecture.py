@@ -21,6 +21,7 @@ from bayeslaw.architecture.count import (
 )
 from bayeslaw.architecture.files import INDEX, compare_checkpoint, read_config
 from bayeslaw.architecture.shape import shape_of_config
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.notes import Note
 from bayeslaw.law.cost import COSTS
@@ -250,6 +251,7 @@ class Architecture:
         }
 
 
+@public
 def architecture(source: str | Path | Mapping[str, Any]) -> Architecture:
     """Count the parameters of a model from its config.json.
 

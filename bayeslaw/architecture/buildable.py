@@ -13,6 +13,7 @@ from bayeslaw.architecture.count import count, known_convention, short
 from bayeslaw.architecture.families import FAMILIES
 from bayeslaw.architecture.fields import FIELDS, SWITCHES, Family
 from bayeslaw.architecture.lookup import family_of
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.notes import Note
 from bayeslaw.core.quantities import quantity
@@ -137,6 +138,7 @@ class Buildable:
         }
 
 
+@public
 def buildable(
     family: str,
     *,

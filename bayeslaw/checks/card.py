@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core import vocabulary
+from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import BayesLawError
 from bayeslaw.law import Check, Law
@@ -46,6 +47,7 @@ Found = Iterator[tuple[str, str]]
 Examination = Callable[[Law], Found]
 
 
+@public
 def check_card(law: str | Path | Law) -> dict[str, list[CardProblem]]:
     """Run every examination on a law.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayeslaw.comparison.scores import Scores, score
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import READ_RUNS, TableError, check_type, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note, cautions
@@ -51,6 +52,7 @@ class NewRunsCheck(Result):
     notes: tuple[Note, ...]
 
 
+@public
 def check_new_runs(
     posterior: Posterior, new_runs: Runs, *, ci_prob: float = INTERVAL, seed: int = 0
 ) -> NewRunsCheck:

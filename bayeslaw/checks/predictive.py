@@ -9,6 +9,7 @@ import numpy as np
 
 from bayeslaw.comparison.extrapolation import ordering, sizes
 from bayeslaw.comparison.scores import score
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import refuse, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note, cautions
@@ -83,6 +84,7 @@ class PosteriorPredictiveCheck(Result):
         return self.frame[self.frame["outside"] > self.frame["many"]]
 
 
+@public
 def posterior_predictive_check(
     posterior: Posterior,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.diagnostics import power_scaling
 from bayeslaw.core.errors import refuse
 from bayeslaw.core.notes import Note, cautions
@@ -86,6 +87,7 @@ class PriorSensitivity(Result):
         return (*self.fit_notes, note)
 
 
+@public
 def prior_sensitivity(posterior: Posterior, best: Optimum | None = None) -> PriorSensitivity:
     """Measure how far coefficients, and an optimum, depend on the runs and on the prior.
 

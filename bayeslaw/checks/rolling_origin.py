@@ -23,6 +23,7 @@ from bayeslaw.comparison.extrapolation import (
     sizes,
 )
 from bayeslaw.comparison.scores import score
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, refuse, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note, cautions
@@ -182,6 +183,7 @@ def widening(extrapolation_factor: np.ndarray, growth: float) -> np.ndarray:
     return np.where(extrapolation_factor > 1, 1.0 + growth * np.maximum(doublings, _NEAREST), 1.0)
 
 
+@public
 def rolling_origin(
     posterior: Posterior,
     *,

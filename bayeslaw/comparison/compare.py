@@ -11,6 +11,7 @@ from bayeslaw.comparison.extrapolation import CUTS, Leave, plan_held_out
 from bayeslaw.comparison.notes import comparison_notes
 from bayeslaw.comparison.ranking import rank, score_law
 from bayeslaw.comparison.result import Comparison
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import PosteriorError, refuse
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.inference.fit import fit
@@ -18,6 +19,7 @@ from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
 
 
+@public
 def compare(
     runs: Runs,
     laws: Sequence[LawLike] | Mapping[str, LawLike],

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from bayeslaw.comparison.bridge import LEAST_DRAWS, bridge
+from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import check_type, refuse, whole
 from bayeslaw.core.notes import Note, cautions
@@ -71,6 +72,7 @@ class Evidence(Result):
         return pd.DataFrame(rows, columns=["half", "chain", "log_evidence"])
 
 
+@public
 def evidence(posterior: Posterior, *, seed: int = 0) -> Evidence:
     """Integrate prior times likelihood by bridge sampling.
 

@@ -15,6 +15,7 @@ from bayeslaw.comparison.leave_out import group_numbers, standard_error
 from bayeslaw.comparison.ranking import DISTINGUISHED, verdict
 from bayeslaw.comparison.restriction import Restricted, restricted_by, restriction_notes
 from bayeslaw.comparison.result import Comparison
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
@@ -122,6 +123,7 @@ class NestedComparison(Result):
         return {**super().to_dict(), **own}
 
 
+@public
 def compare_nested(
     runs: Runs,
     law: str | Path | Law,

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from bayeslaw.comparison.bridge import effective_size, halves
 from bayeslaw.comparison.evidence import log_joint, rough, sampled_density
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import check_names, refuse
 from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
@@ -62,6 +63,7 @@ class SavageDickey(Result):
         return pd.DataFrame([asdict(self)])[["constraint", "log_bayes_factor", "mcse"]]
 
 
+@public
 def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey:
     """Bayes factor of a law with a parameter fixed, against the same law with it free.
 

@@ -19,6 +19,8 @@ from pathlib import Path
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from bayeslaw.core.calls import public
+
 #: The oldest entries go when there are more bytes than this.
 LARGEST_CACHE = 500_000_000
 
@@ -56,6 +58,7 @@ def cache_folder() -> Path | None:
     return Path(named) / platform.node()
 
 
+@public
 def clear_cache() -> int:
     """Remove all compiled code of this machine.
 

@@ -9,6 +9,8 @@ from operator import index
 from typing import Any
 
 READ_RUNS = "bl.read_runs reads tables, DataFrames included"
+#: Characters that a message holds at most, and that its place and its remedy do.
+LONGEST, _PLACE, _REMEDY = 590, 150, 360
 
 
 class BayesLawError(Exception):
@@ -26,9 +28,27 @@ class BayesLawError(Exception):
         super().__init__(problem, place, remedy)
 
     def __str__(self) -> str:
-        """One message: place, problem, remedy."""
-        head = f"{self.place}: {self.problem}" if self.place else self.problem
-        return f"{head}. {self.remedy}" if self.remedy else head
+        """One line: place, problem, remedy."""
+        place, remedy = shortened(self.place, _PLACE), shortened(self.remedy, _REMEDY)
+        head = f"{place}: " if place else ""
+        tail = f". {remedy}" if remedy else ""
+        return f"{head}{shortened(self.problem, LONGEST - len(head) - len(tail))}{tail}"
+
+
+def printable(text: str) -> str:
+    """Text whose control characters and lone surrogates are escaped: no terminal obeys them."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """Printable text of at most so many characters, cut in the middle."""
+    text = printable(text)
+    if len(text) <= most:
+        return text
+    tail = (most - 3) // 3
+    return f"{text[: most - 3 - tail]}...{text[len(text) - tail :]}"
 
 
 class FormulaError(BayesLawError):

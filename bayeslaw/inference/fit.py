@@ -8,6 +8,7 @@ from importlib import metadata
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.version import __version__
@@ -28,6 +29,7 @@ from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
 
 
+@public
 def fit(
     runs: Runs,
     law: str | Law,

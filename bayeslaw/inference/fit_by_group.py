@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, TableError
 from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
@@ -13,6 +14,7 @@ from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
 
 
+@public
 def fit_by_group(
     runs: Runs,
     law: str | Law,

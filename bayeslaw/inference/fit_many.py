@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import PosteriorError, RequestError, whole
 from bayeslaw.core.files import whole_file
@@ -35,6 +36,7 @@ from bayeslaw.runs import ReferenceRun, Runs
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
 
 
+@public
 def fit_many(
     tables: Sequence[Runs],
     law: str | Law,

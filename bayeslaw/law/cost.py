@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.formula.simplify import substitute
@@ -97,6 +98,7 @@ def lifetime(cost: Cost) -> Cost:
     return replace(cost, name=f"{cost.name}, lifetime", formula=formula)
 
 
+@public
 def costs() -> pd.DataFrame:
     """Every cost convention.
 

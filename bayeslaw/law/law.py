@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core import vocabulary
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import CardError, FormulaError, RequestError, check_names
 from bayeslaw.formula import parse_formula
 from bayeslaw.formula.latex import latex
@@ -213,6 +214,7 @@ class Law(LawData):
         return law
 
     @classmethod
+    @public
     def from_toml(cls, path: str | Path) -> Law:
         """Read a card.
 
@@ -256,6 +258,7 @@ class Law(LawData):
         write_toml(self.card, Path(path))
 
     @classmethod
+    @public
     def from_formula(
         cls,
         text: str,

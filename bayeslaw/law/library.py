@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.core.files import whole_file
 from bayeslaw.formula import parse_expression
@@ -58,6 +59,7 @@ def catalogue() -> list[dict[str, Any]]:
     return rows
 
 
+@public
 def law(name: str | Path | Law) -> Law:
     """Load a law.
 
@@ -92,6 +94,7 @@ def law(name: str | Path | Law) -> Law:
     raise RequestError(f"unknown law {str(name)!r}", remedy=nearest(str(name), library))
 
 
+@public
 def laws() -> pd.DataFrame:
     """List the laws of the library.
 

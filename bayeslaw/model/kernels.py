@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.law.priors import Prior
 from bayeslaw.runs.geometry import on_scale
 
@@ -97,6 +98,7 @@ class OverVariables(Kernel):
         return np.stack(np.broadcast_arrays(*rows))
 
 
+@public
 @dataclass(frozen=True)
 class GaussianProcess(OverVariables):
     """A Matern 5/2 process with an amplitude and a length for each of its inputs."""
@@ -120,6 +122,7 @@ class GaussianProcess(OverVariables):
         return values[SCALE] ** 2 * jnp.ones(x.shape[1])
 
 
+@public
 @dataclass(frozen=True)
 class Growth(OverVariables):
     """Misfit that grows with the distance from the mean of the runs, along each input.
@@ -146,6 +149,7 @@ class Growth(OverVariables):
         return values[GROWTH] ** 2 * (jnp.abs(x) ** 3).sum(axis=0) / 3.0
 
 
+@public
 @dataclass(frozen=True)
 class Offsets(Kernel):
     """An offset of log loss for each group of runs, partially pooled.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bayeslaw.core import vocabulary
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
@@ -21,6 +22,7 @@ DESIGNS = ("independent", "one_at_a_time")
 _ANCHORS, _LEVELS = 6, 19
 
 
+@public
 def draw_design(law: str | Law, kind: str, rows: int, *, seed: int = 0) -> dict[str, np.ndarray]:
     """Configurations over the ranges that a law's card states.
 
@@ -143,6 +145,7 @@ def _scale(letter: Letter) -> tuple[float, float, bool]:
     return low, high, vocabulary.variable(letter.is_.text).includes_zero
 
 
+@public
 def simulate(
     law: str | Law,
     *,

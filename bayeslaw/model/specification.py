@@ -8,6 +8,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.law import Law, Prior
 from bayeslaw.law.library import law as load_law
@@ -126,6 +127,7 @@ def _check_reference(reference: ReferenceRun, law: Law, place: str) -> None:
             raise RequestError(problem, place=place, remedy=remedy)
 
 
+@public
 def numpyro_model(
     runs: Runs,
     law: str | Law,

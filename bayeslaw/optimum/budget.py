@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.quantities import quantity
 from bayeslaw.formula import Expression, parse_expression
@@ -44,6 +45,7 @@ _NAMED = {
 }
 
 
+@public
 @dataclass(frozen=True, repr=False)
 class Budget:
     """Constraints on configurations.

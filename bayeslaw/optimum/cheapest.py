@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.intervals import INTERVAL
@@ -120,6 +121,7 @@ class Cheapest:
         }
 
 
+@public
 def cheapest(
     posterior: Posterior | Mixture,
     target: float,

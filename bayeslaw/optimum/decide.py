@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.architecture.buildable import Buildable
+from bayeslaw.core.calls import public
 from bayeslaw.core.diagnostics import mcse_mean
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
@@ -109,6 +110,7 @@ class Decision:
         }
 
 
+@public
 def expert_grid(
     routed: Iterable[int] = range(1, 17), shared: Iterable[int] = range(5)
 ) -> pd.DataFrame:
@@ -134,6 +136,7 @@ def expert_grid(
     )
 
 
+@public
 def decide(
     posterior: Posterior | Mixture,
     candidates: Runs | Buildable | pd.DataFrame | Mapping[str, Any],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
@@ -91,6 +92,7 @@ class Frontier:
         return {"caps": self.caps, "budgets": [optimum.to_dict() for optimum in self.optima]}
 
 
+@public
 def frontier(
     posterior: Posterior | Mixture,
     flops: Sequence[float] | np.ndarray | None = None,

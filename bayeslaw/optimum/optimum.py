@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.law import Law
@@ -19,6 +20,7 @@ from bayeslaw.posterior.mixture import Mixture
 from bayeslaw.posterior.posterior import Posterior
 
 
+@public
 def optimum(
     posterior: Posterior | Mixture,
     *,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.quantities import quantity
@@ -16,6 +17,7 @@ from bayeslaw.optimum.budget import Budget
 REGRET_TOLERANCE = 0.001
 
 
+@public
 @dataclass(frozen=True)
 class EfficiencyRules:
     """When fewer active parameters are enough.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bayeslaw.architecture.rows import released_variables
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots import style
@@ -86,6 +87,7 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @style.picture
+@public
 def active_share(
     answers: Sequence[Optimum],
     *,

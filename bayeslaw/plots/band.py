@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import math, percent, predicted
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @style.picture
+@public
 def band(
     posterior: Posterior,
     over: str,

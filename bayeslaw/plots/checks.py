@@ -10,6 +10,7 @@ import numpy as np
 from bayeslaw.checks.calibrate.result import OFF, Calibration
 from bayeslaw.checks.predictive import PosteriorPredictiveCheck
 from bayeslaw.checks.rolling_origin import RollingOrigin, widening
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.plots import style
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @style.picture
+@public
 def predictive(answer: PosteriorPredictiveCheck, *, ax: Axes | None = None) -> Figure:
     """Draw the share of runs outside their predictive intervals, part by part.
 
@@ -62,6 +64,7 @@ def predictive(answer: PosteriorPredictiveCheck, *, ax: Axes | None = None) -> F
 
 
 @style.picture
+@public
 def rolling(answer: RollingOrigin, *, ax: Axes | None = None) -> Figure:
     """Draw errors on larger runs, in half widths of their intervals, by distance.
 
@@ -109,6 +112,7 @@ _MOST_NAMES = 8
 
 
 @style.picture
+@public
 def calibration(
     answer: Calibration, *, names: Iterable[str] | None = None, ax: Axes | None = None
 ) -> Figure:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import norm
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.plots import style
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 @style.picture
+@public
 def coefficients(
     posterior: Posterior, *, names: Iterable[str] | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -92,6 +94,7 @@ def _round_numbers(low: float, high: float) -> list[float]:
 
 
 @style.picture
+@public
 def prior_posterior(posterior: Posterior, *, ax: Axes | None = None) -> Figure:
     """Draw every parameter's posterior against its prior, on one axis for all.
 

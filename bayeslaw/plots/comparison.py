@@ -11,6 +11,7 @@ from bayeslaw.comparison.nested import NestedComparison
 from bayeslaw.comparison.ranking import DISTINGUISHED
 from bayeslaw.comparison.restriction import Restricted
 from bayeslaw.comparison.result import Comparison
+from bayeslaw.core.calls import public
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import math, percent
 
@@ -23,6 +24,7 @@ _STEPS = (10.0, 100.0, 1000.0, 10000.0, 100000.0)
 
 
 @style.picture
+@public
 def comparison(answer: Comparison, *, ax: Axes | None = None) -> Figure:
     """Draw differences of predictive density, stacking weights, and errors beyond the runs.
 
@@ -121,6 +123,7 @@ _FEW = 20
 
 
 @style.picture
+@public
 def nested(answer: NestedComparison, *, ax: Axes | None = None) -> Figure:
     """Draw the posterior of what a constraint fixes, and how the runs are predicted under it.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, predicted as value_label
@@ -22,6 +23,7 @@ _POINTS = 41
 
 
 @style.picture
+@public
 def contours(
     posterior: Posterior,
     x: str,

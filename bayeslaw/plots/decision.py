@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.plots import style
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @style.picture
+@public
 def decision(answer: Decision, *, most: int = 15, ax: Axes | None = None) -> Figure:
     """Draw expected regret and the probability of being best, the best configuration on top.
 
@@ -65,6 +67,7 @@ _LEAST, _MOST = 0.1, 30
 
 
 @style.picture
+@public
 def regret_map(
     answer: Decision, *, x: str = "K", y: str = "shared", ax: Axes | None = None
 ) -> Figure:

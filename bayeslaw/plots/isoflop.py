@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.optimum.budget import affordable
@@ -24,6 +25,7 @@ _DASHES = ("-", "--", "-.", ":")
 
 
 @style.picture
+@public
 def isoflop(
     posterior: Posterior,
     flops: Sequence[float],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.cheapest import Cheapest
 from bayeslaw.optimum.frontier import Frontier
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @style.picture
+@public
 def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> Figure:
     """Draw the posterior of every optimal quantity, one row of panels for each optimum.
 
@@ -85,6 +87,7 @@ def _panel(panel: Axes, quantity: OptimumQuantity, label: str) -> None:
 
 
 @style.picture
+@public
 def regret(answer: Optimum, *, ax: Axes | None = None) -> Figure:
     """Draw the cost of leaving the optimum, one variable at a time, the near-optimal set shaded.
 
@@ -128,6 +131,7 @@ def regret(answer: Optimum, *, ax: Axes | None = None) -> Figure:
 
 
 @style.picture
+@public
 def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
     """Draw every optimal quantity against the budget, with its interval.
 
@@ -173,6 +177,7 @@ def frontier(answer: Frontier, *, ax: Axes | None = None) -> Figure:
 
 
 @style.picture
+@public
 def target(answer: Cheapest, *, ax: Axes | None = None) -> Figure:
     """Draw the law's value at the cheapest configuration against the target.
 

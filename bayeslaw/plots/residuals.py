@@ -11,6 +11,7 @@ import numpy as np
 
 from bayeslaw.checks.residuals import Residuals, residuals as residuals_of
 from bayeslaw.comparison.extrapolation import sizes
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.formula import parse_expression
 from bayeslaw.plots import style
@@ -43,6 +44,7 @@ class _Series:
 
 
 @style.picture
+@public
 def residuals(
     posterior: Posterior | Mapping[str, Posterior],
     *,

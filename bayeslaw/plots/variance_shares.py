@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.plots import style
 from bayeslaw.plots.slices import slice_along, title
@@ -27,6 +28,7 @@ _NAMED = 12
 
 
 @style.picture
+@public
 def variance_shares(
     posterior: Posterior,
     over: str | Runs | pd.DataFrame | Mapping[str, Any],

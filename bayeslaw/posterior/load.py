@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bayeslaw.core.calls import public
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.storage import read
 
 
+@public
 def load(path: str | Path) -> Posterior:
     """Open a saved posterior.
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
@@ -90,6 +91,7 @@ class Mixture:
         """Notes of every fit, and one on the weights."""
         return mixture_notes(self.posteriors, self.weights)
 
+    @public
     def predict(
         self,
         new: Runs | pd.DataFrame | Mapping[str, Any],
@@ -140,6 +142,7 @@ class Mixture:
         )
 
 
+@public
 def average_laws(
     posteriors: Sequence[Posterior] | Mapping[str, Posterior],
     weights: Sequence[float] | Mapping[str, float] | None = None,

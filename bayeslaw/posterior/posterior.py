@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.intervals import INTERVAL, Interval, interval
 from bayeslaw.core.notes import Note, worst
 from bayeslaw.law import Law
@@ -148,6 +149,7 @@ class Posterior:
             return "prior only"
         return "combination" if name in self.informed.confounded else "runs"
 
+    @public
     def to_frame(self, *, ci_prob: float = INTERVAL) -> pd.DataFrame:
         """Coefficients in the paper's letters and units, and the noise.
 
@@ -239,6 +241,7 @@ class Posterior:
         info = replace(self.info, settings=settings, group=dict(labels))
         return replace(self, draws=draws, pool=(), info=info)
 
+    @public
     def predict(
         self,
         new: Runs | pd.DataFrame | Mapping[str, Any],
@@ -281,6 +284,7 @@ class Posterior:
         bands = pd.DataFrame({"median": median, "low": low, "high": high}, index=table.table.index)
         return bands.assign(**self._extrapolation(table))
 
+    @public
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         """Variance decomposition of predictions: shares of coefficients, misfit and noise.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.checks.predictive import posterior_predictive_check
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.files import whole_file
 from bayeslaw.core.intervals import INTERVAL
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bayeslaw.runs import Runs
 
 
+@public
 def report(
     posterior: Posterior,
     path: str | Path,

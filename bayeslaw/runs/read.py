@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.runs.checks import check_values
@@ -22,6 +23,7 @@ from bayeslaw.runs.source import read_source
 from bayeslaw.runs.table import Runs
 
 
+@public
 def read_runs(
     source: str | Path | pd.DataFrame,
     *,

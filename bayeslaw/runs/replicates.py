@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
@@ -93,6 +94,7 @@ class ReplicateNoise:
         return {**asdict(self), "notes": [note.to_dict() for note in self.notes]}
 
 
+@public
 def replicate_noise(
     runs: Runs,
     *,

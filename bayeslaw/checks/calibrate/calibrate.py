@@ -21,6 +21,7 @@ from bayeslaw.checks.calibrate.outcomes import Outcomes, outcomes
 from bayeslaw.checks.calibrate.quantities import Quantities, read_quantities
 from bayeslaw.checks.calibrate.result import Calibration
 from bayeslaw.checks.calibrate.simulation import PLACE, Simulation, read_simulation
+from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, refuse, whole
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit_many import fit_many
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8
 
 
+@public
 def calibrate(
     design: str | Runs | pd.DataFrame | Mapping[str, Any] | Posterior,
     law: str | Law,
