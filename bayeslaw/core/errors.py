@@ -11,6 +11,8 @@ from typing import Any
 READ_RUNS = "bl.read_runs reads tables, DataFrames included"
 #: Characters that a message holds at most, and that its place and its remedy do.
 LONGEST, _PLACE, _REMEDY = 590, 150, 360
+#: Names that a message lists at most.
+_NAMES = 12
 
 
 class BayesLawError(Exception):
@@ -28,9 +30,12 @@ class BayesLawError(Exception):
         super().__init__(problem, place, remedy)
 
     def __str__(self) -> str:
-        """One line: place, problem, remedy."""
-        place, remedy = shortened(self.place, _PLACE), shortened(self.remedy, _REMEDY)
+        """Place, problem, remedy; only a remedy may have further lines, which are indented."""
+        place = shortened(self.place, _PLACE)
         head = f"{place}: " if place else ""
+        left = LONGEST - len(head) - len(printable(self.problem)) - 2
+        lines = "\n  ".join(map(printable, self.remedy.split("\n  ")))
+        remedy = _cut(lines, max(_REMEDY, left))
         tail = f". {remedy}" if remedy else ""
         return f"{head}{shortened(self.problem, LONGEST - len(head) - len(tail))}{tail}"
 
@@ -44,7 +49,10 @@ def printable(text: str) -> str:
 
 def shortened(text: str, most: int) -> str:
     """Printable text of at most so many characters, cut in the middle."""
-    text = printable(text)
+    return _cut(printable(text), most)
+
+
+def _cut(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     tail = (most - 3) // 3
@@ -109,7 +117,14 @@ def nearest(name: str, options: Iterable[str]) -> str:
     folded = {option.casefold(): option for option in options}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     meant = f"Did you mean {folded[close[0]]!r}? " if close else ""
-    return f"{meant}There are: {', '.join(options) or 'none'}"
+    return f"{meant}There are: {some_of(options)}"
+
+
+def some_of(names: Iterable[object], most: int = _NAMES) -> str:
+    """Names in a row, the first few of many."""
+    listed = [str(name) for name in names]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more or "none"
 
 
 def check_names(

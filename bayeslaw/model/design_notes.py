@@ -15,6 +15,7 @@ def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, .
     known = informed(law, runs, reference)
     prior_only = ", ".join(name for name in law.parameters if name in known.prior_only)
     confounded = ", ".join(name for name in law.parameters if name in known.confounded)
+    effects, them = ("their effects", "them") if len(fixed) > 1 else ("its effect", "it")
     notes = []
 
     def warn(code: str, message: str, remedy: str) -> None:
@@ -22,21 +23,24 @@ def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, .
 
     if fixed or prior_only or confounded:
         parts = [
-            f"{', '.join(fixed)} never varied in {runs.source}: its effect, and optima over it, "
+            f"{_listed(fixed)} never varied in {runs.source}: {effects}, and optima over {them}, "
             "are identified by the prior only"
             if fixed
             else f"the configurations of {runs.source} do not identify all of {law.name}",
             prior_only and f"prior only: {prior_only}",
             confounded and f"identified only in combination: {confounded}",
         ]
-        remedy = "Add runs that vary it, or state an informative prior in with_priors(...)"
+        what = _listed(fixed) or "what these coefficients multiply"
+        remedy = f"Add runs that vary {what}, or state an informative prior in with_priors(...)"
         warn("prior_only", "; ".join(filter(None, parts)), remedy)
     notes += collinear(runs, [name for name in law.variables if name not in fixed])
-    if len(runs) < len(law.parameters):
+    different = len(runs.table[[*law.variables]].drop_duplicates())
+    if different < len(law.parameters) or len(runs) == len(law.parameters):
+        what = "runs" if different == len(runs) else "configurations"
         warn(
             "few_runs",
-            f"{len(runs)} runs for {len(law.parameters)} parameters of {law.name}: the prior "
-            "identifies some of them",
+            f"{different} {what} for {len(law.parameters)} parameters of {law.name} and its noise: "
+            "the prior identifies some of them",
             "Compare prior and posterior intervals in the summary",
         )
     for letter in law.letters.values():
@@ -49,3 +53,8 @@ def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, .
                 "table's convention",
             )
     return tuple(notes)
+
+
+def _listed(names: list[str]) -> str:
+    """Names in a sentence."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -44,7 +44,9 @@ def collinear(runs: Runs, names: list[str]) -> list[Note]:
         f"{100 * max(left.min(), 0.0):.2g}% of the variance is a variable's own, so that their "
         "effects are hardly separable"
     )
-    remedy = "Add runs in which they vary separately, such as other tokens per parameter"
+    remedy = "Add runs in which they vary separately"
+    if "D" in together:
+        remedy += ", such as other tokens per parameter"
     return [Note("collinear", "warning", text, remedy)]
 
 

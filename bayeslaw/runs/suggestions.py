@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -10,33 +9,60 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.vocabulary import VOCABULARY, variable
+from bayeslaw.core.errors import shortened, some_of
+from bayeslaw.core.vocabulary import variable
 from bayeslaw.runs.cells import numeric
 
-_NAME, _MEANING = 2, 1
-_SAME = {"param": "parameter", "size": "parameter", "tok": "token"}
+_SAME = {
+    "param": "parameter", "tok": "token", "activated": "active", "num": "n", "number": "n",
+    "fraction": "share", "ratio": "share", "val": "validation", "valid": "validation",
+}  # fmt: skip
+# Words that a column of each variable has in its name, all of one set.
+_NAMED: dict[str, tuple[str, ...]] = {
+    "N": ("n", "n total", "parameter", "model size"),
+    "N_a": ("n active", "parameter active", "n a", "na"),
+    "D": ("d", "token"),
+    "G": ("g", "expert active", "expert on"),
+    "K": ("k", "top k", "topk", "expert per token", "expert routed active"),
+    "S": ("s", "shared", "shared share", "shared share expert"),
+    "E": ("e", "expert"),
+    "activation": ("activation", "activation share", "active share"),
+    "granularity": ("granularity",),
+    "sparsity": ("sparsity",),
+    "C": ("c", "flop", "compute"),
+    "loss": ("loss", "cross entropy"),
+    "loss_se": ("loss se", "loss stderr", "loss std", "loss standard error"),
+}
+# Words that a name may have besides; an unknown word means another quantity.
+_UNITS = {"b", "m", "billion", "million"}
+_COUNTS = {"n", "total", "count", "model", "config", "derived", *_UNITS}
+_EMBEDDINGS = {"non", "nonembed", "embed", "embedding", "incl", "excl", "no"}
+_BESIDE: dict[str, set[str]] = {
+    "N": _COUNTS | _EMBEDDINGS | {"size", "all"},
+    "N_a": _COUNTS | _EMBEDDINGS | {"per", "token"},
+    "D": _COUNTS | {"train", "training", "seen", "data"},
+    "G": _COUNTS | {"per", "token"},
+    "K": _COUNTS,
+    "S": {"config", "of", "active"},
+    "E": _COUNTS,
+    "C": _COUNTS | {"train", "training", "budget"},
+}
+# Losses are named after what they are measured on, which may be any word but these.
+_NO_LOSS = {
+    "aux", "auxiliary", "balance", "bpb", "err", "error", "fn", "function", "hi", "lo", "ppl",
+    "router", "scale", "se", "std", "stderr", "weight", "z",
+}  # fmt: skip
 _DERIVED = ("N", "N_a", "G", "K", "S", "E", "activation", "granularity", "sparsity")
 # Words of columns that describe an architecture.
 _SHAPE = {"layer", "depth", "width", "hidden", "head", "model", "expert", "topk", "ff", "ffn"}
-_ARCHITECTURE = (
-    'architecture={"family": "olmoe", "hidden_size": "d_model", ...} in Python, '
-    "--architecture family=olmoe on the command line"
-)
-_IDLE = frozenset(
-    ("a", "all", "does", "in", "not", "number", "of", "one", "over", "per", "share", "that", "the")
-)
+_ARCHITECTURE = 'architecture={"family": ...} (--architecture)'
+#: Characters of names of columns that a remedy lists.
+_LISTED = 60
 
 
 def column_remedy(name: str, columns: Iterable[str]) -> str:
     """How to map a variable to the column that it most likely is, in Python and on the CLI."""
-    column = _likely(name, list(columns)) or "its column"
-    argument = f"{name}={column}"
-    quoted = f'"{argument}"' if re.search(r"[^\w=.+-]", argument) else argument
-    pair = f"{json.dumps(name)}: {json.dumps(column, ensure_ascii=False)}"
-    return (
-        f"Map {name} ({variable(name).means}): columns={{{pair}}} in Python, "
-        f"--column {quoted} on the command line"
-    )
+    return f"Map {name} ({variable(name).means}): {_options(name, _likely(name, columns))}"
 
 
 def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
@@ -50,52 +76,64 @@ def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
     ]
     derived = [name for name in missing if name in _DERIVED] if {"N", "N_a"} & {*missing} else []
     if sum(bool(_SHAPE & set(_words(name))) for name in numbers) < 2:
-        instead = "Where the table has layers, widths and experts instead, derive"
-        mapped, sizes = missing, [name for name in derived if name in ("N", "N_a")]
+        mapped, derived = list(missing), [name for name in derived if name in ("N", "N_a")]
+        instead = "Or, from layers, widths and experts, derive"
     else:
-        instead, sizes = "From the table's layers, widths and experts derive", derived
         mapped = [name for name in missing if name not in derived]
-    remedies = [column_remedy(name, numbers) for name in mapped]
+        instead = "From the table's layers, widths and experts derive"
+    remedies = _mapped(mapped, numbers)
     if derived:
-        remedies.append(f"{instead} {', '.join(sizes)}: {_ARCHITECTURE}")
+        remedies.append(f"{instead} {', '.join(derived)}: {_ARCHITECTURE}")
     if len(others.columns):
-        remedies.append(f"The table's other columns: {', '.join(others)}")
-    return ". ".join(remedies)
+        remedies.append(f"Other columns: {shortened(some_of(others), _LISTED)}")
+    return ("\n  " if len(mapped) > 1 else ". ").join(remedies)
 
 
-def _likely(name: str, columns: list[str]) -> str | None:
-    """The column that most likely holds a variable, by the words of its name and meaning."""
-    scores = {column: _agreement(name, column) for column in columns}
-    # "N_active" shares a word with G, but it is N_a.
-    fitting = [
-        column
-        for column in columns
-        if 0 < scores[column] >= max(_agreement(other, column) for other in VOCABULARY)
-    ]
-    if fitting:
-        # The meanings of G and S share words; the first word differs.
-        return max(fitting, key=lambda column: (scores[column], -_position(name, column)))
-    return next(iter(difflib.get_close_matches(name, columns, n=1)), None)
+def _mapped(names: list[str], columns: list[str]) -> list[str]:
+    """How to map variables: a sentence for one, a line each for several."""
+    if len(names) < 2:
+        return [column_remedy(name, columns) for name in names]
+    likely = {name: _likely(name, columns) for name in names}
+    example = next((name for name in names if likely[name]), names[0])
+    lines = [f"Map each: {_options(example, likely[example])}"]
+    return lines + [f"{name} = {likely[name] or '?'} ({variable(name).means})" for name in names]
 
 
-def _agreement(name: str, column: str) -> int:
-    weights = dict.fromkeys(set(_words(variable(name).means)) - _IDLE, _MEANING)
-    weights |= dict.fromkeys(_words(name), _NAME)
+def _options(name: str, column: str | None) -> str:
+    column = column or "its column"
+    argument = f"{name}={column}"
+    quoted = f'"{argument}"' if re.search(r"[^\w=./+-]", argument) else argument
+    pair = f"{json.dumps(name)}: {json.dumps(column, ensure_ascii=False)}"
+    return f"columns={{{pair}}} in Python, --column {quoted} on the command line"
+
+
+def _likely(name: str, columns: Iterable[str]) -> str | None:
+    """The column whose name means a variable, with the fewest other words, if any does."""
+    found = {column: beside for column in columns if (beside := _beside(name, column)) is not None}
+    return min(found, key=lambda column: found[column], default=None)
+
+
+def _beside(name: str, column: str) -> tuple[bool, bool, int] | None:
+    """How much a column's name says besides the variable, for sorting; None if it means another."""
     words = set(_words(column))
-    if any(len(word) > 1 and word not in weights and word not in _IDLE for word in words):
-        # One letter in common says nothing: n_layers is not N.
-        words = {word for word in words if len(word) > 1}
-    return sum(weights.get(word, 0) for word in words)
-
-
-def _position(name: str, column: str) -> int:
-    """Position in a variable's meaning of the first word that the column shares."""
-    meaning, shared = _words(variable(name).means), set(_words(column))
-    return next((i for i, word in enumerate(meaning) if word in shared), len(meaning))
+    named = [each for text in _NAMED.get(name, ()) if (each := set(_words(text))) <= words]
+    if not named:
+        return None
+    others = words.difference(*named)
+    if name == "loss":
+        allowed = not others & _NO_LOSS
+    elif max(map(len, set().union(*named))) == 1:
+        # A letter says little: n_layers is not N, and d_model is not D.
+        allowed = others <= _UNITS
+    else:
+        allowed = others <= _BESIDE.get(name, set())
+    if not allowed:
+        return None
+    return name == "loss" and "train" in words, "validation" not in words, len(others)
 
 
 def _words(text: str) -> list[str]:
     # Without a plural s, so that "tokens" and "token_count" share a word.
-    found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)
+    found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", text)
     words = [word.casefold().removesuffix("s") or word.casefold() for word in found]
     return [_SAME.get(word, word) for word in words]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayeslaw as bl
@@ -43,15 +44,30 @@ def test_a_constant_variable_is_named_with_its_coefficients(
     assert note.severity == "warning"
     assert note.message.startswith(f"{constant} never varied in simulated")
     assert note.message.endswith(f"optima over it, are identified by the prior only; {text}")
-    assert "Add runs that vary it" in note.remedy
+    assert f"Add runs that vary {constant}, or" in note.remedy
 
 
-def test_fewer_runs_than_parameters_is_a_warning(runs: bl.Runs) -> None:
-    few = runs.select(np.arange(len(runs)) < 11)
+def test_several_constant_variables_have_effects(runs: bl.Runs) -> None:
+    flat = replace(runs, table=runs.table.assign(S=0.3, G=4.0, D=2e10))
+    note = notes_of(flat, "zhao2025")["prior_only"]
+    assert "D, G and S never varied in simulated: their effects, and optima over them" in (
+        note.message
+    )
+    assert "Add runs that vary D, G and S, or" in note.remedy
+
+
+def test_no_more_runs_than_parameters_is_a_warning(runs: bl.Runs) -> None:
+    few = runs.select(np.arange(len(runs)) < 12)
     note = notes_of(few, "zhao2025")["few_runs"]
     assert note.severity == "warning"
-    assert "11 runs for 12 parameters of zhao2025" in note.message
-    assert "few_runs" not in notes_of(runs.select(np.arange(len(runs)) < 12), "zhao2025")
+    assert "12 runs for 12 parameters of zhao2025 and its noise" in note.message
+    assert "few_runs" not in notes_of(runs.select(np.arange(len(runs)) < 13), "zhao2025")
+
+
+def test_repeated_configurations_do_not_identify_more_parameters(runs: bl.Runs) -> None:
+    few = runs.table[:11]
+    again = replace(runs, table=pd.concat([few] * 5, ignore_index=True))
+    assert "11 configurations for 12" in notes_of(again, "zhao2025")["few_runs"].message
 
 
 def test_other_conventions_of_embeddings_are_named() -> None:

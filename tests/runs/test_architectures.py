@@ -166,7 +166,7 @@ def test_a_table_of_another_kind_mentions_them_too() -> None:
         runs.require(["N", "D"], purpose="a law")
     message = str(raised.value)
     assert 'columns={"N": "its column"}' in message
-    assert "Where the table has layers, widths and experts instead, derive N:" in message
+    assert "Or, from layers, widths and experts, derive N:" in message
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,11 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     refused(RequestError, [1.0], "cannot be read from a list", "the path of a file or a pandas")
 
 
+@pytest.mark.parametrize("path", ["x/" * 2500 + "a.csv", "x" * 5000 + ".csv", "x" * 5000])
+def test_a_long_path_is_not_repeated_whole(path: str) -> None:
+    assert len(refused(TableError, path, "...")) < 600
+
+
 def test_dataframes_with_ambiguous_or_no_rows() -> None:
     doubled = pd.DataFrame([[1e9, 2e9]], columns=["N", "N"])
     refused(TableError, doubled, "DataFrame: the header has the column 'N' twice", "Rename")

@@ -33,6 +33,20 @@ def test_variables_that_move_together_are_named(jitter: float, noted: bool) -> N
         assert notes[0].message.startswith("N and D move together")
 
 
+def test_other_tokens_per_parameter_are_asked_for_where_tokens_are_among_them() -> None:
+    experts = np.tile([1.0, 2.0, 4.0, 8.0], 15)
+    runs = configurations(
+        N=np.geomspace(1e8, 1e10, 60),
+        D=20 * np.geomspace(1e8, 1e10, 60),
+        G=experts,
+        S=np.log(experts) / 20,
+    )
+    (note,) = collinear(runs, ["N", "D"])
+    assert "tokens per parameter" in note.remedy
+    (note,) = collinear(runs, ["G", "S"])
+    assert note.remedy == "Add runs in which they vary separately"
+
+
 def test_the_distance_is_that_of_mahalanobis_and_the_share_counts_runs() -> None:
     rng = np.random.default_rng(4)
     along, across = 2 * rng.standard_normal(4000), 0.5 * rng.standard_normal(4000)

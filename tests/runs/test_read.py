@@ -441,6 +441,14 @@ def test_column_names_what_exists() -> None:
         ("loss", ["tokens", "val_loss"], '{"loss": "val_loss"}'),
         ("G", ["n_active"], '{"G": "its column"}'),
         ("G", ["shared", "experts on"], '{"G": "experts on"}'),
+        ("N", ["n_layers", "steps"], '{"N": "its column"}'),
+        ("N", ["n_layers", "n_params"], '{"N": "n_params"}'),
+        ("N_a", ["tokens", "batch_size"], '{"N_a": "its column"}'),
+        ("D", ["d_model"], '{"D": "its column"}'),
+        ("G", ["tokens", "n_experts"], '{"G": "its column"}'),
+        ("K", ["config.model.top_k"], "--column K=config.model.top_k on"),
+        ("loss", ["flops", "loss_scale"], '{"loss": "its column"}'),
+        ("loss", ["train_loss", "summary/val_loss"], "--column loss=summary/val_loss on"),
     ],
 )
 def test_require_suggests_the_column_that_is_meant(
@@ -459,6 +467,36 @@ def test_shared_experts_are_not_taken_for_active_ones() -> None:
     runs = read_runs(pd.DataFrame({"N": [1e9], "experts on": [4.0], "shared": [0.5]}))
     with pytest.raises(TableError, match=r'columns=\{"S": "shared"\}'):
         runs.require(["S"], purpose="the law 'x'")
+    counts = read_runs(pd.DataFrame({"n_shared_experts": [1.0], "n_experts": [8.0]}))
+    with pytest.raises(TableError, match=r'columns=\{"S": "its column"\}'):
+        counts.require(["S"], purpose="the law 'x'")
+
+
+def test_six_missing_variables_are_six_short_lines() -> None:
+    table = pd.DataFrame({"tokens": [1e9], "n_experts": [8.0], "val_loss": [3.0], "note": ["x"]})
+    with pytest.raises(TableError) as caught:
+        read_runs(table).require([*"NDGS", "N_a", "loss"], purpose="the law 'x'")
+    lines = str(caught.value).splitlines()
+    assert 'Map each: columns={"D": "tokens"} in Python, --column D=tokens on' in lines[0]
+    assert lines[1:7] == [
+        "  N = ? (total parameters)",
+        "  D = tokens (training tokens)",
+        "  G = ? (active experts per token, shared ones included)",
+        "  S = ? (shared experts over active experts)",
+        "  N_a = ? (parameters active per token)",
+        "  loss = val_loss (cross-entropy)",
+    ]
+    assert lines[-1] == "  Other columns: tokens, n_experts, val_loss, note"
+    assert len(str(caught.value)) < 590
+
+
+def test_many_columns_are_listed_in_part() -> None:
+    table = pd.DataFrame({f"metric_{number}": [1.0] for number in range(300)})
+    with pytest.raises(TableError, match=r"Other columns: metric_0, .* more$") as caught:
+        read_runs(table).require(["N"], purpose="the law 'x'")
+    assert len(str(caught.value)) < 600
+    with pytest.raises(TableError, match=r"metric_11 and 288 more$"):
+        read_runs(table, columns={"N": "metrics_400"})
 
 
 def test_fingerprint_follows_what_a_fit_can_see(frame: pd.DataFrame) -> None:
