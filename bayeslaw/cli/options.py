@@ -63,7 +63,7 @@ class Reading(Columns):
     best_of: Annotated[list[str] | None, "Tuned column; keep the best."] = None
     group: Annotated[list[str] | None, "Column that groups runs."] = None
     embeddings: Annotated[str | None, "included or excluded."] = None
-    loss_unit: Annotated[str | None, "nats, bits or a label."] = None
+    loss_unit: Annotated[str | None, "nats, bits, ppl or a label."] = None
     drop_invalid: Annotated[bool, "Drop invalid rows and list them."] = False
 
 

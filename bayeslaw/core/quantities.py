@@ -13,6 +13,8 @@ _SUFFIXED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*([KkMmBbTt])")
 
 def parse_count(text: str) -> float | None:
     """Read a number with or without K, M, B or T; None for any other text."""
+    if not text.isascii():
+        return None
     # The power joins the digits, so that 1.3B is the float nearest to 1.3e9.
     suffixed = _SUFFIXED.fullmatch(text.strip())
     if suffixed is not None:

@@ -26,6 +26,8 @@ class Variable:
     high_included: bool = False
     #: Values below it indicate an undeclared unit, such as a table in billions.
     smallest_plausible: float = 0.0
+    #: Values above it are errors of a unit or of logging; squares of them can still be computed.
+    largest_plausible: float = 1e100
 
     @property
     def includes_zero(self) -> bool:
@@ -48,9 +50,17 @@ class Variable:
 VOCABULARY: dict[str, Variable] = {
     variable.name: variable
     for variable in (
-        Variable("N", "total parameters", "parameters", smallest_plausible=1e5),
-        Variable("N_a", "parameters active per token", "parameters", smallest_plausible=1e5),
-        Variable("D", "training tokens", "tokens", smallest_plausible=1e6),
+        Variable(
+            "N", "total parameters", "parameters", smallest_plausible=1e5, largest_plausible=1e15
+        ),
+        Variable(
+            "N_a",
+            "parameters active per token",
+            "parameters",
+            smallest_plausible=1e5,
+            largest_plausible=1e15,
+        ),
+        Variable("D", "training tokens", "tokens", smallest_plausible=1e6, largest_plausible=1e17),
         Variable(
             "G", "active experts per token, shared ones included", "experts", 1, low_included=True
         ),
@@ -62,7 +72,7 @@ VOCABULARY: dict[str, Variable] = {
         Variable(
             "sparsity", "share of experts that a token does not use", high=1, low_included=True
         ),
-        Variable("C", "training FLOPs", "FLOPs"),
+        Variable("C", "training FLOPs", "FLOPs", largest_plausible=1e35),
         Variable("loss", "cross-entropy", "nats per token"),
         Variable("loss_se", "standard error of the measured loss", low_included=True),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import re
+import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import takewhile
@@ -30,8 +31,8 @@ def number(text: str) -> float | None:
     text = text.strip()
     if text in MISSING:
         return math.nan
-    # Python reads 1_000 as a number; the table's author more likely mistyped.
-    if "_" in text:
+    # Python reads 1_000 and digits of other scripts; the table's author more likely mistyped.
+    if "_" in text or not text.isascii():
         return None
     try:
         return float(text)
@@ -48,6 +49,9 @@ def count(text: str) -> float | None:
 def hint(value: object) -> str:
     """The remedy for a value that is not a number."""
     text = str(value).strip()
+    narrow = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
+    if narrow != text and number(narrow) is not None:
+        return f"Write it in plain digits: {narrow}"
     plain, point = re.sub(r"[,_' ]", "", text), text.replace(",", ".")
     thousands, decimal = _THOUSANDS.fullmatch(text), _DECIMAL_COMMA.fullmatch(text)
     if thousands and decimal:

@@ -13,12 +13,16 @@ from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import ORDERED, VOCABULARY, Variable, variable
 from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.draft import Draft, Mapped
-from bayeslaw.runs.options import Options
+from bayeslaw.runs.options import PERPLEXITIES, Options
+from bayeslaw.runs.plausible import LARGEST_LOSS, SMALLEST_LOSS, check_loss_unit
 from bayeslaw.runs.source import Source
+from bayeslaw.runs.suggestions import where_not_positive
 
 _EQUAL = 1e-9
 _ROUNDING = 1e-6
 _LISTED = 10
+# Positive numbers whose squares can still be computed are larger.
+_SMALLEST = 1e-100
 _OMIT = "leave such rows out by where=... or drop_invalid=True (--drop-invalid)"
 _CORRECT = f"Correct it, or {_OMIT}"
 
@@ -36,8 +40,9 @@ class Flaw:
 def check_values(draft: Draft, options: Options, *, drop_invalid: bool) -> Draft:
     """Refuse or drop rows with bad values, once units and rounding are settled."""
     _check_units(draft)
+    check_loss_unit(draft, options)
     draft = _snapped(draft)
-    flaws = [flaw for flaw in _flaws(draft, options.group) if len(flaw.rows)]
+    flaws = [flaw for flaw in _flaws(draft, options) if len(flaw.rows)]
     if not flaws:
         return draft
     bad = np.unique(np.concatenate([flaw.rows for flaw in flaws]))
@@ -102,13 +107,14 @@ def _snapped(draft: Draft) -> Draft:
     return draft.with_values(moved)
 
 
-def _flaws(draft: Draft, groups: tuple[str, ...]) -> Iterator[Flaw]:
+def _flaws(draft: Draft, options: Options) -> Iterator[Flaw]:
     for mapped in draft.variables.values():
         yield from _of_variable(mapped, draft.source)
+        yield from _implausible(mapped, draft.source, options.loss_unit)
     for small, large in ORDERED:
         if small in draft.variables and large in draft.variables:
             yield _unordered(draft.variables[small], draft.variables[large])
-    for name in groups:
+    for name in options.group:
         if name not in draft.variables:
             gaps = np.flatnonzero(draft.source.table[name].isna())
             yield Flaw(f"column {name!r}", gaps, _always("the group is missing"), _always(_CORRECT))
@@ -135,6 +141,8 @@ def _of_variable(mapped: Mapped, source: Source) -> Iterator[Flaw]:
         return f"{mapped.name} cannot be computed (nan{_origin(mapped, source, row)})"
 
     domain = f"{mapped.name} ({entry.means}) lies in {entry.domain}: correct it, or {_OMIT}"
+    if mapped.name not in VOCABULARY:
+        domain += f". {where_not_positive(mapped.name, mapped.text)}"
     finite = np.isfinite(values)
     outside = np.flatnonzero(finite)[~_inside(entry, values[finite])]
     yield Flaw(mapped.described, np.flatnonzero(missing), gap, _always(_CORRECT))
@@ -157,6 +165,29 @@ def _not_numbers(mapped: Mapped, cells: pd.Series) -> Flaw:
         lambda row: f"{str(cells.iloc[row])!r} is not a number",
         lambda row: hint(cells.iloc[row]) + otherwise,
     )
+
+
+def _implausible(mapped: Mapped, source: Source, loss_unit: str | None) -> Iterator[Flaw]:
+    """Numbers that no run has, whatever is wrong with them."""
+    entry, values = variable(mapped.name), mapped.values
+    low, high, unit = _SMALLEST, entry.largest_plausible, ""
+    if mapped.name == "loss" and loss_unit is None:
+        low, high = SMALLEST_LOSS, LARGEST_LOSS
+        unit = " nats, unless loss_unit (--loss-unit) states another unit"
+    if mapped.name == "loss" and loss_unit in PERPLEXITIES:
+        low = np.nextafter(1.0, 2.0)
+    with np.errstate(invalid="ignore"):
+        rows = np.isfinite(values) & ((values > high) | ((values < low) & (values > 0)))
+
+    def problem(row: int) -> str:
+        return f"{mapped.name} = {values[row]:.12g}{_origin(mapped, source, row)}"
+
+    def remedy(row: int) -> str:
+        bound = f"at most {high:g}" if values[row] > high else f"at least {low:.3g}"
+        check = f"Check the unit of {mapped.name}: " * (mapped.unit not in (None, 1.0))
+        return f"{check}{mapped.name} ({entry.means}) is {bound}{unit}. {_CORRECT}"
+
+    yield Flaw(mapped.described, np.flatnonzero(rows), problem, remedy)
 
 
 def _unordered(small: Mapped, large: Mapped) -> Flaw:

@@ -15,6 +15,9 @@ from bayeslaw.formula import FUNCTIONS
 
 EMBEDDINGS = ("included", "excluded")
 
+#: Names of a unit of loss that are converted to nats by the logarithm.
+PERPLEXITIES = ("ppl", "perplexity")
+
 _TABLES = ("columns", "units", "architecture")
 _KEYS = (*_TABLES, "where", "run", "step", "best_of", "group", "embeddings", "loss_unit")
 _EXAMPLES = {
@@ -44,7 +47,7 @@ class Options:
     best_of: tuple[str, ...]
     group: tuple[str, ...]
     embeddings: str | None
-    loss_unit: str
+    loss_unit: str | None
 
 
 def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
@@ -88,7 +91,7 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
         best_of=texts("best_of"),
         group=texts("group"),
         embeddings=text("embeddings"),
-        loss_unit=text("loss_unit") or "nats",
+        loss_unit=text("loss_unit"),
     )
     if options.embeddings not in (None, *EMBEDDINGS):
         problem = f"embeddings = {options.embeddings!r}"

@@ -17,7 +17,8 @@ from bayeslaw.core.notes import Note
 from bayeslaw.runs.checks import check_values
 from bayeslaw.runs.draft import Draft
 from bayeslaw.runs.mapping import counts_sizes, map_columns
-from bayeslaw.runs.options import Options, read_options
+from bayeslaw.runs.options import PERPLEXITIES, Options, read_options
+from bayeslaw.runs.plausible import plausibility_notes
 from bayeslaw.runs.selection import keep_best, select_rows
 from bayeslaw.runs.source import read_source
 from bayeslaw.runs.table import Runs
@@ -72,7 +73,8 @@ def read_runs(
     embeddings : {"included", "excluded"}, optional
         Whether parameter counts include embeddings; with ``architecture``, whether they shall.
     loss_unit : str, optional
-        "nats" (the default), "bits", which are converted to nats, or any label.
+        "nats" (the default), "bits" or "ppl" (perplexity), which are converted to nats, or any
+        label. Losses that cannot be in nats are refused unless it is stated.
     mapping : str or Path, optional
         A TOML file with any of the options above; arguments win over it, ``columns`` and ``units``
         key by key.
@@ -103,6 +105,7 @@ def read_runs(
     draft = select_rows(draft, options)
     draft = check_values(draft, options, drop_invalid=drop_invalid)
     draft = keep_best(draft, options)
+    draft = replace(draft, notes=(*draft.notes, *plausibility_notes(draft)))
     return _runs(draft, options)
 
 
@@ -123,8 +126,7 @@ def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame
 
 
 def _runs(draft: Draft, options: Options) -> Runs:
-    if options.loss_unit == "bits":
-        draft, options = _in_nats(draft), replace(options, loss_unit="nats")
+    draft, unit = _in_nats(draft, options.loss_unit or "nats")
     table = draft.source.table
     columns = {name: np.ascontiguousarray(v.values) for name, v in draft.variables.items()}
     others = {name: table[name].array for name in table.columns if name not in columns}
@@ -134,15 +136,28 @@ def _runs(draft: Draft, options: Options) -> Runs:
         variables=tuple(columns),
         groups=options.group,
         embeddings=options.embeddings,
-        loss_unit=options.loss_unit,
+        loss_unit=unit,
         notes=draft.notes,
     )
 
 
-def _in_nats(draft: Draft) -> Draft:
+def _in_nats(draft: Draft, unit: str) -> tuple[Draft, str]:
+    """Losses of a known unit in nats."""
+    if unit == "bits":
+        code, text = "bits_to_nats", "The loss was in bits and was multiplied by ln 2"
+    elif unit in PERPLEXITIES:
+        code, text = "perplexity_to_nats", "The loss was a perplexity; its logarithm is in nats"
+    else:
+        return draft, unit
     if "loss" not in draft.variables:
-        return draft
-    losses = [draft.variables[name] for name in ("loss", "loss_se") if name in draft.variables]
-    note = Note("bits_to_nats", "info", "The loss was in bits and was multiplied by ln 2")
-    nats = draft.with_values({mapped.name: mapped.values * math.log(2) for mapped in losses})
-    return replace(nats, notes=(*draft.notes, note))
+        return draft, "nats"
+    names = [name for name in draft.variables if name in ("loss", "loss_se")]
+    before = {name: draft.variables[name].values for name in names}
+    if unit == "bits":
+        after = {name: values * math.log(2) for name, values in before.items()}
+    else:
+        # To first order, an error of a logarithm is a relative error.
+        after = {name: values / before["loss"] for name, values in before.items()}
+        after["loss"] = np.log(before["loss"])
+    nats = draft.with_values(after)
+    return replace(nats, notes=(*draft.notes, Note(code, "info", text))), "nats"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.errors import RequestError, TableError, some_of
 from bayeslaw.core.files import whole_file
 from bayeslaw.runs.cells import from_series, from_text
 
@@ -37,6 +37,11 @@ class Source:
     def row(self, position: int) -> str:
         """A row's place within the source, for messages."""
         return f"{self.counted} {self.table.index[position]}"
+
+    def rows(self, positions: np.ndarray, most: int = 5) -> str:
+        """The places of several rows, the first few of many."""
+        named = some_of((self.table.index[i] for i in positions.tolist()), most)
+        return f"{self.counted}{'s' * (len(positions) > 1)} {named}"
 
     def place(self, position: int, column: str) -> str:
         """A cell's place, for messages."""

@@ -89,6 +89,15 @@ def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
     return ("\n  " if len(mapped) > 1 else ". ").join(remedies)
 
 
+def where_not_positive(name: str, column: str) -> str:
+    """How a law's own variable that may be zero or negative is read."""
+    text = f"`{column}`" if column and not column.isidentifier() else column or name
+    return (
+        f'Where {name} may be zero or negative, map columns={{"{name}": "exp({text})"}}: its '
+        f"logarithm, ln({name}) in a formula, is what the column holds"
+    )
+
+
 def _mapped(names: list[str], columns: list[str]) -> list[str]:
     """How to map variables: a sentence for one, a line each for several."""
     if len(names) < 2:

@@ -16,7 +16,7 @@ from bayeslaw.core.errors import RequestError, TableError, check_names
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.runs.source import write_table
-from bayeslaw.runs.suggestions import missing_remedy
+from bayeslaw.runs.suggestions import missing_remedy, where_not_positive
 
 _CONSTANT = 1e-9
 
@@ -246,7 +246,8 @@ class Runs:
                 raise TableError(
                     f"{name} = {values[bad][0]:g}",
                     place=f"{self.source}, row {self.table.index[bad][0]}",
-                    remedy=f"{purpose} takes {name} for a positive number",
+                    remedy=f"{purpose} takes {name} for a positive number. "
+                    f"{where_not_positive(name, name)}",
                 )
         if missing := [name for name in absent if name not in own]:
             others = self.table.drop(columns=[*self.variables])
