@@ -31,9 +31,11 @@ Picture = Annotated[Path | None, "Picture to write (.png, .pdf).", WRITTEN]
 class Columns(Group):
     """Columns of a table that contain the variables of configurations."""
 
-    column: Annotated[list[str] | None, "NAME=COLUMN", "Variable from a column or expression."] = (
-        None
-    )
+    column: Annotated[
+        list[str] | None,
+        "NAME=COLUMN",
+        "Variable from a column or expression: 'loss=summary/val_loss', 'G=`model.top_k` + 1'.",
+    ] = None
     unit: Annotated[list[str] | None, "NAME=FACTOR", "Such as N=1e9."] = None
     architecture: Annotated[
         list[str] | None,

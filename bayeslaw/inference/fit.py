@@ -27,6 +27,7 @@ from bayeslaw.posterior.fit_checks import fit_checks
 from bayeslaw.posterior.info import FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
+from bayeslaw.runs.tried import refuse_tried
 
 
 @public
@@ -121,6 +122,7 @@ def fit_one(
 ) -> Posterior:
     """Fit one table, inside ``compiled``."""
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
+    refuse_tried(runs, [*law.variables], law.predicts, f"the law {law.name!r}")
     options = {name: getattr(settings, name) for name in ("noise", "discrepancy", "pool")}
     specification = Specification.of(runs, law, reference, **options)
     target = Target.of(specification, runs, rows=rows)

@@ -7,6 +7,7 @@ from bayeslaw.law import Law
 from bayeslaw.model.identifiability import informed
 from bayeslaw.runs import ReferenceRun, Runs
 from bayeslaw.runs.geometry import collinear
+from bayeslaw.runs.tried import tried_notes
 
 
 def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, ...]:
@@ -43,6 +44,7 @@ def design_notes(runs: Runs, law: Law, reference: ReferenceRun) -> tuple[Note, .
             "the prior identifies some of them",
             "Compare prior and posterior intervals in the summary",
         )
+    notes += tried_notes(runs, [*law.variables], law.predicts)
     for letter in law.letters.values():
         if {runs.embeddings, letter.embeddings} == {"included", "excluded"}:
             warn(

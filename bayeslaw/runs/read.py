@@ -19,6 +19,7 @@ from bayeslaw.runs.draft import Draft
 from bayeslaw.runs.mapping import counts_sizes, map_columns
 from bayeslaw.runs.options import PERPLEXITIES, Options, read_options
 from bayeslaw.runs.plausible import plausibility_notes
+from bayeslaw.runs.repeats import checkpoint_notes, keep_once
 from bayeslaw.runs.selection import keep_best, select_rows
 from bayeslaw.runs.source import read_source
 from bayeslaw.runs.table import Runs
@@ -50,7 +51,9 @@ def read_runs(
         which is not changed.
     columns : mapping of str to str, optional
         Variable to source column, or to an expression over source columns: ``{"N": "n_total",
-        "D": "D1 + D2", "S": "0"}``. Names with spaces stand in back quotes inside expressions.
+        "D": "D1 + D2", "S": "0"}``. Names with spaces, points or slashes stand in back quotes
+        inside expressions: ``{"K": "config.model.top_k", "G": "`config.model.top_k` + 1"}``, in a
+        shell ``--column K=config.model.top_k --column 'G=`config.model.top_k` + 1'``.
         Columns with canonical names need no entry; an empty text unmaps a column of that name.
         Cells may hold counts such as 5B, 1.5T or 300M.
     units : mapping of str to float, optional
@@ -64,10 +67,11 @@ def read_runs(
         Condition over source columns and variables: ``"state == 'finished' and D > 1e9"``.
     run, step : str, optional
         Columns that name a run and order its checkpoints. Only the last is kept, since a
-        mid-schedule loss is not a shorter run's loss.
+        mid-schedule loss is not a shorter run's loss. Of a table that Weights & Biases exports:
+        ``run="Name", step="_step", where="State == 'finished'"``.
     best_of : str or sequence of str
-        Tuned columns: of valid rows that agree in all variables and groups, those with the setting
-        of the lowest loss are kept.
+        Tuned columns, or variables that they are mapped to: of valid rows that agree in all other
+        variables and groups, those with the setting of the lowest loss are kept.
     group : str or sequence of str
         Columns that group runs, such as a sweep or a model family.
     embeddings : {"included", "excluded"}, optional
@@ -84,7 +88,7 @@ def read_runs(
     Returns
     -------
     Runs
-        The validated table.
+        The validated table. Rows that agree in every variable and in the loss are kept once.
 
     Raises
     ------
@@ -104,8 +108,10 @@ def read_runs(
         options = replace(options, embeddings="included")
     draft = select_rows(draft, options)
     draft = check_values(draft, options, drop_invalid=drop_invalid)
+    draft = keep_once(draft, options)
     draft = keep_best(draft, options)
-    draft = replace(draft, notes=(*draft.notes, *plausibility_notes(draft)))
+    notes = (*checkpoint_notes(draft, options), *plausibility_notes(draft))
+    draft = replace(draft, notes=(*draft.notes, *notes))
     return _runs(draft, options)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -119,21 +121,25 @@ def keep_best(draft: Draft, options: Options) -> Draft:
         remedy = 'Map it: columns={"loss": "its column"}, or drop best_of'
         raise RequestError(problem, place=draft.source.name, remedy=remedy)
     loss = draft.variables["loss"].values
+    tuned = set(options.best_of)
     same: list[np.ndarray | pd.Series] = [
-        # Nine digits, so that rounding in a derived column does not split a cell.
-        np.array([f"{value:.9g}" for value in mapped.values.tolist()])
+        mapped.values
         for name, mapped in draft.variables.items()
-        if name not in ("loss", "loss_se", *options.best_of)
+        # A setting may be named by its column or by the variable that the column is.
+        if name not in ("loss", "loss_se", *tuned) and not tuned & {*mapped.reads}
     ]
     groups = [name for name in options.group if name not in draft.variables]
-    cells = _codes([*same, *(draft.column(name, "group") for name in groups)], len(draft))
+    cells = row_codes([*same, *(draft.column(name, "group") for name in groups)], len(draft))
     order = np.lexsort((loss, cells))
     winners = order[np.unique(cells[order], return_index=True)[1]]
-    setting = _codes(settings, len(draft))
+    setting = row_codes(settings, len(draft))
     best = setting == setting[winners][cells]
     left = int((~best).sum())
     if not left:
-        return draft
+        listed = ", ".join(options.best_of)
+        text = f"no configuration has several settings of {listed}: every row is kept"
+        remedy = "Leave best_of out, or unmap variables that differ between settings"
+        return replace(draft, notes=(*draft.notes, Note("best_of_idle", "info", text, remedy)))
     text = (
         f"{left} of {len(draft)} rows were left out: {len(np.unique(cells[~best]))} of "
         f"{len(winners)} cells have several settings of {', '.join(options.best_of)}, and only the "
@@ -143,10 +149,20 @@ def keep_best(draft: Draft, options: Options) -> Draft:
     return draft.take(np.flatnonzero(best), Note("best_of", "warning", text, remedy))
 
 
-def _codes(columns: list[np.ndarray | pd.Series], rows: int) -> np.ndarray:
+def row_codes(columns: list[np.ndarray | pd.Series], rows: int) -> np.ndarray:
     """One integer a row, equal where all columns agree; a gap agrees with a gap."""
     codes = np.zeros(rows, dtype=np.int64)
     for column in columns:
-        values, _ = pd.factorize(np.asarray(column, dtype=object), use_na_sentinel=False)
+        cells = np.asarray(column)
+        cells = _nine_digits(cells) if cells.dtype == np.float64 else cells.astype(object)
+        values, _ = pd.factorize(cells, use_na_sentinel=False)
         codes, _ = pd.factorize(codes * (values.max(initial=0) + 1) + values)
     return codes
+
+
+def _nine_digits(values: np.ndarray) -> np.ndarray:
+    """Numbers to nine digits, so that rounding in a derived column does not split a cell."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = 10.0 ** (8 - np.floor(np.log10(np.abs(values))))
+        rounded = np.round(values * power) / power
+    return np.where(np.isfinite(rounded), rounded, values)

@@ -21,6 +21,9 @@ from bayeslaw.runs.cells import from_series, from_text
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 
+#: Characters by which the last cell of a file that was cut is shorter than all others.
+_CUT = 2
+
 
 @dataclass(frozen=True)
 class Source:
@@ -130,8 +133,22 @@ def _separated(name: str, text: str, delimiter: str) -> Source:
         problem, place = f"the row cannot be read ({error})", f"{name}, line {line}"
         remedy = "Close every quotation mark, and double those inside quoted text"
         raise TableError(problem, place=place, remedy=remedy) from None
+    if rows and not text.endswith(("\n", "\r")):
+        _refuse_cut(list(rows.values()), f"{name}, line {max(rows)}", header[-1])
     columns = [from_text(cells) for cells in zip(*rows.values(), strict=True)]
     return _assembled(name, header, columns, rows, "line")
+
+
+def _refuse_cut(rows: list[list[str]], place: str, column: str) -> None:
+    """Refuse a file that ends within the last cell: without a line break, and much too short."""
+    *others, last = (len(row[-1].strip()) for row in rows)
+    if len(others) >= 3 and last <= min(others) - _CUT:
+        problem = (
+            f"the file ends without a line break, and its last cell, {rows[-1][-1]!r}, is shorter "
+            "than every other of the column"
+        )
+        remedy = "Copy the file again; if it is whole, end it with a line break"
+        raise TableError(problem, place=f"{place}, column {column!r}", remedy=remedy)
 
 
 def _header(fields: list[str], place: str, delimiter: str) -> list[str]:

@@ -67,7 +67,7 @@ VALUES = {
 @pytest.mark.parametrize("case", VALUES)
 def test_bad_values(tmp_path: Path, case: str) -> None:
     changed, problem, remedy = VALUES[case]
-    text = GOOD + row() + row(**changed) + row() + row(**changed)
+    text = GOOD + row() + row(**changed) + row(run="b") + row(**changed)
     path = write(tmp_path, "sweep.csv", text)
     message = refused(TableError, path, "sweep.csv, line 3, ", problem, remedy)
     assert "(and 1 more such row)." in message

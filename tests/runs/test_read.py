@@ -383,7 +383,7 @@ def test_best_of_keeps_the_tuned_setting() -> None:
     assert "biased low by selection" in note.message
     mapped = read_runs(table[:3], best_of="lr", columns={"lr": "lr", "seed": "seed + 1"})
     assert list(mapped.table.index) == [1, 2]
-    assert codes(read_runs(table[:1], best_of="lr")) == []
+    assert codes(read_runs(table[:1], best_of="lr")) == ["best_of_idle"]
     # A gap is a setting of its own.
     gaps = pd.DataFrame({"lr": [1.0, 2.0], "batch": [64, None], "loss": [2.0, 3.0]})
     assert len(read_runs(gaps, best_of=["lr", "batch"])) == 1
