@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from bayeslaw.core.errors import refuse, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
+from bayeslaw.posterior.along import FALSE_ALARMS, Along, along_notes, look_along
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ class PosteriorPredictiveCheck(Result):
     share, ci_prob : float
         Share of all runs outside; probability of the predictive intervals, and of chance staying
         between ``few`` and ``many`` in all parts together.
+    along : pandas.DataFrame
+        A row a direction in which the runs vary, the clearest bend of the residuals first:
+        ``p_value`` under independent noise, over all directions together; mean ``misfit`` where it
+        is largest, from ``low`` to ``high``, in the unit of what the law predicts. Empty with a
+        discrepancy.
     fit_notes : tuple of Note
         Errors and warnings of the fit.
     """
@@ -50,11 +57,20 @@ class PosteriorPredictiveCheck(Result):
     over: str
     share: float
     ci_prob: float
+    along: pd.DataFrame = field(repr=False)
     fit_notes: tuple[Note, ...] = field(default=(), repr=False)
 
     @property
     def summary(self) -> str:
-        """One sentence."""
+        """How many runs are outside, and along which directions residuals bend."""
+        bent = self.along.index[self.along["p_value"] <= FALSE_ALARMS]
+        if not len(bent):
+            return f"{self._counts}."
+        p_value = self.along["p_value"].min()
+        return f"{self._counts}. Residuals bend along {', '.join(bent)} (p = {p_value:.1g})."
+
+    @property
+    def _counts(self) -> str:
         outside, runs = int(self.frame["outside"].sum()), int(self.frame["runs"].sum())
         text = (
             f"{outside} of {runs} runs are outside their {100 * self.ci_prob:g}% predictive "
@@ -62,21 +78,21 @@ class PosteriorPredictiveCheck(Result):
         )
         parts, many = len(self.frame), self._beyond_chance
         if parts == 1:
-            return f"{text}."
+            return text
         if not len(many):
-            return f"{text}; no part of {parts} by {self.over} has more than chance allows."
+            return f"{text}; no part of {parts} by {self.over} has more than chance allows"
         worst = many.loc[many["share"].idxmax()]
         return (
             f"{text}; {len(many)} of {parts} parts by {self.over} have more than chance allows, "
             f"most ({worst['outside']:.0f} of {worst['runs']:.0f}) from {worst['low']:.3g} to "
-            f"{worst['high']:.3g}."
+            f"{worst['high']:.3g}"
         )
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """The fit's, then on parts with more runs outside than chance allows."""
         remedy = "Look at the residuals there (bl.plots.residuals), or try another law"
-        note = Note("runs_outside", "warning", self.summary.removesuffix("."), remedy)
+        note = Note("runs_outside", "warning", self._counts, remedy)
         return (*self.fit_notes, note) if len(self._beyond_chance) else self.fit_notes
 
     @property
@@ -144,10 +160,27 @@ def posterior_predictive_check(
         "few": few.astype(int),
         "many": many.astype(int),
     }
+    found = look_along(posterior)
+    told = cautions(posterior.notes)
+    if not any(note.code == "misfit_along" for note in told):
+        told += along_notes(posterior, found)
     return PosteriorPredictiveCheck(
         frame=pd.DataFrame(columns),
         over=FITTED if expression is None else expression.text,
         share=float((~scores.inside).mean()),
         ci_prob=ci_prob,
-        fit_notes=cautions(posterior.notes),
+        along=_along_frame(found),
+        fit_notes=told,
     )
+
+
+def _along_frame(found: Sequence[Along]) -> pd.DataFrame:
+    """A row a direction, with the part of the largest misfit."""
+    import pandas as pd
+
+    rows = [
+        (along.p_value, along.largest.misfit, along.largest.low, along.largest.high)
+        for along in found
+    ]
+    names = pd.Index([along.name for along in found], name="direction", dtype=object)
+    return pd.DataFrame(rows, index=names, columns=["p_value", "misfit", "low", "high"])

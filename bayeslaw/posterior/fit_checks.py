@@ -10,8 +10,9 @@ from scipy.stats import kstest, norm
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
-from bayeslaw.model.identifiability import effects
 from bayeslaw.model.noise import NOISES
+from bayeslaw.posterior.along import along_notes, look_along
+from bayeslaw.posterior.linearised import Linearised, in_prior_sds, medians, some_draws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation
 from bayeslaw.runs.geometry import standardised
@@ -19,7 +20,7 @@ from bayeslaw.runs.replicates import find_replicates
 
 # A check's p-value below this gives a note.
 _SMALLEST_P = 0.005
-_LARGEST_TABLE, _DRAWS = 500, 200
+_LARGEST_TABLE = 500
 _FEWEST_RUNS = 8
 # Enough draws to judge a shape by.
 _PIT_DRAWS = 500
@@ -30,7 +31,7 @@ _REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare other laws'
 
 def fit_checks(posterior: Posterior) -> tuple[Note, ...]:
     """Warnings about the fit."""
-    checks = (_beyond_replicates, _shared_misfit, _noise_shape, _prior_conflict)
+    checks = (_beyond_replicates, _shared_misfit, _misfit_along, _noise_shape, _prior_conflict)
     return tuple(note for check in checks for note in check(posterior))
 
 
@@ -39,7 +40,7 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
     model = posterior.model
     if model.specification.discrepancy is not None:
         return None
-    some = _some_draws(model.size, _PIT_DRAWS)
+    some = some_draws(model.size, _PIT_DRAWS)
     with np.errstate(all="ignore"):
         centre = np.log(posterior.evaluate(model.columns(model.runs))[some])
     if not np.isfinite(centre).all():
@@ -64,34 +65,11 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float, float] | None:
     names = [name for name in law.variables if name not in constant]
     if not names or len(runs) < len(law.parameters) + _FEWEST_RUNS:
         return None
-    with np.errstate(all="ignore"):
-        values = posterior.evaluate(posterior.model.columns(runs))
-        value = np.median(values[_some_draws(len(values), _DRAWS)], axis=0)
-        residuals = np.log(runs.column(law.predicts) / value)
-    letters = law.form.in_letters(runs.columns(law.variables))
-    at = _in_prior_sds(posterior, _medians(posterior))
-    slopes = effects(law, letters, posterior.reference, at)
-    if slopes is None or not np.isfinite(residuals).all():
+    linear = Linearised.of(posterior, runs)
+    if linear is None:
         return None
     inputs, _, _ = standardised(runs, names)
-    # Of log prediction.
-    return neighbour_correlation(residuals, inputs, slopes / value[:, None])
-
-
-def _some_draws(size: int, most: int) -> np.ndarray:
-    return np.linspace(0, size - 1, min(size, most)).astype(int)
-
-
-def _medians(posterior: Posterior) -> dict[str, float]:
-    """Medians of the quantities that have a prior."""
-    site, draws = posterior.specification.site, posterior.draws
-    return {name: float(np.median(draws[site(name)])) for name in posterior.law.parameters}
-
-
-def _in_prior_sds(posterior: Posterior, values: dict[str, float]) -> np.ndarray:
-    """Parameters in standard deviations from the centre of each prior."""
-    parameters = posterior.law.parameters.items()
-    return np.array([entry.prior.standardise(values[name]) for name, entry in parameters])
+    return neighbour_correlation(linear.residuals, inputs, linear.slopes)
 
 
 def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:
@@ -127,6 +105,11 @@ def _shared_misfit(posterior: Posterior) -> Iterator[Note]:
         yield Note("shared_misfit", "warning", message, _REMEDY)
 
 
+def _misfit_along(posterior: Posterior) -> tuple[Note, ...]:
+    """Residuals that bend with a variable are misfit."""
+    return along_notes(posterior, look_along(posterior))
+
+
 def _noise_shape(posterior: Posterior) -> Iterator[Note]:
     """Noise of another shape than modelled."""
     if posterior.info.method == "mode" or len(posterior.runs) < _FEWEST_RUNS:
@@ -145,11 +128,11 @@ def _noise_shape(posterior: Posterior) -> Iterator[Note]:
 
 def _prior_conflict(posterior: Posterior) -> Iterator[Note]:
     """Prior-data conflict: parameters with posterior medians in the tails of their priors."""
-    medians = _medians(posterior)
-    limit = norm.isf(_OUTER / 2 / len(medians))
+    middle = medians(posterior)
+    limit = norm.isf(_OUTER / 2 / len(middle))
     outer = [
-        f"{name} ({medians[name]:.3g}, {distance:+.1f} sd)"
-        for name, distance in zip(medians, _in_prior_sds(posterior, medians), strict=True)
+        f"{name} ({middle[name]:.3g}, {distance:+.1f} sd)"
+        for name, distance in zip(middle, in_prior_sds(posterior, middle), strict=True)
         if abs(distance) > limit
     ]
     if outer:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from bent_tables import bent
 from scipy.stats import binom
 
 import bayeslaw as bl
@@ -67,6 +68,28 @@ def test_a_law_that_misses_the_largest_runs(posterior: bl.Posterior) -> None:
     odd = next(one for one in axes.lines if one.get_label() == "more or fewer than chance")
     assert list(odd.get_xdata()) == [9]
     assert list(odd.get_ydata()) == [1.0]
+
+
+def test_a_bend_along_a_variable_is_found_where_no_part_stands_out(
+    found: bl.PosteriorPredictiveCheck,
+) -> None:
+    law, runs = bent("G")
+    posterior = bl.fit(runs, law, method="laplace", seed=1, progress=False)
+    check = bl.posterior_predictive_check(posterior)
+    assert "no part of 5 by 6*N_a*D" in check.summary
+    assert "Residuals bend along G (p = " in check.summary
+    assert list(check.along.index) == ["G", "D"]
+    assert check.along.loc["G", "p_value"] < 1e-6
+    assert check.along.loc["G", "low"] == 16
+    assert check.to_dict()["along"][0]["direction"] == "G"
+    assert found.along["p_value"].min() > 0.01
+    assert list(found.along.index.sort_values()) == sorted(
+        ["N", "N_a", "D", "G", "S", "N_a/N", "N_a at fixed FLOPs (1 is the mean)"]
+    )
+    # The fit's note stands once, whether the fit has it or not.
+    for notes in (posterior.notes, ()):
+        again = bl.posterior_predictive_check(replace(posterior, notes=notes))
+        assert [note.code for note in again.notes].count("misfit_along") == 1
 
 
 def test_other_orders_and_parts(
