@@ -25,6 +25,7 @@ from bayeslaw.model.options import DiscrepancyOption, PoolOption
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.fit_checks import fit_checks
 from bayeslaw.posterior.info import FitSettings, Method
+from bayeslaw.posterior.outliers import outlier_notes
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
 from bayeslaw.runs.tried import refuse_tried
@@ -153,7 +154,9 @@ def fit_one(
             versions={"bayeslaw": __version__, **versions},
         ),
     )
-    return posterior if mode is None else posterior.with_notes(*fit_checks(posterior))
+    if mode is None:
+        return posterior
+    return posterior.with_notes(*outlier_notes(posterior), *fit_checks(posterior))
 
 
 def _find_mode(
