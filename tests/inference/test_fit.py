@@ -382,7 +382,7 @@ def test_a_variable_that_never_varies_leaves_its_coefficients_to_the_prior(
     assert note.severity == "warning"
     assert note.message.startswith("S never varied in simulated")
     assert "optima over it, are identified by the prior only; prior only: m, n" in note.message
-    assert "vary it" in note.remedy
+    assert "vary S, or" in note.remedy
     informed = flat.to_frame()["informed_by"]
     assert {name for name in informed.index if informed[name] == "prior only"} == {"m", "n"}
     # The curvature and the optimum in S have their priors' own distribution: mean and sd within
