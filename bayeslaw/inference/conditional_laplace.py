@@ -1,9 +1,9 @@
 """Importance sampling with few values of some coordinates, each with many of the others.
 
 The coordinates of noise and discrepancy make a matrix whose factorisation costs more than all else,
-and how well the law's coefficients are known depends on them. Fifty values of them stand for their
-posterior; at each, the law's coordinates are drawn from their own normal approximation (as in Rue,
-Martino and Chopin 2009), and importance weights make up for what both approximations miss.
+and how well the law's coefficients are known depends on them. Some hundred values of them stand for
+their posterior; at each, the law's coordinates are drawn from their own normal approximation (as in
+Rue, Martino and Chopin 2009), and importance weights make up for what both approximations miss.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.stats import norm, qmc
 
+from bayeslaw.inference.conditional import Conditional
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.model import Data
@@ -23,6 +25,8 @@ from bayeslaw.model.model import Data
 FEWEST, MOST = 100, 400
 _WORK = 40_000
 _DEGREES = 10.0
+# From the mode's coordinates to those that are best beside others of the discrepancy.
+_STEPS = 3
 
 
 def clusters(runs: int) -> int:
@@ -31,52 +35,30 @@ def clusters(runs: int) -> int:
 
 
 @partial(jax.jit, static_argnames="density")
-def potentials(density: Density, z: Any, shared: Any, data: Data) -> Any:
-    """Minus the log density of clusters of points."""
+def _clusters(density: Density, start: Any, shared: Any, white: Any, data: Data) -> Any:
+    """Points around the best coordinates beside each of the shared, their potentials and volume.
 
-    def cluster(points: Any) -> Any:
-        own, common = points
-        return jax.vmap(lambda z: density.conditional_potential(z, common, data))(own)
+    One factorisation a cluster. Where anything is not finite, the potentials are not either.
+    """
 
-    return jax.lax.map(cluster, (z, shared))
+    def cluster(given: Any) -> Any:
+        common, x = given
+        conditional = Conditional.of(density, common, data)
 
+        def step(_: Any, at: Any) -> Any:
+            z, _ = at
+            expansion = conditional.expansion(z)
+            move = expansion.step()
+            return jnp.where(jnp.isfinite(move).all(), z - move, z), expansion.curvature
 
-@partial(jax.jit, static_argnames="density")
-def _expansions(density: Density, z: Any, shared: Any, data: Data) -> Any:
-    """Gradient and Gauss-Newton curvature at one point of each cluster."""
+        nothing = jnp.zeros((len(start), len(start)))
+        z, curvature = jax.lax.fori_loop(0, _STEPS, step, (start, nothing))
+        root = jnp.linalg.cholesky(curvature)
+        away = jax.scipy.linalg.solve_triangular(root, x.T, lower=True, trans=1)
+        points = z + away.T
+        return points, jax.vmap(conditional.potential)(points), jnp.log(jnp.diag(root)).sum()
 
-    def cluster(points: Any) -> Any:
-        point, common = points
-        root = density.root(common, data)
-
-        def parts(z: Any) -> Any:
-            away, change, centre, _ = density.parts([*z, *common], data)
-            left = data.observed - centre
-            return jax.scipy.linalg.solve_triangular(root, left, lower=True), away, change
-
-        left, away, _ = parts(point)
-        slopes, tilts, change = jax.jacfwd(parts)(point)
-        gradient = slopes.T @ left + tilts.T @ away + change
-        return gradient, slopes.T @ slopes + tilts.T @ tilts
-
-    return jax.lax.map(cluster, (z, shared))
-
-
-def conditionals(
-    density: Density, start: np.ndarray, shared: np.ndarray, data: Data
-) -> tuple[np.ndarray, np.ndarray]:
-    """Normal approximations of the first coordinates, given the shared ones."""
-    z = np.tile(start, (len(shared), 1))
-    for steps_left in (2, 1, 0):
-        expansion = _expansions(density, z, shared, data)
-        gradient, curvature = (np.asarray(part) for part in expansion)
-        lost = ~(np.isfinite(gradient).all(axis=1) & np.isfinite(curvature).all(axis=(1, 2)))
-        # Draws there get no weight.
-        curvature = np.where(lost[:, None, None], np.eye(len(start)), curvature)
-        if steps_left:
-            step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
-            z = np.where(lost[:, None], start, z - step)
-    return z, curvature
+    return jax.lax.map(cluster, (shared, white))
 
 
 def proposals(
@@ -88,7 +70,10 @@ def proposals(
     draws: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points of a t in the shared coordinates, and of one in the others at each of those."""
+    """Points of a t in the shared coordinates and of one in the others at each of those.
+
+    With their log densities, the target's and the proposal's.
+    """
     count = clusters(len(data.observed))
     shared, own, points = len(outer.centre), len(start), -(-draws // FEWEST)
     # Evenly spread, so that so few points say more of a distribution than random ones.
@@ -98,13 +83,12 @@ def proposals(
     common = outer.centre + x @ outer.matrix.T
     log_density = -0.5 * (_DEGREES + shared) * np.log1p((x**2).sum(axis=1) / _DEGREES)
 
-    centres, curvatures = conditionals(density, start, common, data)
     y = rng.standard_normal((count, points, own))
     y *= np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (count, points, 1)))
-    z = np.empty_like(y)
-    for i, (centre, curvature) in enumerate(zip(centres, curvatures, strict=True)):
-        inner = Whitening.of_hessian(centre, curvature)
-        z[i] = inner.centre + y[i] @ inner.matrix.T
-        log_density[i] -= np.linalg.slogdet(inner.matrix)[1]
+    found = _clusters(density, start, common, y, data)
+    z, potentials, height = (np.asarray(part) for part in found)
+    log_density += np.where(np.isfinite(height), height, 0.0)
     within = -0.5 * (_DEGREES + own) * np.log1p((y**2).sum(axis=-1) / _DEGREES)
-    return z, common, log_density[:, None] + within
+    wide = np.broadcast_to(common[:, None, :], (count, points, shared))
+    joined = np.concatenate([z, wide], axis=-1).reshape(count * points, -1)
+    return joined, -potentials.ravel(), (log_density[:, None] + within).ravel()

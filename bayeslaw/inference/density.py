@@ -35,32 +35,29 @@ class Density:
 
     model: Model
 
+    @property
+    def own(self) -> int:
+        """Number of the law's coordinates, before those of noise and discrepancy."""
+        assert self.model.discrepancy is not None
+        return len(self.model.sampled) - len(self.model.discrepancy.priors) - 1
+
     def potential(self, z: Any, data: Data) -> Any:
         """Minus the log density at one point, up to a constant.
 
         It is that of the NumPyro model, term by term (a test holds the two together); going through
         NumPyro's handlers would cost half as much again to trace, to compile and to evaluate.
         """
-        return self.conditional_potential(z, z[:0], data)
-
-    def conditional_potential(self, z: Any, shared: Any, data: Data) -> Any:
-        """``potential`` with the last coordinates as a separate argument.
-
-        Points that share those of the discrepancy share its covariance matrix.
-        """
-        away, change, centre, values = self.parts([*z, *shared], data)
+        away, change, centre, values = self.parts(z, data)
         log_likelihood = self.model.log_likelihood(centre, values, data)
         return 0.5 * (away**2).sum() - log_likelihood + change
 
-    def root(self, shared: Any, data: Data) -> Any:
-        """Factor of the covariance of log losses around the law."""
-        names = self.model.sampled[len(self.model.sampled) - len(shared) :]
-        values = self._values(dict(zip(names, shared, strict=True)), data, jnp)
+    def covariance(self, common: Any, data: Data) -> Any:
+        """Covariance of log losses around the law, from the coordinates that are not the law's."""
+        names = self.model.sampled[self.own :]
+        values = self._values(dict(zip(names, common, strict=True)), data, jnp)
         assert self.model.discrepancy is not None
-        return jnp.linalg.cholesky(
-            self.model.discrepancy.marginal_covariance(
-                values, data.inputs, data.weights, data.errors
-            )
+        return self.model.discrepancy.marginal_covariance(
+            values, data.inputs, data.weights, data.errors
         )
 
     def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:

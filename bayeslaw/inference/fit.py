@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
 
@@ -11,10 +12,16 @@ import numpy as np
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.threads import one_thread
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.mode import Mode, NoFiniteStart, find_mode
 from bayeslaw.inference.nuts import Report
-from bayeslaw.inference.outlier_weights import draw_degrees, misfit_starts, robust_mode
+from bayeslaw.inference.outlier_weights import (
+    draw_degrees,
+    misfit_mode,
+    misfit_starts,
+    robust_mode,
+)
 from bayeslaw.inference.progress import bar
 from bayeslaw.inference.sampling import sample, sample_prior
 from bayeslaw.inference.target import Target
@@ -128,13 +135,15 @@ def fit_one(
     specification = Specification.of(runs, law, reference, **options)
     target = Target.of(specification, runs, rows=rows)
     mode = squared = None
-    try:
-        target, mode, squared = _find_mode(target, specification, settings.seed)
-    except NoFiniteStart as error:
-        # One table among hundreds, or one law among several, does not take the others with it.
-        drawn = sample_prior(target, settings, error)
-    else:
-        drawn = sample(target, mode, settings, report, threads)
+    # Without a discrepancy no matrix is large enough for threads.
+    with nullcontext() if specification.discrepancy is None else one_thread():
+        try:
+            target, mode, squared = _find_mode(target, specification, settings.seed)
+        except NoFiniteStart as error:
+            # One table among hundreds, or one law among several, does not take the others with it.
+            drawn = sample_prior(target, settings, error)
+        else:
+            drawn = sample(target, mode, settings, report, threads)
     if squared is not None:
         shape, rng = drawn.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
         degrees = draw_degrees(squared, target.priors["noise_df"], rng, int(np.prod(shape)))
@@ -168,4 +177,4 @@ def _find_mode(
     points = misfit_starts(target, specification.discrepancy)
     if "noise_df" in target.priors:
         return robust_mode(target, points)
-    return target, find_mode(target, seed=seed, points=points), None
+    return target, misfit_mode(target, points), None

@@ -102,25 +102,18 @@ def laplace_with_misfit(
     Where the second do not suffice more are drawn, each around all before, and taken together.
     """
     rng = np.random.default_rng(seed)
-    discrepancy = density.model.discrepancy
-    assert discrepancy is not None
-    # Noise and discrepancy come last.
-    shared = len(discrepancy.priors) + 1
-    own = len(whitening.centre) - shared
+    own = density.own
     covariance = whitening.matrix @ whitening.matrix.T
     outer = Whitening(whitening.centre[own:], np.linalg.cholesky(covariance[own:, own:]))
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     best = None
     while True:
-        z, common, proposed = conditional_laplace.proposals(
+        joined, lp, proposed = conditional_laplace.proposals(
             density, data, whitening.centre[:own], outer, draws=draws, rng=rng
         )
-        lp = -np.asarray(conditional_laplace.potentials(density, z, common, data))
-        wide = np.broadcast_to(common[:, None, :], (*z.shape[:2], shared))
-        joined = np.concatenate([z, wide], axis=-1).reshape(lp.size, -1)
         # The rounds' densities compare only with the volume of each.
         height = np.linalg.slogdet(outer.matrix)[1]
-        parts.append((joined, lp.ravel(), proposed.ravel() - height))
+        parts.append((joined, lp, proposed - height))
         # The first round, around the mode, is not mixed with the others.
         joined, lp, proposed = (
             np.concatenate(x) for x in zip(*parts[len(parts) > 1 :], strict=True)

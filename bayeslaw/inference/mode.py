@@ -17,7 +17,8 @@ from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.model import Data
 
-_PLATEAU = 1e15
+#: The potential where it overflows: a line search that stepped there comes back.
+PLATEAU = 1e15
 # Where the prior is so wide that few of its draws have a density at all, more are tried.
 _MORE_STARTS = 60
 # A second mode so far below the first in nats cannot hold much.
@@ -27,7 +28,8 @@ _NEAR = 2.0
 # Between two modes the density falls by at least this much below the lower one, in nats.
 _BARRIER = 2.0
 
-_Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+#: Potential and gradient, for SciPy.
+type Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @partial(jax.jit, static_argnames="density")
@@ -98,16 +100,20 @@ def find_mode(
 ) -> Mode:
     """Search for the mode from ``points``, or from the prior's median and draws of the prior."""
     objective = _objective(target)
-    begun = _starts(target, seed, starts) if points is None else list(points)
-    usable = [start for start in begun if objective(start)[0] < _PLATEAU]
-    count = len(begun)
-    if not usable and points is None:
-        begun = _starts(target, seed + 1, _MORE_STARTS)
-        usable = [start for start in begun if objective(start)[0] < _PLATEAU][:starts]
-        count = len(usable)
+    try:
+        return search(objective, _starts(target, seed, starts) if points is None else points)
+    except NoFiniteStart:
+        if points is not None:
+            raise
+        return search(objective, _starts(target, seed + 1, _MORE_STARTS), most=starts)
+
+
+def search(objective: Objective, starts: Sequence[np.ndarray], *, most: int | None = None) -> Mode:
+    """Search from each start with a density, or from the first of those."""
+    usable = [start for start in starts if objective(start)[0] < PLATEAU][:most]
     if not usable:
         raise NoFiniteStart(
-            f"the posterior density is finite at none of {len(begun)} starting points",
+            f"the posterior density is finite at none of {len(starts)} starting points",
             remedy="Check units of the table, the reference run and the priors",
         )
     options = {"gtol": 1e-3, "maxiter": 2000}
@@ -120,12 +126,13 @@ def find_mode(
     converged = sum(end.potential < best.potential + 1e-2 for end in ends)
     whitening = _whitening(objective, best.z, best.spread)
     others = _other_modes(objective, best.z, best.potential, whitening, ends)
+    count = len(starts) if most is None else len(usable)
     return Mode(best.z, best.potential, whitening, converged, count, others)
 
 
-def updated_mode(target: Target, mode: Mode, *, final: bool = True) -> Mode:
+def updated(objective: Objective, mode: Mode, *, final: bool = True) -> Mode:
     """The mode of a density that differs little from one whose mode is known."""
-    objective, matrix = _objective(target), mode.whitening.matrix
+    matrix = mode.whitening.matrix
     z, potential = _descend(objective, mode.z, matrix, 1e-2)
     whitening, others = mode.whitening, mode.others
     if final:
@@ -152,7 +159,7 @@ def sampling_coordinates(target: Target, points: Sequence[Mapping[str, float]]) 
 
 
 def _other_modes(
-    objective: _Objective, z: np.ndarray, least: float, whitening: Whitening, ends: Sequence[_End]
+    objective: Objective, z: np.ndarray, least: float, whitening: Whitening, ends: Sequence[_End]
 ) -> tuple[OtherMode, ...]:
     """Ends of searches that are modes of their own, and not merely searches that got stuck."""
     others: list[OtherMode] = []
@@ -174,13 +181,13 @@ def _other_modes(
     return tuple(others)
 
 
-def _barrier(objective: _Objective, a: np.ndarray, at_a: float, b: np.ndarray, at_b: float) -> bool:
+def _barrier(objective: Objective, a: np.ndarray, at_a: float, b: np.ndarray, at_b: float) -> bool:
     """Whether the density falls between two points to well below the lower of them."""
     between = max(objective(a + part * (b - a))[0] for part in np.linspace(0.0, 1.0, 21)[1:-1])
     return between > max(at_a, at_b) + _BARRIER
 
 
-def _objective(target: Target) -> _Objective:
+def _objective(target: Target) -> Objective:
     """Potential and gradient for SciPy."""
 
     def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
@@ -189,13 +196,13 @@ def _objective(target: Target) -> _Objective:
         if np.isfinite(value) and np.isfinite(gradient).all():
             return float(value), gradient
         # A line search that stepped into overflow has to come back, which it does from a plateau.
-        return _PLATEAU, np.zeros_like(z)
+        return PLATEAU, np.zeros_like(z)
 
     return objective
 
 
 def _descend(
-    objective: _Objective, centre: np.ndarray, matrix: np.ndarray, tolerance: float
+    objective: Objective, centre: np.ndarray, matrix: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, float]:
     """Minimum of the potential near a point, searched in whitened coordinates."""
 
@@ -212,7 +219,7 @@ def _spread(covariance: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(np.diag(covariance), 1e-16))
 
 
-def _whitening(objective: _Objective, z: np.ndarray, spread: np.ndarray) -> Whitening:
+def _whitening(objective: Objective, z: np.ndarray, spread: np.ndarray) -> Whitening:
     """The normal approximation at a mode, by differences of gradients over short steps."""
     steps = 1e-2 * spread
     rows = [

@@ -17,10 +17,12 @@ import numpy as np
 from scipy.stats import t
 
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import Mode, find_mode, sampling_coordinates, updated_mode
+from bayeslaw.inference.mode import Mode, sampling_coordinates, search, updated
+from bayeslaw.inference.profile import Profile
 from bayeslaw.inference.target import Target
 from bayeslaw.law.priors import Prior
 from bayeslaw.model.discrepancy import Discrepancy
+from bayeslaw.model.kernels import LENGTH
 from bayeslaw.model.model import Data
 
 _GRID = 200
@@ -34,13 +36,8 @@ _OUTLIER = 0.3
 @partial(jax.jit, static_argnames="density")
 def noise_parts(density: Density, z: Any, data: Data) -> Any:
     """Squared noise over its variance, for each run and for each without its own residual."""
-    model = density.model
     _, _, centre, values = density.parts(z, data)
-    assert model.discrepancy is not None
-    covariance = model.discrepancy.marginal_covariance(
-        values, data.inputs, data.weights, data.errors
-    )
-    root = jnp.linalg.cholesky(covariance)
+    root = jnp.linalg.cholesky(density.covariance(z[density.own :], data))
     inverse = jax.scipy.linalg.cho_solve((root, True), jnp.eye(len(centre)))
     variance = values["noise_scale"] ** 2 / data.weights
     white = inverse @ (data.observed - centre)
@@ -77,30 +74,51 @@ def _degrees(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray]
 
 
 def misfit_starts(target: Target, misfit: Discrepancy) -> list[np.ndarray]:
-    """Two starts, since the same runs may be much noise and little misfit, or the reverse."""
+    """Two starts, since the same runs may be much noise and little misfit, or the reverse.
+
+    The misfit of the second varies over short lengths, so that the noise need not explain it.
+    """
     medians = {name: prior.median for name, prior in target.priors.items()}
-    wide = {name: prior.location * prior.spread for name, prior in misfit.priors.items()}
+    wide = {
+        name: prior.location * prior.spread ** (-1 if name.startswith(LENGTH) else 1)
+        for name, prior in misfit.priors.items()
+    }
     noise = target.priors["noise_scale"]
-    smooth = {**medians, **wide, "noise_scale": noise.location / noise.spread}
-    return sampling_coordinates(target, [medians, smooth])
+    rough = {**medians, **wide, "noise_scale": noise.location / noise.spread}
+    return sampling_coordinates(target, [medians, rough])
+
+
+def misfit_mode(target: Target, points: list[np.ndarray]) -> Mode:
+    """The mode beside a discrepancy."""
+    own = target.density.own
+    profile = Profile(target, points[0][:own])
+    return profile.joint(search(profile, [point[own:] for point in points]))
 
 
 def robust_mode(target: Target, points: list[np.ndarray]) -> tuple[Target, Mode, np.ndarray]:
     """The target with weights of outliers, its mode, and squared residuals of the noise there."""
-    density, prior = target.density, target.priors["noise_df"]
-    mode = find_mode(target, seed=0, points=points)
-    squared, left_out = (np.asarray(x) for x in noise_parts(density, mode.z, target.data))
+    prior, own = target.priors["noise_df"], target.density.own
+    starts = [point[own:] for point in points]
+    profile = Profile(target, points[0][:own])
+    mode = search(profile, starts)
+    _, left_out = _noise(profile, mode)
     # At first each run is judged by the others, lest the noise stays as wide as outliers made it.
     weights, _ = precisions(left_out, prior)
-    target = target.with_weights(weights)
+    profile = profile.with_weights(weights)
     if weights.min() < _OUTLIER:
         # What looked like noise everywhere may be misfit and a few outliers.
-        mode = find_mode(target, seed=0, points=points)
+        mode = search(profile, starts)
     for _ in range(_TURNS):
-        mode = updated_mode(target, mode, final=False)
-        squared = np.asarray(noise_parts(density, mode.z, target.data)[0])
+        mode = updated(profile, mode, final=False)
+        squared, _ = _noise(profile, mode)
         before, (weights, _) = weights, precisions(squared, prior)
-        target = target.with_weights(weights)
+        profile = profile.with_weights(weights)
         if float(np.abs(np.log(weights / before)).max()) < _CLOSE:
             break
-    return target, updated_mode(target, mode), squared
+    return profile.target, profile.joint(updated(profile, mode)), squared
+
+
+def _noise(profile: Profile, mode: Mode) -> tuple[np.ndarray, np.ndarray]:
+    target, z = profile.target, profile.coordinates(mode.z)
+    squared, left_out = noise_parts(target.density, z, target.device_data)
+    return np.asarray(squared), np.asarray(left_out)

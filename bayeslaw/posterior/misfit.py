@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bayeslaw.core.compilation import compiled
+from bayeslaw.core.threads import one_thread
 from bayeslaw.model.discrepancy import conditional
 from bayeslaw.posterior.evaluation import evaluate
 from bayeslaw.posterior.fitted_model import FittedModel
@@ -44,7 +45,7 @@ def misfit(
     # One shape for all, a power of two, so that one compilation serves.
     most = 1 << (int(np.bincount(which).max()) - 1).bit_length()
     mean, sd = np.empty((2, len(kept), configurations))
-    with compiled():
+    with compiled(), one_thread():
         for i, numbers in enumerate(distinct):
             members = which == i
             count = np.count_nonzero(members)
