@@ -32,6 +32,7 @@ from bayeslaw.model.options import DiscrepancyOption, PoolOption
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.fit_checks import fit_checks
 from bayeslaw.posterior.info import FitSettings, Method
+from bayeslaw.posterior.offsets import offset_notes
 from bayeslaw.posterior.outliers import outlier_notes
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
@@ -165,7 +166,8 @@ def fit_one(
     )
     if mode is None:
         return posterior
-    return posterior.with_notes(*outlier_notes(posterior), *fit_checks(posterior))
+    notes = (*outlier_notes(posterior), *offset_notes(posterior), *fit_checks(posterior))
+    return posterior.with_notes(*notes)
 
 
 def _find_mode(

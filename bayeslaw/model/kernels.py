@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,8 @@ _SCALE = Prior("lognormal", 0.003, 3.0)
 _LENGTH = Prior("lognormal", 1.5, 2.0)
 _OFFSET = Prior("lognormal", 0.005, 3.0)
 _GROWTH = Prior("lognormal", 0.001, 3.0)
+#: Largest standard deviation of offsets: with more, groups of one size each take the law's place.
+LARGEST_OFFSET = 0.03
 
 
 #: Columns of a table, each of shape (configurations,), and values of parameters, by name.
@@ -154,7 +156,8 @@ class Growth(OverVariables):
 class Offsets(Kernel):
     """An offset of log loss for each group of runs, partially pooled.
 
-    Its input is a number for each group; minus one for groups without fitted runs.
+    Its input is a number for each group; minus one for groups without fitted runs. Its standard
+    deviation follows ``group_scale`` but stays below 3% of the loss.
 
     Parameters
     ----------
@@ -189,11 +192,15 @@ class Offsets(Kernel):
         places = {label: place for place, label in enumerate(dict.fromkeys(known))}
         return np.array([[places.get(label, -1) for label in labels]], dtype=float)
 
+    def sd(self, scale: Any) -> Any:
+        """Standard deviation of the offsets, of log loss."""
+        return scale / (1.0 + (scale / LARGEST_OFFSET) ** 4) ** 0.25
+
     @override
     def covariance(self, values: Values, x: jax.Array, y: jax.Array) -> jax.Array:
         same = x[0][:, None] == y[0][None, :]
-        return values[self.scale] ** 2 * same
+        return jnp.asarray(self.sd(values[self.scale])) ** 2 * same
 
     @override
     def variance(self, values: Values, x: jax.Array) -> jax.Array:
-        return values[self.scale] ** 2 * jnp.ones(x.shape[1])
+        return jnp.asarray(self.sd(values[self.scale])) ** 2 * jnp.ones(x.shape[1])

@@ -39,7 +39,7 @@ def toy() -> tuple[bl.Posterior, np.ndarray, float]:
     rng = np.random.default_rng(5)
     N = np.geomspace(1e8, 1e10, size)
     measured = np.log(2e9 / N) + scatter * rng.standard_normal(size)
-    runs = bl.read_runs(pd.DataFrame({"N": N, "loss": np.exp(measured)}))
+    runs = bl.read_runs(pd.DataFrame({"N": N, "loss": np.exp(measured)}), loss_unit="nats")
     posterior = bl.fit(runs, law, noise="normal", method="laplace", seed=1)
     level = measured + np.log(N)
     draws = level.mean() + scatter / np.sqrt(size) * rng.standard_normal((4, 5000))

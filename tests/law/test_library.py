@@ -24,7 +24,7 @@ def test_an_alias_is_the_law() -> None:
 def test_an_unknown_law_gets_a_suggestion() -> None:
     with pytest.raises(RequestError, match=r"unknown law 'zaho2025'. Did you mean 'zhao2025'\?"):
         bl.law("zaho2025")
-    with pytest.raises(RequestError, match=r"There are: abnar2025,.* zhao2025"):
+    with pytest.raises(RequestError, match=r"There are: abnar2025, .* and \d+ more$"):
         bl.law("")
 
 
