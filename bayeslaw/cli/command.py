@@ -8,6 +8,8 @@ for its fields.
 from __future__ import annotations
 
 import inspect
+import io
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import partial
@@ -18,6 +20,7 @@ import typer
 
 from bayeslaw.cli import show
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.files import destination, write_file
 from bayeslaw.core.quantities import parse_count
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Status of a command that ran, but whose numbers must not be used.
 STRICT_STATUS = 3
+#: Formats of pictures.
+PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".eps", ".ps")
 #: Marks an option that names a file to write.
 WRITTEN = object()
 
@@ -124,7 +129,7 @@ def _finish(answer: Answer, values: Mapping[str, Any], *, json: bool, strict: bo
 
         write_table(answer.table, values["out"])
     if answer.figure is not None and values.get("picture") is not None:
-        answer.figure().savefig(values["picture"], dpi=150)
+        write_picture(answer.figure(), values["picture"])
     if json:
         show.as_json(answer.data)
     else:
@@ -132,6 +137,13 @@ def _finish(answer: Answer, values: Mapping[str, Any], *, json: bool, strict: bo
         show.blocks(answer.text)
     failed = strict and any(note.severity == "error" for note in notes)
     raise typer.Exit(STRICT_STATUS if failed else answer.status)
+
+
+def write_picture(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the suffix names."""
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
+    write_file(path, content.getvalue(), place="--picture")
 
 
 def _is_group(annotation: Any) -> TypeGuard[type[Group]]:
@@ -202,16 +214,15 @@ def _check_outputs(values: Mapping[str, Any], written: Iterable[str]) -> None:
         for name, value in values.items()
         if name not in written
         for path in (value if isinstance(value, list) else [value])
-        if isinstance(path, Path) and path.exists()
+        if isinstance(path, Path) and os.path.exists(path)
     ]
     for option, path in ((name, values[name]) for name in written if values[name] is not None):
-        if path.exists() and any(path.samefile(one) for one in inputs):
+        target = destination(path, place=f"--{option}")
+        if target.exists() and any(target.samefile(one) for one in inputs):
             problem, remedy = f"{str(path)!r} is an input", "Name another file"
-        elif not path.parent.is_dir():
-            problem = f"there is no folder {str(path.parent)!r} for {path.name!r}"
-            remedy = "Create it first"
-        elif path.is_dir():
-            problem, remedy = f"{str(path)!r} is a folder", "Name a file"
+        elif option == "picture" and path.suffix.lower() not in PICTURES:
+            problem = f"the suffix {path.suffix!r} of {path.name!r} is not one of a picture"
+            remedy = f"Choose one of {', '.join(PICTURES)}"
         else:
             continue
         raise RequestError(problem, place=f"--{option}", remedy=remedy)

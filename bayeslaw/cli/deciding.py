@@ -12,6 +12,7 @@ import bayeslaw as bl
 from bayeslaw.cli import options, results
 from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.files import write_file
 from bayeslaw.core.intervals import INTERVAL
 
 app = new_app("")
@@ -143,7 +144,8 @@ def decide(
         ci_prob=ci_prob,
     )
     if built is not None and config is not None:
-        config.write_text(json.dumps(built.config(decision.best), indent=2) + "\n")
+        text = json.dumps(built.config(decision.best), indent=2)
+        write_file(config, f"{text}\n", place="--config")
     table, plot = decision.frame.reset_index(), bl.plots.decision
     return Answer.of(decision, results.decision(decision), table=table, plot=plot)
 

@@ -11,9 +11,9 @@ import typer
 
 import bayeslaw as bl
 from bayeslaw.cli import options, results
-from bayeslaw.cli.command import WRITTEN, Answer, command, new_app
+from bayeslaw.cli.command import WRITTEN, Answer, command, new_app, write_picture
 from bayeslaw.cli.show import Table
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.files import make_folder
 from bayeslaw.core.intervals import INTERVAL
 
 if TYPE_CHECKING:
@@ -37,14 +37,7 @@ def demo(
 ) -> Answer:
     """Run the main job on simulated runs: fit, optimum, pictures."""
     start = time.perf_counter()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"the folder {str(out)!r} cannot be made ({error.strerror})",
-            place="--out",
-            remedy="Name a folder",
-        ) from None
+    make_folder(out, place="--out")
     # Shown at once, and beside an answer that programs read.
     sys.stderr.write(INTRODUCTION)
     runs = bl.simulate("zhao2025", design="independent", rows=446, noise_sd=0.003, seed=seed)
@@ -59,7 +52,7 @@ def demo(
         "band.png": bl.plots.band(posterior, "N_a/N", at={"N": SIZES[0]}),
     }
     for name, figure in pictures.items():
-        figure.savefig(out / name, dpi=150)
+        write_picture(figure, out / name)
     files = [str(out / name) for name in ("runs.csv", "fit.nc", *pictures)]
     next_step = (
         f"{time.perf_counter() - start:.0f} s. Next: bayeslaw optimum {out / 'fit.nc'} --at N=100e9"

@@ -25,8 +25,9 @@ class BayesLawError(Exception):
         an option of a call; what would be right.
     """
 
-    def __init__(self, problem: str, *, place: str = "", remedy: str = "") -> None:
+    def __init__(self, problem: str, place: str = "", remedy: str = "") -> None:
         self.problem, self.place, self.remedy = problem, place, remedy
+        # Which a process pool makes it from again.
         super().__init__(problem, place, remedy)
 
     def __str__(self) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 Severity = Literal["info", "warning", "error"]
 
@@ -29,6 +29,31 @@ class Note:
     message: str
     remedy: str = ""
     about: str = field(default="", compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Note:
+        """Read what ``to_dict`` wrote.
+
+        Parameters
+        ----------
+        data : mapping
+            Plain data.
+
+        Returns
+        -------
+        Note
+            The same.
+
+        Raises
+        ------
+        TypeError
+            If it is no note.
+        """
+        note = cls(**data)
+        texts = asdict(note).values()
+        if note.severity not in get_args(Severity) or not all(isinstance(t, str) for t in texts):
+            raise TypeError(f"not a note: {data!r}")
+        return note
 
     def to_dict(self) -> dict[str, str]:
         """The note as plain data.

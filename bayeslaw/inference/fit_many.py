@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import PosteriorError, RequestError, whole
-from bayeslaw.core.files import whole_file
+from bayeslaw.core.errors import whole
+from bayeslaw.core.files import make_folder
+from bayeslaw.core.kept import FORMAT, read_npz, write_npz
 from bayeslaw.core.notes import Note
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit import fit_one
@@ -31,9 +30,6 @@ from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.info import FitInfo, FitSettings, Method
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
-
-# Of a file that is truncated or no batch.
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
 
 
 @public
@@ -113,21 +109,9 @@ def fit_many(
         )
         for i in range(0, len(tables), batch)
     ]
-    keep = None if folder is None else _folder(Path(folder))
+    keep = None if folder is None else make_folder(folder, place="fit_many")
     with bar(progress, len(tables), f"fitting {law.name} to {len(tables)} tables") as report:
         return _fit_all(batches, keep, executor, report)
-
-
-def _folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(
-            f"the folder {folder.name!r} cannot be made ({error.strerror})",
-            place="fit_many",
-            remedy="Name a folder",
-        ) from None
-    return folder
 
 
 def _fit_all(
@@ -185,6 +169,7 @@ class _Batch:
         """A hash of everything that the posteriors depend on."""
         parts = {
             "version": __version__,
+            "format": FORMAT,
             "card": self.card,
             "reference": self.reference.to_dict(),
             "settings": self.settings.to_dict(),
@@ -206,15 +191,7 @@ class _Batch:
 
     def read(self, path: Path) -> list[Posterior]:
         """The posteriors that ``_write`` kept."""
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                about = json.loads(str(kept["about"]))
-                arrays = {name: kept[name] for name in kept.files if name != "about"}
-            if len(about) != len(self.tables):
-                raise ValueError(f"{len(about)} fits for {len(self.tables)} tables")
-        except _UNREADABLE as error:
-            problem = f"a kept batch cannot be read ({error})"
-            raise PosteriorError(problem, place=path.name, remedy="Remove that file") from None
+        about, arrays = read_npz(path, "a kept batch")
         law, settings = self.law, self.settings
 
         def part(head: str) -> dict[str, np.ndarray]:
@@ -234,7 +211,7 @@ class _Batch:
                 weights=arrays.get(f"{i}/weights"),
                 draws=part(f"{i}/draws/"),
                 stats=part(f"{i}/stats/"),
-                notes=tuple(Note(**note) for note in meta["notes"]),
+                notes=tuple(map(Note.from_dict, meta["notes"])),
                 info=FitInfo.from_dict(meta["info"]),
             )
             for i, (table, meta) in enumerate(zip(self.tables, about, strict=True))
@@ -242,7 +219,7 @@ class _Batch:
 
 
 def _write(path: Path, posteriors: list[Posterior]) -> None:
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
     for i, posterior in enumerate(posteriors):
         arrays |= {f"{i}/draws/{name}": values for name, values in posterior.draws.items()}
         arrays |= {f"{i}/stats/{name}": values for name, values in posterior.stats.items()}
@@ -252,5 +229,4 @@ def _write(path: Path, posteriors: list[Posterior]) -> None:
         {"notes": [note.to_dict() for note in posterior.notes], "info": posterior.info.to_dict()}
         for posterior in posteriors
     ]
-    with whole_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+    write_npz(path, about, arrays)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bayeslaw.core.errors import CardError
-from bayeslaw.core.files import whole_file
+from bayeslaw.core.files import write_file
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
@@ -22,16 +22,11 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         raise CardError(f"is not TOML ({error})", place=path.name) from None
 
 
-def write_toml(card: dict[str, Any], path: Path) -> None:
+def write_toml(card: dict[str, Any], path: str | Path) -> None:
     """Write a card to a file, all of it or nothing."""
     import tomli_w
 
-    text = tomli_w.dumps(card, multiline_strings=True)
-    try:
-        with whole_file(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CardError(f"cannot be written ({error.strerror})", place=path.name) from None
+    write_file(path, tomli_w.dumps(card, multiline_strings=True), error=CardError)
 
 
 def line_of(text: str, place: str) -> int | None:

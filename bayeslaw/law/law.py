@@ -13,6 +13,7 @@ import numpy as np
 from bayeslaw.core import vocabulary
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import CardError, FormulaError, RequestError, check_names
+from bayeslaw.core.files import as_path
 from bayeslaw.formula import parse_formula
 from bayeslaw.formula.latex import latex
 from bayeslaw.law.card import LawData
@@ -233,7 +234,7 @@ class Law(LawData):
         CardError
             If the file cannot be read or the card is not well formed.
         """
-        path = Path(path)
+        path = as_path(path, error=CardError)
         card, text = read_toml(path)
         try:
             return cls(card, path.name)
@@ -255,7 +256,7 @@ class Law(LawData):
         CardError
             If it cannot be written.
         """
-        write_toml(self.card, Path(path))
+        write_toml(self.card, path)
 
     @classmethod
     @public

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, nearest
-from bayeslaw.core.files import whole_file
+from bayeslaw.core.files import write_file
 from bayeslaw.formula import parse_expression
 from bayeslaw.law.files import read_toml
 from bayeslaw.law.law import Law
@@ -132,11 +132,5 @@ def new_card(path: str | Path) -> Path:
     ):
         if refused:
             raise RequestError(problem, place=str(path), remedy=remedy)
-    try:
-        with whole_file(path) as partial:
-            partial.write_text(template(name, datetime.date.today().year), encoding="utf-8")
-    except OSError as error:
-        problem = f"it cannot be written ({error.strerror or error})"
-        remedy = "Choose a folder that may be written to"
-        raise RequestError(problem, place=str(path), remedy=remedy) from error
+    write_file(path, template(name, datetime.date.today().year))
     return path

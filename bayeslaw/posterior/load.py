@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bayeslaw.core.calls import public
+from bayeslaw.core.errors import PosteriorError
+from bayeslaw.core.files import as_path
+from bayeslaw.posterior.opening import read
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.posterior.storage import read
 
 
 @public
@@ -26,6 +28,6 @@ def load(path: str | Path) -> Posterior:
     Raises
     ------
     PosteriorError
-        If the file is missing, truncated or not a posterior, or its table differs from the fitted.
+        If the file is missing, damaged or not a posterior, or its table differs from the fitted.
     """
-    return Posterior(**read(Path(path)))
+    return Posterior(**read(as_path(path, place="load", error=PosteriorError)))

@@ -341,7 +341,7 @@ class Posterior:
         PosteriorError
             If the file cannot be written.
         """
-        storage.write(Path(path), self.to_arviz)
+        storage.write(path, self.to_arviz)
 
     def with_notes(self, *notes: Note) -> Posterior:
         """The same posterior with more notes."""

@@ -1,45 +1,40 @@
-"""Posteriors as ArviZ DataTrees and netCDF files."""
+"""Posteriors as ArviZ DataTrees, and these as netCDF files."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from bayeslaw.core.errors import BayesLawError, PosteriorError
-from bayeslaw.core.files import whole_file
+from bayeslaw.core.errors import PosteriorError
+from bayeslaw.core.files import destination, write_file
+from bayeslaw.core.kept import checksum
 from bayeslaw.core.notes import Note
-from bayeslaw.law import Law
-from bayeslaw.model.discrepancy import Discrepancy
-from bayeslaw.model.noise import Noise
-from bayeslaw.model.pooling import Pool
 from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.prediction import log_likelihood
-from bayeslaw.runs import ReferenceRun, Runs
 
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMAT = 2
+FORMAT = 3
 #: Log likelihoods are stored up to this many numbers; beyond, they are computed when needed.
 LARGEST_STORED = 10_000_000
-_ATTRIBUTE = "bayeslaw"
+ATTRIBUTE, CHECKSUM = "bayeslaw", "bayeslaw_checksum"
+#: What a posterior is made of; the other groups are for other programs.
+GROUPS = ("posterior", "sample_stats", "constant_data")
 #: Dimension of the runs.
 ROW = "training_run"
-# With a blank, which no variable has in its name.
-_WEIGHTS = "noise weights"
-_REMEDY = "Fit again, or copy the file again"
-_Arrays = Mapping[str, np.ndarray]
+#: With a blank, which no variable has in its name.
+WEIGHTS = "noise weights"
+Arrays = Mapping[str, np.ndarray]
 
 
 def to_tree(
-    model: FittedModel, stats: _Arrays, prior: _Arrays, notes: tuple[Note, ...], info: FitInfo
+    model: FittedModel, stats: Arrays, prior: Arrays, notes: tuple[Note, ...], info: FitInfo
 ) -> xr.DataTree:
     """Arrange a posterior in ArviZ's groups, with all that is not an array as JSON."""
     import xarray as xr
@@ -50,7 +45,7 @@ def to_tree(
     steps = {"chain": np.arange(chains), "draw": np.arange(draws)}
     rows = {ROW: _storable(runs.table.index.to_numpy())}
 
-    def dataset(values: _Arrays, dims: tuple[str, ...], coords: Any) -> xr.Dataset:
+    def dataset(values: Arrays, dims: tuple[str, ...], coords: Any) -> xr.Dataset:
         return xr.Dataset({name: (dims, value) for name, value in values.items()}, coords=coords)
 
     constant = {name: runs.column(name) for name in runs.variables}
@@ -59,7 +54,7 @@ def to_tree(
         f"group {i}": _storable(runs.table[name].to_numpy()) for i, name in enumerate(runs.groups)
     }
     if model.weights is not None:
-        constant[_WEIGHTS] = model.weights
+        constant[WEIGHTS] = model.weights
     before = {"chain": [0], "draw": np.arange(len(next(iter(prior.values()))))}
     groups = {
         "posterior": dataset(model.draws, sampled, steps),
@@ -74,12 +69,27 @@ def to_tree(
         dims = (*sampled, ROW)
         groups["log_likelihood"] = dataset({f"ln_{predicts}": likelihood}, dims, {**steps, **rows})
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs[_ATTRIBUTE] = json.dumps(_to_json(model, notes, info))
+    text = json.dumps(_to_json(model, notes, info))
+    content = {name: arrays(groups[name]) for name in GROUPS}
+    tree.attrs |= {ATTRIBUTE: text, CHECKSUM: content_checksum(text, content)}
     return tree
 
 
 def _storable(labels: np.ndarray) -> np.ndarray:
-    return labels.astype(str) if labels.dtype == object else labels
+    # One by one, since tuples would make an array of two dimensions.
+    return np.array([str(one) for one in labels]) if labels.dtype == object else labels
+
+
+def arrays(dataset: xr.Dataset) -> dict[str, np.ndarray]:
+    """What a group holds, with the labels of the runs."""
+    names = [name for name in dataset.variables if name in dataset.data_vars or name == ROW]
+    return {str(name): dataset[name].to_numpy() for name in names}
+
+
+def content_checksum(text: str, content: Mapping[str, Arrays]) -> str:
+    """The checksum of everything that a posterior is made of."""
+    named = {f"{group}/{n}": v for group, values in content.items() for n, v in values.items()}
+    return checksum(text, named)
 
 
 def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict[str, Any]:
@@ -108,110 +118,8 @@ def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict
     }
 
 
-def write(path: Path, to_tree: Callable[[], xr.DataTree]) -> None:
+def write(path: str | Path, to_tree: Callable[[], xr.DataTree]) -> None:
     """Write a tree to a netCDF file, whole or not at all."""
-    if not path.name:
-        raise PosteriorError(f"{str(path)!r} is no file", place="save", remedy="Name a file")
-    try:
-        with whole_file(path) as partial:
-            to_tree().to_netcdf(partial, engine="h5netcdf")
-    except OSError as error:
-        problem = f"cannot be written ({error.strerror or error})"
-        remedy = "Name a file in a folder that exists and can be written to"
-        raise PosteriorError(problem, place=path.name, remedy=remedy) from None
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The fields of a saved posterior, checked."""
-    tree = _open(path)
-    try:
-        meta = json.loads(tree.attrs[_ATTRIBUTE])
-        if meta["format"] not in (1, FORMAT):
-            problem = f"has format {meta['format']}, and this version reads 1 and {FORMAT}"
-            raise _error(path, problem, "Open it with the version of bayeslaw that wrote it")
-        fields = _fields(tree, meta)
-        fingerprint = meta["runs"]["fingerprint"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise _error(path, f"lacks part of a posterior ({error})") from None
-    except PosteriorError:
-        raise
-    except BayesLawError as error:
-        raise _error(path, f"holds something unusable: {error}") from None
-    needed = {
-        "draws": (*fields["law"].parameters, *fields["noise"].priors),
-        "stats": ("diverging", "energy") if fields["info"].method == "nuts" else ("lp",),
-    }
-    missing = [f"{kind} of {n!r}" for kind in needed for n in needed[kind] if n not in fields[kind]]
-    if missing:
-        raise _error(path, f"has no {missing[0]}")
-    if fields["runs"].fingerprint != fingerprint:
-        raise _error(path, "holds another table than the one it was fitted to")
-    return fields
-
-
-def _error(path: Path, problem: str, remedy: str = _REMEDY) -> PosteriorError:
-    return PosteriorError(problem, place=path.name, remedy=remedy)
-
-
-def _open(path: Path) -> xr.DataTree:
-    import xarray as xr
-
-    if not path.is_file():
-        raise _error(path, "there is no such file", "Fit first")
-    try:
-        with warnings.catch_warnings():
-            # A foreign file is rejected below, whatever else is odd about it.
-            warnings.simplefilter("ignore")
-            tree = xr.open_datatree(path, engine="h5netcdf").load()
-            tree.close()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise _error(path, f"is no readable netCDF file ({reason})") from None
-    if _ATTRIBUTE not in tree.attrs:
-        problem = "is a netCDF file, but not one that bayeslaw wrote"
-        raise _error(path, problem, "Give a file written by 'bayeslaw fit --out' or Posterior.save")
-    return tree
-
-
-def _fields(tree: xr.DataTree, meta: dict[str, Any]) -> dict[str, Any]:
-    """Everything that ``Posterior`` takes."""
-    constant = tree["constant_data"].dataset
-    kernels = meta.get("discrepancy")
-    return {
-        "law": Law(meta["card"], meta["place"]),
-        "runs": _runs(constant, meta["runs"]),
-        "reference": ReferenceRun.from_dict(meta["reference"]),
-        "noise": Noise(meta["noise"], replicate=bool(kernels)),
-        "discrepancy": Discrepancy.from_dict(kernels) if kernels else None,
-        "pool": tuple(
-            Pool(parameter, column, tuple(groups))
-            for parameter, column, groups in meta.get("pool", ())
-        ),
-        "weights": constant[_WEIGHTS].to_numpy() if _WEIGHTS in constant else None,
-        "draws": _arrays(tree["posterior"].dataset),
-        "stats": _arrays(tree["sample_stats"].dataset),
-        "notes": tuple(Note(**note) for note in meta["notes"]),
-        # Format 1 kept one dict of settings and findings.
-        "info": FitInfo.from_dict(meta["info" if meta["format"] == FORMAT else "settings"]),
-    }
-
-
-def _runs(constant: Any, meta: dict[str, Any]) -> Runs:
-    columns = {name: constant[name] for name in meta["variables"]}
-    columns |= {name: constant[f"group {i}"] for i, name in enumerate(meta["groups"])}
-    return Runs(
-        table=pd.DataFrame(
-            {name: values.to_numpy() for name, values in columns.items()},
-            index=pd.Index(constant[ROW].to_numpy(), name=meta["index"]),
-        ),
-        source=meta["source"],
-        variables=tuple(meta["variables"]),
-        groups=tuple(meta["groups"]),
-        embeddings=meta["embeddings"],
-        loss_unit=meta["loss_unit"],
-        notes=tuple(Note(**note) for note in meta["notes"]),
-    )
-
-
-def _arrays(dataset: Any) -> dict[str, np.ndarray]:
-    return {str(name): values.to_numpy() for name, values in dataset.data_vars.items()}
+    destination(path, error=PosteriorError)
+    # In memory first: HDF5 ends the process where a disk is full or a file may not grow.
+    write_file(path, bytes(to_tree().to_netcdf(engine="h5netcdf")), error=PosteriorError)

@@ -11,7 +11,7 @@ import numpy as np
 from bayeslaw.checks.predictive import posterior_predictive_check
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
-from bayeslaw.core.files import whole_file
+from bayeslaw.core.files import destination, write_file
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision, decide, expert_grid
@@ -78,11 +78,8 @@ def report(
             place="report",
             remedy="Report the posteriors of a mixture one by one",
         )
+    destination(path, place="report")
     path = Path(path)
-    if not path.parent.is_dir():
-        raise RequestError(
-            f"there is no folder {str(path.parent)!r}", place="report", remedy="Create it first"
-        )
     request = Request.of("report", at, budget)
     best = _best(posterior, request, ci_prob)
     if candidates is None:
@@ -106,20 +103,8 @@ def report(
         ci_prob=ci_prob,
         source=source,
     )
-    _write(path, page(written))
+    write_file(path, page(written), place="report")
     return written
-
-
-def _write(path: Path, html: str) -> None:
-    try:
-        with whole_file(path) as partial:
-            partial.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise RequestError(
-            f"the page cannot be written ({error.strerror or error})",
-            place=str(path),
-            remedy="Name a file in a folder that exists and can be written to",
-        ) from None
 
 
 def _best(posterior: Posterior, request: Request, ci_prob: float) -> Optimum | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,7 +94,10 @@ class ReferenceRun:
         """
         try:
             at = {str(name): float(value) for name, value in data["at"].items()}
-            return cls(loss=float(data["loss"]), at=at)
+            loss = float(data["loss"])
+            if not 0 < loss < math.inf:
+                raise ValueError(f"loss = {loss}")
+            return cls(loss=loss, at=at)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             problem = f"not a reference run: {data!r} ({type(error).__name__}: {error})"
             remedy = 'Give {"loss": 2.0, "at": {"N": 1e9}}, as ReferenceRun.to_dict() does'

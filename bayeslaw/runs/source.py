@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.errors import RequestError, TableError, some_of
-from bayeslaw.core.files import whole_file
+from bayeslaw.core.files import write_file
 from bayeslaw.runs.cells import from_series, from_text
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
@@ -252,19 +252,24 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         remedy = f"Choose one of {', '.join(SUFFIXES)}"
         raise TableError(problem, place=path.name, remedy=remedy)
     try:
-        with whole_file(path) as partial:
-            if suffix == ".parquet":
-                table.to_parquet(partial, index=False)
-            elif suffix in (".csv", ".tsv"):
-                separator = "\t" if suffix == ".tsv" else ","
-                table.to_csv(partial, index=False, sep=separator, lineterminator="\n")
-            else:
-                partial.write_text(_as_json_lines(table), encoding="utf-8")
-    except (OSError, TypeError, ValueError, NotImplementedError) as error:
+        content = _content(table, suffix)
+    except (TypeError, ValueError, NotImplementedError) as error:
         # pyarrow's errors are kinds of these, for columns that Parquet cannot hold.
         problem = f"the table cannot be written ({error})"
-        remedy = "Choose a folder that may be written to; Parquet holds no mixed columns"
+        remedy = "Parquet holds no mixed columns; .csv and .jsonl do"
         raise TableError(problem, place=path.name, remedy=remedy) from error
+    write_file(path, content, error=TableError)
+
+
+def _content(table: pd.DataFrame, suffix: str) -> bytes | str:
+    if suffix == ".parquet":
+        whole: bytes = table.to_parquet(None, index=False)
+        return whole
+    if suffix in (".csv", ".tsv"):
+        separator = "\t" if suffix == ".tsv" else ","
+        text: str = table.to_csv(None, index=False, sep=separator, lineterminator="\n")
+        return text
+    return _as_json_lines(table)
 
 
 def _as_json_lines(table: pd.DataFrame) -> str:

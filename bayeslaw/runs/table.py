@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.errors import RequestError, TableError, check_names
+from bayeslaw.core.files import as_path
 from bayeslaw.core.notes import Note
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.runs.source import write_table
@@ -291,7 +292,7 @@ class Runs:
         TableError
             If the suffix is unknown or the file cannot be written.
         """
-        write_table(self.table, Path(path))
+        write_table(self.table, as_path(path))
 
 
 def _numeric(column: pd.Series) -> bool:

@@ -20,13 +20,13 @@ def test_an_impossible_output_is_refused_before_the_fit(
     folder: Path, tmp_path: Path, caught: list[Any]
 ) -> None:
     fit = ("fit", folder / "runs.csv", *FIT, "--out")
-    refused(bayeslaw(*fit, tmp_path / "no" / "f.nc"), "--out: there is no folder", "Create it")
+    refused(bayeslaw(*fit, tmp_path / "no" / "f.nc"), "--out: 'f.nc'", "there is no folder")
     refused(bayeslaw(*fit, tmp_path), "is a folder", "Name a file")
     assert caught == []
     predict = ("predict", folder / "fit.nc", folder / "runs.csv", "--out")
-    refused(bayeslaw(*predict, tmp_path / "no" / "bands.csv"), "--out: there is no folder")
+    refused(bayeslaw(*predict, tmp_path / "no" / "bands.csv"), "there is no folder")
     simulate = ("simulate", "--law", "chinchilla", "--out")
-    refused(bayeslaw(*simulate, tmp_path / "no" / "runs.csv"), "--out: there is no folder")
+    refused(bayeslaw(*simulate, tmp_path / "no" / "runs.csv"), "there is no folder")
     refused(bayeslaw(*simulate, tmp_path / "runs.xls"), "suffix '.xls'")
     assert list(tmp_path.iterdir()) == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from bayeslaw.core.errors import BayesLawError, RequestError, shortened
@@ -38,3 +40,9 @@ def test_control_characters_are_escaped(hostile: str) -> None:
 def test_what_fits_stays() -> None:
     assert shortened("α × β", 5) == "α × β"
     assert shortened("abcdefghij", 9) == "abcd...ij"
+
+
+def test_an_error_crosses_processes_with_its_parts() -> None:
+    error = pickle.loads(pickle.dumps(RequestError("N = 3", place="fit", remedy="Give more")))
+    assert type(error) is RequestError
+    assert (error.problem, error.place, error.remedy) == ("N = 3", "fit", "Give more")

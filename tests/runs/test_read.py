@@ -130,7 +130,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, frame: pd.DataFrame)
         read_runs(frame).write(old)
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
-    with pytest.raises(TableError, match=r"cannot be written .*Choose a folder"):
+    with pytest.raises(TableError, match=r"cannot be written .*Name a file in a folder"):
         read_runs(frame).write(tmp_path / "no" / "out.csv")
     with pytest.raises(TableError, match=r"suffix '.xls'.*\.csv, \.tsv, \.parquet"):
         read_runs(frame).write(tmp_path / "out.xls")

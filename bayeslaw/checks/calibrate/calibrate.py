@@ -22,7 +22,9 @@ from bayeslaw.checks.calibrate.quantities import Quantities, read_quantities
 from bayeslaw.checks.calibrate.result import Calibration
 from bayeslaw.checks.calibrate.simulation import PLACE, Simulation, read_simulation
 from bayeslaw.core.calls import public
-from bayeslaw.core.errors import RequestError, refuse, whole
+from bayeslaw.core.errors import refuse, whole
+from bayeslaw.core.files import make_folder
+from bayeslaw.core.kept import FORMAT
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.fit_many import fit_many
 from bayeslaw.inference.progress import bar
@@ -110,7 +112,8 @@ def calibrate(
         law, design, truth, settings, rows, noise_sd, prior_shift, reference
     )
     wanted = read_quantities(simulation, at, budget, free, compute_factor, quantities)
-    rounds = _Rounds(simulation, wanted, settings, batch, executor, _made(folder))
+    folder = None if folder is None else make_folder(folder, place=PLACE)
+    rounds = _Rounds(simulation, wanted, settings, batch, executor, folder)
     found = rounds.run(tables, progress)
     return Calibration(
         law=simulation.law.name,
@@ -159,7 +162,8 @@ class _Rounds:
         """Outcomes of some tables: read where they are kept, else computed."""
         tables = [self.simulation.simulated(self.settings.seed, number) for number in numbers]
         prints = [table.runs.fingerprint for table in tables]
-        model = {"version": __version__, "card": self.simulation.law.card, "tables": prints}
+        model = {"version": __version__, "format": FORMAT, "tables": prints}
+        model["card"] = self.simulation.law.card
         text = json.dumps({**model, **self.about}, sort_keys=True)
         path = None
         if self.folder is not None:
@@ -205,15 +209,3 @@ def _design_notes(simulation: Simulation, design: Any, seed: int) -> Any:
     source = str(getattr(table, "source", "the design"))
     runs = replace(simulation.simulated(seed, 0).runs, source=source)
     return design_notes(runs, simulation.law, simulation.specification.reference)
-
-
-def _made(folder: str | Path | None) -> Path | None:
-    if folder is None:
-        return None
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"the folder {path.name!r} cannot be made ({error.strerror})"
-        raise RequestError(problem, place=PLACE, remedy="Name a folder") from None
-    return path

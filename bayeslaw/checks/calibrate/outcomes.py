@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bayeslaw.checks.calibrate.quantities import Quantities
 from bayeslaw.checks.calibrate.simulation import Simulated, log_value
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import PosteriorError
-from bayeslaw.core.files import whole_file
 from bayeslaw.core.intervals import INTERVAL, interval
+from bayeslaw.core.kept import read_npz, write_npz
 from bayeslaw.posterior.convergence import SMALLEST_ESS
 from bayeslaw.posterior.posterior import Posterior
 
@@ -69,23 +65,14 @@ class Outcomes:
 
     def write(self, path: Path) -> None:
         """Keep them in a file."""
-        about = json.dumps([list(self.names), list(self.reasons), list(self.attempts)])
-        with whole_file(path) as partial, partial.open("wb") as file:
-            arrays = {name: getattr(self, name) for name in _ARRAYS}
-            np.savez(file, about=np.array(about), **arrays)
+        about = [list(self.names), list(self.reasons), list(self.attempts)]
+        write_npz(path, about, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def read(cls, path: Path) -> Outcomes:
         """Read what ``write`` wrote."""
-        unreadable = (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, zlib.error)
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                names, reasons, attempts = map(tuple, json.loads(str(kept["about"])))
-                arrays = {name: kept[name] for name in _ARRAYS}
-        except unreadable as error:
-            problem = f"a kept round of simulations cannot be read ({error})"
-            raise PosteriorError(problem, place=path.name, remedy="Remove that file") from None
-        return cls(names=names, **arrays, reasons=reasons, attempts=attempts)
+        (names, reasons, attempts), arrays = read_npz(path, "a kept round of simulations")
+        return cls(tuple(names), **arrays, reasons=tuple(reasons), attempts=tuple(attempts))
 
 
 def outcomes(
