@@ -114,18 +114,30 @@ def test_outputs_are_checked_against_every_input(option: str, tmp_path: Path) ->
     table = tmp_path / "in.csv"
     table.write_text("x\n")
     words = ["area", str(table), "--width", "4", option]
+    remedy = "Name a file in a folder that exists and can be written to"
     for path, message in (
         (table, f"{option}: '{table}' is an input. Name another file"),
-        (tmp_path, f"{option}: '{tmp_path}' is a folder. Name a file"),
+        (tmp_path, f"{option}: '{tmp_path.name}' cannot be written (it is a folder). {remedy}"),
         (
             tmp_path / "no" / "out.csv",
-            f"{option}: there is no folder '{tmp_path / 'no'}' for 'out.csv'. Create it first",
+            f"{option}: 'out.csv' cannot be written (there is no folder '{tmp_path / 'no'}'). "
+            + remedy,
         ),
     ):
         with pytest.raises(RequestError) as caught:
             RUNNER.invoke(app(), [*words, str(path)], catch_exceptions=False)
         assert str(caught.value) == message
     assert table.read_text() == "x\n"
+
+
+@pytest.mark.parametrize("name", ["area.xyz", "area", "area.nc"])
+def test_a_picture_has_the_suffix_of_one(name: str, tmp_path: Path) -> None:
+    table = tmp_path / "in.csv"
+    table.write_text("x\n")
+    words = ["area", str(table), "--width", "4", "--picture", str(tmp_path / name)]
+    with pytest.raises(RequestError, match=r"--picture: the suffix .* is not one of a picture"):
+        RUNNER.invoke(app(), words, catch_exceptions=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
 def test_the_version_is_printed() -> None:
