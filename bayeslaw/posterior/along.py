@@ -22,8 +22,10 @@ _DEGREE = 5
 # At fixed compute, of lower degree, but free to change with compute.
 _SWEEP_DEGREE = 3
 _FEWEST_DEGREES = 4
-# Values within a millionth are one level; more levels than parts are reported in parts.
-_SAME, _PARTS = 1e-6, 8
+# Shares of a range: of a gap between levels, of the width of a level, and of no variation.
+_GAP, _LEVEL, _SAME = 5e-3, 2e-2, 1e-6
+# Levels that are reported by themselves; more are reported in parts.
+_PARTS = 8
 # Parts that a note tells of.
 _TOLD = 4
 _REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare other laws'
@@ -63,8 +65,9 @@ class Along:
         words = []
         for part in sorted(large, key=lambda part: part.low):
             side = "above" if part.misfit > 0 else "below"
-            to = "" if part.high - part.low <= _SAME * abs(part.high) else f" to {part.high:.3g}"
-            words.append(f"{abs(part.misfit):.2g} {side} at {part.low:.3g}{to}")
+            low, high = f"{part.low:.3g}", f"{part.high:.3g}"
+            where = low if low == high else f"{low} to {high}"
+            words.append(f"{abs(part.misfit):.2g} {side} at {where}")
         return ", ".join(words)
 
 
@@ -148,17 +151,24 @@ def _directions(posterior: Posterior) -> Iterator[tuple[str, np.ndarray, np.ndar
 def _bends(x: np.ndarray, degree: int) -> np.ndarray:
     """Legendre polynomials over the range of a variable, without the constant."""
     scaled = 2 * (x - x.min()) / np.ptp(x) - 1
-    levels = len(np.unique(np.round(scaled / _SAME)))
-    return legvander(scaled, min(degree, levels - 1))[:, 1:]
+    return legvander(scaled, min(degree, len(_levels(x)) - 1))[:, 1:]
+
+
+def _levels(x: np.ndarray) -> list[np.ndarray]:
+    """Rows of each level, in order; rows one by one where values are spread out."""
+    order = np.argsort(x, kind="stable")
+    span = np.ptp(x)
+    levels = np.split(order, np.flatnonzero(np.diff(x[order]) > _GAP * span) + 1)
+    if any(np.ptp(x[rows]) > _LEVEL * span for rows in levels):
+        return [np.array([row]) for row in order]
+    return levels
 
 
 def _parts(values: np.ndarray, misfit: np.ndarray) -> tuple[Part, ...]:
     """Mean misfit by level, or by part where levels are many; neighbours of one sign together."""
-    order = np.argsort(values, kind="stable")
-    ends = np.flatnonzero(np.diff(values[order]) > _SAME * np.abs(values).max()) + 1
-    if len(ends) >= _PARTS:
-        ends = np.linspace(0, len(values), _PARTS + 1).astype(int)[1:-1]
-    pieces = np.split(order, ends)
+    pieces = _levels(np.log(values) if (values > 0).all() else values)
+    if len(pieces) > _PARTS:
+        pieces = np.array_split(np.concatenate(pieces), _PARTS)
     signs = np.sign([misfit[piece].mean() for piece in pieces])
     joined = np.split(np.arange(len(pieces)), np.flatnonzero(np.diff(signs)) + 1)
     together = [np.concatenate([pieces[i] for i in part]) for part in joined]
