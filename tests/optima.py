@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bayeslaw as bl
+from bayeslaw.model.model import prior_site
 from bayeslaw.model.noise import Noise
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.problem import Problem
@@ -32,8 +33,10 @@ def made(law: bl.Law, runs: bl.Runs, raw: Mapping[str, np.ndarray]) -> bl.Poster
     """A posterior with given draws of the coefficients."""
     reference = bl.ReferenceRun.of(runs, law.variables, law.predicts)
     wide = {name: np.broadcast_to(raw[name], SIZE) for name in law.parameters}
+    on = law.form.to_on(wide, reference.at, reference.loss)
     flat = {
         **wide,
+        **{prior_site(law.form, name): np.broadcast_to(on[name], SIZE) for name in on},
         "noise_scale": np.full(SIZE, 0.003),
         "noise_df": np.full(SIZE, 6.0),
         "T": law.form.predict(reference.at, wide),

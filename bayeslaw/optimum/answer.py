@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ import numpy as np
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
 from bayeslaw.optimum import notes
+from bayeslaw.optimum.disagreement import disagreements
 from bayeslaw.optimum.efficiency import efficient
 from bayeslaw.optimum.flatness import averaged, near_optimal
 from bayeslaw.optimum.members import Members
 from bayeslaw.optimum.optimise import DrawOptima, Draws
 from bayeslaw.optimum.pose import remedies
 from bayeslaw.optimum.problem import Problem
+from bayeslaw.optimum.profile import Profile
 from bayeslaw.optimum.quantity import STATUSES, OptimumQuantity, ends, shares_of
 from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.result import Optimum
@@ -50,8 +52,9 @@ def summarise(
     sets: Sequence[Draws],
     optima: Sequence[DrawOptima],
     request: Request,
+    seen: Mapping[str, Profile],
 ) -> Optimum:
-    """Summarise the optima of ``draw_sets``."""
+    """Summarise the optima of ``draw_sets``; ``seen`` is what the runs say of each variable."""
     ci_prob, law, runs = request.ci_prob, problem.law, posterior.runs
     draws, own = sets[0], optima[0]
     _refuse_unbounded(problem, own, request.place)
@@ -107,6 +110,7 @@ def summarise(
                 problem.fixed, problem.held, "Fix it with at= or --at if the optimum depends on it"
             ),
             *notes.optimum_notes(runs, problem.variables, quantities, places),
+            *disagreements(posterior, problem, own, seen, request),
             *convergence.notes("the optimum"),
             *rough_ends(sound, convergence.ess_tail, "the optimum"),
             *([notes.choice_of_rule()] if by_rule else []),

@@ -14,6 +14,7 @@ from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.members import Members, laws_of
 from bayeslaw.optimum.optimise import optimise_sets
 from bayeslaw.optimum.pose import pose
+from bayeslaw.optimum.profile import profiles
 from bayeslaw.optimum.request import REGRET_TOLERANCE, EfficiencyRules, Request
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.mixture import Mixture
@@ -101,7 +102,9 @@ def optima(source: Posterior | Mixture, requests: Sequence[Request]) -> list[Opt
         own = [_narrowed(request, law) for request in requests] if members.mixed else requests
         problems = [pose(law, posterior.reference, request) for request in own]
         found = zip(problems, optimise_sets(problems, sets), strict=True)
-        by_law.append([summarise(posterior, p, sets, parts, first) for p, parts in found])
+        # The problems differ in what is spent, which the runs' own cost takes the place of.
+        seen = profiles(posterior, problems[0])
+        by_law.append([summarise(posterior, p, sets, parts, first, seen) for p, parts in found])
     if not members.mixed:
         return by_law[0]
     return [merge(parts, members, source.notes) for parts in zip(*by_law, strict=True)]
