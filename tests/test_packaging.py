@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ def test_requirement_files_hold_exact_versions_and_no_address(name: str) -> None
 
 
 def test_what_the_package_imports_is_declared() -> None:
-    declared = {Requirement(text).name for text in PROJECT["project"]["dependencies"]}
+    optional = PROJECT["project"]["optional-dependencies"].values()
+    texts = [*PROJECT["project"]["dependencies"], *chain(*optional)]
+    declared = {Requirement(text).name for text in texts}
     declared |= {"bayeslaw", "h5py", "arviz-base", "arviz-plots", "arviz-stats"}  # parts of these
     providers = metadata.packages_distributions()
     for path in ROOT.glob("bayeslaw/**/*.py"):

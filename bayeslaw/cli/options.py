@@ -16,7 +16,9 @@ from bayeslaw.core.quantities import parse_count
 Noise = Literal["student_t", "normal", "undertuned"]
 
 Fit = Annotated[Path, typer.Argument(help="A posterior that 'bayeslaw fit' wrote.")]
-RunsTable = Annotated[Path, typer.Argument(help="Runs: .csv, .tsv, .parquet, .jsonl.")]
+RunsTable = Annotated[
+    Path, typer.Argument(help="Runs: .csv, .tsv, .parquet, .jsonl, .xlsx; also .gz.")
+]
 LawName = Annotated[str, "Name of a law, or path of a law card."]
 Seed = Annotated[int, "The same seed gives the same numbers."]
 CiProb = Annotated[float, "Probability of credible intervals."]

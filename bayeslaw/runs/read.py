@@ -47,8 +47,9 @@ def read_runs(
     Parameters
     ----------
     source : str, Path or pandas.DataFrame
-        A .csv, .tsv, .parquet, .jsonl, .ndjson or .json (one object a line) file, or a DataFrame,
-        which is not changed.
+        A .csv, .tsv, .parquet, .jsonl, .ndjson or .json (one object a line) file, compressed with
+        .gz or not, an .xlsx workbook of one sheet (by openpyxl), or a DataFrame, which is not
+        changed.
     columns : mapping of str to str, optional
         Variable to source column, or to an expression over source columns: ``{"N": "n_total",
         "D": "D1 + D2", "S": "0"}``. Names with spaces, points or slashes stand in back quotes

@@ -18,8 +18,11 @@ import pandas as pd
 from bayeslaw.core.errors import RequestError, TableError, some_of
 from bayeslaw.core.files import write_file
 from bayeslaw.runs.cells import from_series, from_text
+from bayeslaw.runs.sheets import sheet, unpacked
 
+#: Suffixes that a table is written with; it is read from spreadsheets and compressed files too.
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
+_READABLE = (*SUFFIXES, ".xlsx")
 
 #: Characters by which the last cell of a file that was cut is shorter than all others.
 _CUT = 2
@@ -66,16 +69,21 @@ def read_source(source: str | Path | pd.DataFrame) -> Source:
         remedy = "Give the path of a file or a pandas DataFrame"
         raise RequestError(problem, place="read_runs", remedy=remedy)
     path = Path(source)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    packed = path.suffix.lower() == ".gz"
+    suffix = Path(path.stem if packed else path.name).suffix.lower()
+    if suffix not in _READABLE:
         problem = f"the suffix {path.suffix!r} is not one of a table"
-        remedy = f"Save the table as one of {', '.join(SUFFIXES)}, or pass a pandas DataFrame"
-        raise TableError(problem, place=path.name, remedy=remedy)
+        remedy = f"Save the table as one of {', '.join(_READABLE)}, with .gz if compressed, or "
+        raise TableError(problem, place=path.name, remedy=f"{remedy}pass a pandas DataFrame")
     content = _bytes(path)
+    if packed:
+        content = unpacked(path.name, content)
     if not content.strip():
         raise TableError("the file is empty", place=path.name, remedy="Write a header and runs")
     if suffix == ".parquet":
         return _parquet(path.name, content)
+    if suffix == ".xlsx":
+        return _spreadsheet(path.name, content)
     text = _text(path.name, content)
     if suffix in (".csv", ".tsv"):
         return _separated(path.name, text, "\t" if suffix == ".tsv" else ",")
@@ -93,6 +101,8 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         problem = f"the file cannot be read ({error.strerror})"
         remedy = "Give the name of a file that you may read"
+    except ValueError as error:
+        problem, remedy = f"this is no name of a file ({error})", "Check the name"
     raise TableError(problem, place=str(path), remedy=remedy)
 
 
@@ -210,15 +220,25 @@ def _parquet(name: str, content: bytes) -> Source:
     import pyarrow.parquet
 
     try:
-        arrow = pyarrow.parquet.read_table(io.BytesIO(content))
+        arrow = pyarrow.parquet.read_table(io.BytesIO(content), page_checksum_verification=True)
         # Without its metadata, an index that pandas wrote is a column like any other.
         frame = arrow.to_pandas(ignore_metadata=True)
-    except (pyarrow.ArrowException, OSError) as error:
-        problem = f"not a Parquet file ({str(error).splitlines()[0]})"
+    except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        # Damaged metadata fails as text or JSON, not as Parquet.
+        problem = f"not a Parquet file ({(str(error).splitlines() or ['damaged'])[0]})"
         remedy = "Write it again; an incomplete copy cannot be read"
         raise TableError(problem, place=name, remedy=remedy) from error
     frame = frame.loc[:, frame.columns != "__index_level_0__"]
     return _frame(name, frame, range(1, len(frame) + 1))
+
+
+def _spreadsheet(name: str, content: bytes) -> Source:
+    header, rows = sheet(name, content)
+    names = _header(header, f"{name}, row 1", "")
+    columns = [
+        from_series(pd.Series(cells, dtype=object)) for cells in zip(*rows.values(), strict=True)
+    ]
+    return _assembled(name, names, columns, rows, "row")
 
 
 def _frame(name: str, frame: pd.DataFrame, index: pd.Index | range) -> Source:
@@ -263,7 +283,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def _content(table: pd.DataFrame, suffix: str) -> bytes | str:
     if suffix == ".parquet":
-        whole: bytes = table.to_parquet(None, index=False)
+        whole: bytes = table.to_parquet(None, index=False, write_page_checksum=True)
         return whole
     if suffix in (".csv", ".tsv"):
         separator = "\t" if suffix == ".tsv" else ","

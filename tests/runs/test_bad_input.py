@@ -229,9 +229,9 @@ FILES: dict[str, tuple[str, str | bytes, str, str]] = {
     ),
     "not Parquet": ("t.parquet", "N\n1e9\n", "t.parquet: not a Parquet file (", "Write it again"),
     "suffix": (
-        "t.xlsx",
+        "t.xls",
         "N\n",
-        "t.xlsx: the suffix '.xlsx' is not",
+        "t.xls: the suffix '.xls' is not",
         ".csv, .tsv, .parquet, .jsonl",
     ),
     "no suffix": ("t", "N\n", "t: the suffix '' is not", ".csv, .tsv, .parquet, .jsonl"),
@@ -252,10 +252,30 @@ def test_truncated_parquet(tmp_path: Path) -> None:
     refused(TableError, path, "t.parquet: not a Parquet file (", "incomplete copy")
 
 
+def test_flipped_bits_of_parquet_are_refused_or_harmless(tmp_path: Path) -> None:
+    table = pd.DataFrame({"N": np.geomspace(1e8, 1e9, 30), "note": [f"n{k}" for k in range(30)]})
+    runs = read_runs(table)
+    runs.write(tmp_path / "whole.parquet")
+    whole, rng = (tmp_path / "whole.parquet").read_bytes(), np.random.default_rng(0)
+    refusals = 0
+    for _ in range(300):
+        flipped = bytearray(whole)
+        flipped[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path = write(tmp_path, "t.parquet", bytes(flipped))
+        try:
+            again = read_runs(path)
+        except TableError:
+            refusals += 1
+        else:
+            assert "N" not in again.variables or np.array_equal(again.column("N"), runs.column("N"))
+    assert refusals > 100
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     write(tmp_path, "sweep.csv", "N\n1e9\n")
     refused(TableError, tmp_path / "swep.csv", "no such file", "Did you mean 'sweep.csv'?")
     refused(TableError, str(tmp_path / "no" / "a.csv"), "no such file", "Check the folder")
+    refused(TableError, "a\0.csv", "a\\x00.csv: this is no name of a file", "Check the name")
     (tmp_path / "folder.csv").mkdir()
     refused(TableError, tmp_path / "folder.csv", "the file cannot be read (", "you may read")
     refused(RequestError, [1.0], "cannot be read from a list", "the path of a file or a pandas")
