@@ -32,6 +32,11 @@ from .inference.fit_many import fit_many as fit_many
 from .law.cost import costs as costs
 from .law.law import Law as Law
 from .law.library import law as law, laws as laws
+from .model.extrapolation import (
+    ExtrapolationError as ExtrapolationError,
+    ExtrapolationPrior as ExtrapolationPrior,
+    field_prior as field_prior,
+)
 from .model.kernels import GaussianProcess as GaussianProcess, Growth as Growth, Offsets as Offsets
 from .model.simulate import draw_design as draw_design, simulate as simulate
 from .model.specification import numpyro_model as numpyro_model
@@ -53,5 +58,7 @@ from .runs.read import read_runs as read_runs
 from .runs.reference import ReferenceRun as ReferenceRun
 from .runs.replicates import ReplicateNoise as ReplicateNoise, replicate_noise as replicate_noise
 from .runs.table import Runs as Runs
+from .study.result import Study as Study
+from .study.study import study as study
 
 __version__: str

@@ -1,4 +1,4 @@
-"""Least squares on many resamples at once, from where the whole table's fit ends."""
+"""Least squares, or Huber's loss, on many resamples at once, from where the whole fit ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ _STEPS = 60
 
 
 def resampled(
-    law: Law, runs: Runs, reference: ReferenceRun, *, resamples: int = 500, seed: int = 0
+    law: Law,
+    runs: Runs,
+    reference: ReferenceRun,
+    *,
+    resamples: int = 500,
+    seed: int = 0,
+    huber: float = np.inf,
 ) -> dict[str, np.ndarray]:
     """Coefficients of a pairs bootstrap.
 
@@ -36,6 +42,8 @@ def resampled(
         How often runs are drawn with replacement.
     seed : int
         For the resamples.
+    huber : float
+        Residual of log loss from where on the loss is linear; least squares without.
 
     Returns
     -------
@@ -55,6 +63,7 @@ def resampled(
         np.log(runs.column(law.predicts)),
         reference.at,
         reference.loss,
+        huber,
     )
     threads = os.cpu_count() or 1
 
@@ -70,7 +79,14 @@ def resampled(
 
 @partial(jax.jit, static_argnames="form")
 def _all(
-    form: Any, start: Any, weights: Any, columns: Any, observed: Any, at: Any, scale: Any
+    form: Any,
+    start: Any,
+    weights: Any,
+    columns: Any,
+    observed: Any,
+    at: Any,
+    scale: Any,
+    huber: Any,
 ) -> Any:
     """Levenberg and Marquardt's method for every row of weights."""
 
@@ -82,7 +98,10 @@ def _all(
 
     def one(weight: Any) -> Any:
         def cost(z: Any) -> Any:
-            value = (weight * residuals(z) ** 2).sum()
+            away = jnp.abs(residuals(z))
+            near = jnp.minimum(away, huber)
+            # Twice the usual definition: half of it is the square where the loss is quadratic.
+            value = (weight * jnp.where(away > near, near * (2 * away - near), away**2)).sum()
             return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
         def going(state: Any) -> Any:
@@ -92,7 +111,9 @@ def _all(
         def body(state: Any) -> Any:
             z, value, damping, step, _ = state
             away, slope = residuals(z), slopes(z)
-            weighted = slope * weight[:, None]
+            # Iteratively reweighted: far residuals pull as if they were at the bend.
+            pull = jnp.minimum(1.0, huber / jnp.maximum(jnp.abs(away), 1e-300))
+            weighted = slope * (weight * pull)[:, None]
             normal = weighted.T @ slope
             scales = jnp.diag(normal) + 1e-12 * jnp.diag(normal).max()
             move = jnp.linalg.solve(normal + damping * jnp.diag(scales), -weighted.T @ away)

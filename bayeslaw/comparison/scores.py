@@ -70,7 +70,8 @@ def score(
         centre, measured = log_law(posterior.model, block), log_measured(posterior, block)
         kept, mean, sd = misfit(posterior.model, posterior.model.columns(block))
         noise, errors = posterior.model.noise_draws(kept), block.errors(posterior.law.predicts)
-        centre = centre[kept] + mean
+        beyond = posterior.model.extrapolation_error(posterior.model.columns(block))
+        centre = (centre + beyond)[kept] + mean
         draws = centre + sd * rng.standard_normal(sd.shape)
         draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
         at, factor = measured, np.ones(len(measured))

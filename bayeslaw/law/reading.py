@@ -27,6 +27,7 @@ CARD = {
     "year": Key(keys.year, None),
     "status": Key(keys.one_of("verified", "secondary", "inferred", "own"), "own"),
     "predicts": Key(keys.text, "loss"),
+    "same_form_as": Key(keys.text),
     "notes": Key(keys.texts, ()),
     "formula": Key(keys.text, required='formula = "L = ..."'),
     "terms": Key(keys.texts, ()),

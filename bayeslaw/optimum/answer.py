@@ -69,7 +69,7 @@ def summarise(
         for text, expression in problem.expressions.items()
     }
     with np.errstate(all="ignore"):
-        value = np.where(own.converged, law.form.predict(own.columns, draws), np.nan)
+        value = np.where(own.converged, problem.structure.form.predict(own.columns, draws), np.nan)
     low, median, high = ends(value, ci_prob)
     by_rule = _by_rule(runs, problem, sets, optima, request)
     shape = posterior.stats["diverging"].shape

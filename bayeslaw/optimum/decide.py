@@ -148,8 +148,8 @@ def decide(
 ) -> Decision:
     """Rank configurations by their expected loss.
 
-    Losses, regrets and probabilities are of the law's value: noise does not depend on the
-    configuration.
+    Losses, regrets and probabilities are of the law's value, with the posterior's error beyond the
+    runs where it has one: noise does not depend on the configuration.
 
     Parameters
     ----------
@@ -222,7 +222,11 @@ def _ranked(
     table: pd.DataFrame, parts: Sequence[Candidates], members: Members, request: Request
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The ranking, and draws of the signed value (to minimise) in its order."""
-    evaluated = [part.posterior.evaluate(part.columns) for part in parts]
+    evaluated = [
+        part.posterior.evaluate(part.columns)
+        * np.exp(part.posterior.model.extrapolation_error(part.columns))
+        for part in parts
+    ]
     value = mixture_draws(evaluated, members.weights)
     first = parts[0]
     signed = value if first.posterior.law.optimum.sense == "min" else -value

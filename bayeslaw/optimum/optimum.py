@@ -11,6 +11,7 @@ from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.law import Law
 from bayeslaw.optimum.answer import draw_sets, merge, summarise
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.optimum.extrapolated import optimise_with_error
 from bayeslaw.optimum.members import Members, laws_of
 from bayeslaw.optimum.optimise import optimise_sets
 from bayeslaw.optimum.pose import pose
@@ -101,10 +102,15 @@ def optima(source: Posterior | Mixture, requests: Sequence[Request]) -> list[Opt
         law, sets = posterior.law, draw_sets(posterior)
         own = [_narrowed(request, law) for request in requests] if members.mixed else requests
         problems = [pose(law, posterior.reference, request) for request in own]
-        found = zip(problems, optimise_sets(problems, sets), strict=True)
         # The problems differ in what is spent, which the runs' own cost takes the place of.
         seen = profiles(posterior, problems[0])
-        by_law.append([summarise(posterior, p, sets, parts, first, seen) for p, parts in found])
+        if posterior.extrapolation is not None:
+            found = [optimise_with_error(posterior, problem, sets) for problem in problems]
+        else:
+            found = [
+                (p, sets, o) for p, o in zip(problems, optimise_sets(problems, sets), strict=True)
+            ]
+        by_law.append([summarise(posterior, *parts, first, seen) for parts in found])
     if not members.mixed:
         return by_law[0]
     return [merge(parts, members, source.notes) for parts in zip(*by_law, strict=True)]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bayeslaw.law import Law
+from bayeslaw.model.extrapolation import ExtrapolationError
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.specification import Specification
 from bayeslaw.runs import Runs
+from bayeslaw.runs.reach import Reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,8 @@ class FittedModel:
         As of ``Posterior``.
     seed : int
         For coefficients of groups that no run belongs to.
+    extrapolation : ExtrapolationError, optional
+        Draws of the error beyond the runs.
     """
 
     specification: Specification
@@ -32,6 +37,7 @@ class FittedModel:
     draws: Mapping[str, np.ndarray]
     weights: np.ndarray | None = None
     seed: int = 0
+    extrapolation: ExtrapolationError | None = None
 
     @property
     def law(self) -> Law:
@@ -62,6 +68,17 @@ class FittedModel:
     def errors(self) -> np.ndarray | None:
         """Standard errors of ``measured``, where the table states them."""
         return self.runs.errors(self.law.predicts)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """The axes along which configurations leave the runs."""
+        return Reach.of(self.runs, self.law.variables)
+
+    def extrapolation_error(self, columns: Mapping[str, np.ndarray]) -> np.ndarray | float:
+        """Error of log loss beyond the runs, of shape (draws, configurations), or zero."""
+        if self.extrapolation is None:
+            return 0.0
+        return self.extrapolation.log_error(self.reach, columns)
 
     def noise_draws(self, kept: np.ndarray | slice = slice(None)) -> dict[str, np.ndarray]:
         """Parameters of the noise, each of shape (draws kept, 1), as ``Noise`` takes them."""

@@ -16,6 +16,7 @@ from bayeslaw.core.kept import UNREADABLE
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
+from bayeslaw.model.extrapolation import ExtrapolationError, ExtrapolationPrior
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
 from bayeslaw.posterior import storage
@@ -127,6 +128,7 @@ def _fields(content: Mapping[str, storage.Arrays], meta: dict[str, Any]) -> dict
     _check_kinds(meta, _KINDS)
     kernels, pools = meta.get("discrepancy"), meta.get("pool", [])
     draws, stats, constant = (content[name] for name in storage.GROUPS)
+    beyond = {n: values for n, values in stats.items() if n.startswith(storage.ERROR)}
     return {
         "law": Law(meta["card"], meta["place"]),
         "runs": _runs(constant, meta["runs"]),
@@ -136,11 +138,24 @@ def _fields(content: Mapping[str, storage.Arrays], meta: dict[str, Any]) -> dict
         "pool": tuple(Pool(parameter, column, tuple(g)) for parameter, column, g in pools),
         "weights": constant.get(storage.WEIGHTS),
         "draws": draws,
-        "stats": stats,
+        "stats": {name: values for name, values in stats.items() if name not in beyond},
+        "extrapolation": _error_beyond(beyond, meta.get("extrapolation")),
         "notes": tuple(map(Note.from_dict, meta["notes"])),
         # Format 1 kept one dict of settings and findings.
         "info": FitInfo.from_dict(meta["settings" if meta["format"] == 1 else "info"]),
     }
+
+
+def _error_beyond(arrays: storage.Arrays, meta: dict[str, Any] | None) -> ExtrapolationError | None:
+    if meta is None:
+        return None
+    flat = {name.removeprefix(storage.ERROR): values.ravel() for name, values in arrays.items()}
+    return ExtrapolationError(
+        prior=ExtrapolationPrior(**meta["prior"]),
+        scale=flat["scale"],
+        level=flat["level"],
+        tilt={name: flat[f"tilt {i}"] for i, name in enumerate(meta["shapes"])},
+    )
 
 
 def _runs(constant: storage.Arrays, meta: dict[str, Any]) -> Runs:

@@ -16,6 +16,7 @@ from bayeslaw.core.intervals import INTERVAL, Interval, interval
 from bayeslaw.core.notes import Note, worst
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
+from bayeslaw.model.extrapolation import ExtrapolationError, ExtrapolationPrior, field_prior
 from bayeslaw.model.identifiability import Informed, informed
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
@@ -30,6 +31,7 @@ from bayeslaw.posterior.statistics import end_errors
 from bayeslaw.posterior.variance import half_widths
 from bayeslaw.runs import ReferenceRun, Runs
 from bayeslaw.runs.geometry import extrapolation_factor
+from bayeslaw.runs.reach import Reach
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,6 +62,9 @@ class Posterior:
         Misfit that runs share; coefficients that vary by group, with draws of the common value.
     weights : ndarray of shape (runs,), optional
         With a discrepancy, factors of the precision of each run's noise: small for outliers.
+    extrapolation : ExtrapolationError, optional
+        Draws of the error beyond the runs, shared by all predictions of a draw: in predictions of
+        runs, in rankings and in optima.
     """
 
     law: Law
@@ -73,6 +78,7 @@ class Posterior:
     discrepancy: Discrepancy | None = None
     weights: np.ndarray | None = None
     pool: tuple[Pool, ...] = ()
+    extrapolation: ExtrapolationError | None = None
 
     @classmethod
     def of(cls, specification: Specification, runs: Runs, **results: Any) -> Posterior:
@@ -131,7 +137,9 @@ class Posterior:
     def model(self) -> FittedModel:
         """The model with its draws, from which predictions are computed."""
         seed = self.info.settings.seed
-        return FittedModel(self.specification, self.runs, self.draws, self.weights, seed)
+        return FittedModel(
+            self.specification, self.runs, self.draws, self.weights, seed, self.extrapolation
+        )
 
     @cached_property
     def prior(self) -> dict[str, np.ndarray]:
@@ -311,6 +319,28 @@ class Posterior:
         total = squared.sum(axis=1, skipna=False)
         shares = squared.div(total, axis=0)
         return shares.assign(spread=np.sqrt(total), **self._extrapolation(table))
+
+    def with_extrapolation_error(
+        self, prior: ExtrapolationPrior | None = None, *, seed: int = 0
+    ) -> Posterior:
+        """The same posterior with an error beyond the runs, as public tables show it.
+
+        Parameters
+        ----------
+        prior : ExtrapolationPrior, optional
+            How badly laws extrapolate; as learned from public tables unless given.
+        seed : int
+            For its draws.
+
+        Returns
+        -------
+        Posterior
+            Its predictions of runs, rankings and optima include the error; the law's do not.
+        """
+        reach = Reach.of(self.runs, self.law.variables)
+        rng = np.random.default_rng([seed, 1])
+        error = (prior or field_prior()).draw(reach, self.model.size, rng)
+        return replace(self, extrapolation=error)
 
     def _extrapolation(self, table: Runs) -> dict[str, np.ndarray]:
         factor, variable = extrapolation_factor(self.runs, table.columns(self.law.variables))

@@ -56,6 +56,7 @@ def predictive(
             continue
         kept, mean, sd = misfit(model, block)
         shift = mean + sd * rng.standard_normal(mean.shape)
+        shift = shift + np.broadcast_to(model.extrapolation_error(block), value.shape)[kept]
         if level == "observation" or model.specification.discrepancy is None:
             noise, errors = model.noise_draws(kept), None
             if level == "run":

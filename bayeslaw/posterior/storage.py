@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ GROUPS = ("posterior", "sample_stats", "constant_data")
 ROW = "training_run"
 #: With a blank, which no variable has in its name.
 WEIGHTS = "noise weights"
+#: Head of the names of the error beyond the runs, among the statistics.
+ERROR = "error beyond "
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -55,6 +58,11 @@ def to_tree(
     }
     if model.weights is not None:
         constant[WEIGHTS] = model.weights
+    if (error := model.extrapolation) is not None:
+        flat = {"scale": error.scale, "level": error.level}
+        flat |= {f"tilt {i}": values for i, values in enumerate(error.tilt.values())}
+        beyond = {ERROR + name: v.reshape(chains, draws) for name, v in flat.items()}
+        stats = {**stats, **beyond}
     before = {"chain": [0], "draw": np.arange(len(next(iter(prior.values()))))}
     groups = {
         "posterior": dataset(model.draws, sampled, steps),
@@ -103,6 +111,9 @@ def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict
         "noise": model.noise.name,
         "discrepancy": discrepancy and discrepancy.to_dict(),
         "pool": [[pool.parameter, pool.column, pool.groups] for pool in specification.pool],
+        "extrapolation": None
+        if model.extrapolation is None
+        else {"prior": asdict(model.extrapolation.prior), "shapes": [*model.extrapolation.tilt]},
         "runs": {
             "source": runs.source,
             "variables": runs.variables,

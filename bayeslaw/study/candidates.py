@@ -1,0 +1,90 @@
+"""The laws that a table can be studied with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from bayeslaw.core.errors import RequestError
+from bayeslaw.core.notes import Note
+from bayeslaw.law import Law
+from bayeslaw.law.library import cards, law as load_law
+from bayeslaw.runs import Runs
+
+_PLACE = "study"
+# A law has a floor if its value far beyond any run is more than this share of that at a run.
+_FAR, _FLOOR = 1e30, 0.05
+# Laws of one variable x, or of a pool, describe a curve; a study is of training runs.
+_SIZES = {"N", "N_a"}
+
+
+def study_laws(
+    runs: Runs, laws: Iterable[str | Law] | None, predicts: str
+) -> tuple[list[Law], list[Note]]:
+    """The laws named, or those of the library that suit a table; notes on those left out."""
+    if laws is not None:
+        if isinstance(laws, str | Law):
+            laws = [laws]
+        named = [load_law(each) for each in laws]
+        if not named:
+            raise RequestError("no laws", place=_PLACE, remedy="Name one, or leave out laws=")
+        return named, []
+    library = [load_law(name) for name in cards()]
+    library = [law for law in library if law.predicts == predicts and _SIZES & set(law.variables)]
+    readable = [law for law in library if set(law.variables) <= set(runs.variables)]
+    if not readable:
+        raise _nothing_fits(library, runs)
+    varied = {name for name in runs.variables if name not in runs.constant(runs.variables)}
+    kept, notes = [], []
+    for law in readable:
+        reason = _left_out(law, readable, varied, runs)
+        if reason:
+            message = f"{law.name} is left out: {reason}"
+            notes.append(Note("law_left_out", "info", message, "Name it in laws= to include it"))
+        else:
+            kept.append(law)
+    return kept, notes
+
+
+def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> str:
+    """Why a law does not take part by default; empty if it does."""
+    same = law.card.get("same_form_as")
+    if same in {other.name for other in readable}:
+        return f"it has the form of {same}"
+    own = varied & set(law.variables)
+    more = [other for other in readable if own < (varied & set(other.variables))]
+    if more:
+        unread = ", ".join(sorted((varied & set(more[0].variables)) - own))
+        return f"it does not read {unread}, which varies, and {more[0].name} does"
+    if "D" in varied and "D" not in law.variables:
+        return "it does not read D, which varies"
+    if len(runs) < len(law.parameters) + 2:
+        return f"{len(law.parameters)} parameters need more than {len(runs)} runs"
+    if not has_floor(law):
+        return "it has no floor: its loss falls to zero far beyond the runs"
+    return ""
+
+
+def has_floor(law: Law) -> bool:
+    """Whether the law levels off as all sizes grow, at published or typical coefficients."""
+    at = law.middle
+    if not at:
+        return True
+    raw = law.published() if law.coefficients else law.at_medians(at, 1.0)
+    far = {n: v * _FAR if n in ("N", "N_a", "D") else v for n, v in at.items()}
+    with np.errstate(all="ignore"):
+        here, there = (float(law.form.predict(point, raw)) for point in (at, far))
+    return bool(there > _FLOOR * here)
+
+
+def _nothing_fits(library: list[Law], runs: Runs) -> RequestError:
+    """An error that names what the nearest laws lack."""
+    lacking = {law.name: [n for n in law.variables if n not in runs.variables] for law in library}
+    nearest = sorted(lacking, key=lambda name: len(lacking[name]))[:3]
+    each = "; ".join(f"{name} lacks {', '.join(lacking[name])}" for name in nearest)
+    return RequestError(
+        f"no law reads only what {runs.source} has ({', '.join(runs.variables)}): {each}",
+        place=_PLACE,
+        remedy='Map the columns: read_runs(..., columns={"N": ..., "D": ...}), --column N=...',
+    )
