@@ -20,6 +20,7 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 
 from bayeslaw.core.calls import public
+from bayeslaw.core.errors import RequestError
 
 #: The oldest entries go when there are more bytes than this.
 LARGEST_CACHE = 500_000_000
@@ -43,7 +44,19 @@ class _Users:
     before: dict[str, object] = field(default_factory=dict)
 
 
-_lock, _users = threading.Lock(), _Users()
+@dataclass
+class _Process:
+    """Whether forks of this process are noticed, and whether it is one."""
+
+    watched: bool = False
+    forked: bool = False
+
+    def note_fork(self) -> None:
+        """In a child: JAX's threads did not come along."""
+        self.forked = True
+
+
+_lock, _users, _process = threading.Lock(), _Users(), _Process()
 
 
 def cache_folder() -> Path | None:
@@ -79,6 +92,7 @@ def clear_cache() -> int:
 @contextmanager
 def compiled() -> Iterator[None]:
     """Compute in double precision and keep what is compiled."""
+    _check_fork()
     with jax.enable_x64(True):
         folder = _enter()
         try:
@@ -86,6 +100,20 @@ def compiled() -> Iterator[None]:
         finally:
             if folder:
                 _leave()
+
+
+def _check_fork() -> None:
+    """Refuse to compute in a process that would wait for threads which only its parent has."""
+    if _process.forked:
+        raise RequestError(
+            "this process was forked from one in which JAX had computed, and would wait for ever",
+            place="fork",
+            remedy='Start processes with multiprocessing.get_context("spawn") or "forkserver" '
+            "(mp_context= of an executor), or fork before the first fit",
+        )
+    if not _process.watched and hasattr(os, "register_at_fork"):
+        _process.watched = True
+        os.register_at_fork(after_in_child=_process.note_fork)
 
 
 def _enter() -> bool:
