@@ -137,7 +137,9 @@ def _directions(posterior: Posterior) -> Iterator[tuple[str, np.ndarray, np.ndar
                 yield text, values, _bends(np.log(values), _DEGREE)
     cost = None if law.cost is None else law.cost.expression
     size = "N_a" if "N_a" in varied else "N"
-    if cost is not None and {size, "D"} <= cost.names & set(varied) <= set(law.variables):
+    # A cost may name variables that the law itself does not read.
+    known = cost is not None and cost.names <= set(law.variables)
+    if cost is not None and known and {size, "D"} <= cost.names & set(varied):
         compute = np.log(cost(columns))
         across = np.stack([np.ones(len(runs)), compute - compute.mean()], axis=1)
         logs = np.log(columns[size])

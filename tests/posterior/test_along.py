@@ -85,3 +85,11 @@ def test_a_shift_of_each_pooled_group_is_no_bend() -> None:
     pooled = bl.fit(grouped, "chinchilla", method="mode", pool=["E"], progress=False)
     assert look_along(pooled)[0].p_value > FALSE_ALARMS
     assert look_along(mode(grouped, "chinchilla"))[0].p_value < FALSE_ALARMS
+
+
+def test_a_cost_in_variables_that_the_law_does_not_read_gives_no_direction() -> None:
+    # Its cost needs the number of experts, its law does not.
+    runs = bl.simulate("krajewski2024", rows=40, seed=1)
+    names = {along.name for along in look_along(mode(runs, "krajewski2024"))}
+    assert names >= {"N", "D"}
+    assert not any("FLOPs" in name for name in names)
