@@ -47,7 +47,7 @@ def outlier_notes(posterior: Posterior) -> tuple[Note, ...]:
     far = np.abs(residuals) > max(_FAR * scale, _LEAST)
     column = explaining(runs, residuals, [*law.variables])
     if scale > _TOO_WIDE:
-        return (_too_wide(scale, law.name, column),)
+        return (_too_wide(scale, law.name, column, runs.variables),)
     if far.any():
         return (_standing_out(runs, residuals, far, scale, column),)
     if column and not pd.api.types.is_numeric_dtype(runs.table[column.column].dtype):
@@ -56,7 +56,11 @@ def outlier_notes(posterior: Posterior) -> tuple[Note, ...]:
     return ()
 
 
-def _too_wide(scale: float, law: str, column: Explained | None) -> Note:
+def _too_wide(scale: float, law: str, column: Explained | None, variables: tuple[str, ...]) -> Note:
+    if column and column.column in variables:
+        message = f"losses scatter by {100 * scale:.2g}% around {law}. {column.text}"
+        remedy = f"Fit a law that reads {column.column}"
+        return Note("residuals_too_wide", "warning", message, remedy)
     message = (
         f"losses scatter by {100 * scale:.2g}% around {law}, and runs of one kind by less than 1%: "
         "rows are mixed up, of several kinds, or of another quantity"

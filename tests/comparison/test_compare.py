@@ -201,7 +201,7 @@ def test_what_cannot_be_compared_is_named(table: bl.Runs) -> None:
             bl.compare(table, laws)
     both = ["chinchilla", BLIND]
     with pytest.raises(
-        TableError, match=r"the law 'zhao2025' needs 'N_a', 'G', 'S'.*skip_incompatible"
+        TableError, match=r"(?s)the law 'zhao2025' needs 'N_a', 'G', 'S'.*skip_incompatible"
     ):
         bl.compare(table, [*both, "zhao2025"])
     with pytest.raises(RequestError, match=r"only 'chinchilla' .*: the law 'zhao2025' needs"):

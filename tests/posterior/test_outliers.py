@@ -83,6 +83,16 @@ def test_losses_of_other_rows_are_an_error(table: pd.DataFrame) -> None:
     assert "Check that each loss stands in its own row" in note.remedy
 
 
+def test_a_law_without_a_variable_of_the_table_is_told_so(table: pd.DataFrame) -> None:
+    blind = bl.Law.from_formula("E + A/N**alpha", variables=["N"])
+    runs = bl.read_runs(table.assign(loss=table["loss"] * (table["D"] / 1e10) ** -0.2))
+    posterior = bl.fit(runs, blind, method="mode", progress=False)
+    (note,) = [note for note in posterior.notes if note.code in CODES]
+    assert note.severity == "warning"
+    assert "Residuals go with the column 'D' (-0.9" in note.message
+    assert note.remedy == "Fit a law that reads D"
+
+
 def test_a_column_that_explains_a_small_scatter_is_named_until_it_is_modelled(
     table: pd.DataFrame,
 ) -> None:
