@@ -13,6 +13,9 @@ from bayeslaw.model.kernels import Offsets
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
+#: Errors that are about a table and not about its fit: simulated tables may have them too.
+ABOUT_TABLES = frozenset({"residuals_too_wide", "offsets_confounded", "offsets_large"})
+
 # Runs beyond the parameters that a scatter can be estimated from.
 _FEWEST = 8
 # A row stands out by more than so many robust standard deviations, and by this part of the loss.

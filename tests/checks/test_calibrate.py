@@ -285,6 +285,15 @@ def test_what_cannot_be_fitted_is_counted_by_reason(
     assert none.left_out == {"losses": 2}
 
 
+def test_no_truth_is_left_out_for_its_noise(plan: bl.Runs) -> None:
+    # Noise of a tenth of the loss is an error of a real table.
+    noisy = bl.simulate(LAW, design=plan.columns(["N", "D"]), noise_sd=0.1, seed=1)
+    posterior = bl.fit(noisy, LAW, method="laplace", progress=False)
+    assert "residuals_too_wide" in {note.code for note in posterior.notes}
+    ours = bl.calibrate(plan, LAW, truth="published", tables=2, noise_sd=0.1, **QUICK)
+    assert "residuals_too_wide" not in " ".join(ours.left_out)
+
+
 def test_no_truth_is_left_out_for_having_no_optimum() -> None:
     ours = bl.calibrate(
         "independent",

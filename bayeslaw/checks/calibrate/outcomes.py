@@ -15,6 +15,7 @@ from bayeslaw.core.compilation import compiled
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.kept import read_npz, write_npz
 from bayeslaw.posterior.convergence import SMALLEST_ESS
+from bayeslaw.posterior.outliers import ABOUT_TABLES
 from bayeslaw.posterior.posterior import Posterior
 
 #: Probabilities of the intervals that are looked at.
@@ -152,4 +153,5 @@ def _likelihood(
 def _errors(posterior: Posterior) -> str:
     """Why a fit does not count."""
     codes = (note.code for note in posterior.notes if note.severity == "error")
-    return " + ".join(dict.fromkeys(codes))
+    # Leaving tables out for their losses would select among truths.
+    return " + ".join(code for code in dict.fromkeys(codes) if code not in ABOUT_TABLES)
