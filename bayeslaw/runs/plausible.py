@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
@@ -96,10 +96,10 @@ def _rising(draft: Draft) -> Iterator[Note]:
         return
     if len(draft) < _FEWEST or np.ptp(compute) < np.log(_RANGE):
         return
-    ranks = np.corrcoef(rankdata(compute), rankdata(found["loss"].values))
-    if float(ranks[0, 1]) > _RISES:
+    ranks = [pd.Series(values).rank() for values in (compute, found["loss"].values)]
+    if np.ptp(ranks[1]) > 0 and (together := float(np.corrcoef(ranks)[0, 1])) > _RISES:
         message = (
-            f"the loss rises with compute (rank correlation {ranks[0, 1]:.2f}): it is no loss, or "
+            f"the loss rises with compute (rank correlation {together:.2f}): it is no loss, or "
             "rows are mixed up"
         )
         remedy = "Map the loss; an accuracy is predicted by a law of its own, such as power_law"

@@ -125,8 +125,8 @@ def _of_checkpoints(
         f"{origin}, and were taken for runs of their own"
     )
     remedy = (
-        f"Keep the last of each run: {options}; or, where each row is a run of a finished "
-        f"schedule, group={run!r}"
+        f"Keep the last of each run: {options} (--run, --step, --where); or, where each row is a "
+        f"run of a finished schedule, group={run!r}"
     )
     # Where nothing but the loss changes along a run, rows are the same configuration.
     return Note("checkpoints_as_runs", "warning" if varied else "error", message, remedy)
