@@ -29,6 +29,9 @@ def keep_once(draft: Draft, options: Options) -> Draft:
     """Keep one of the rows that agree in every variable and in the loss."""
     if "loss" not in draft.variables or len(draft.variables) < 2:
         return draft
+    if not np.ptp(draft.variables["loss"].values):
+        # Planned runs: a loss that fills the column says nothing.
+        return draft
     groups = [draft.column(name, "group") for name in options.group]
     same = row_codes([*(v.values for v in draft.variables.values()), *groups], len(draft))
     again = pd.Series(same).duplicated().to_numpy()

@@ -31,8 +31,11 @@ def refuse_tried(runs: Runs, variables: list[str], predicts: str, law: str) -> N
         return
     codes = _configurations(runs, variables)
     columns = {predicts: chosen}
-    for name in _tuned(runs, variables):
-        if not any(np.array_equal(_values(runs, name), known) for known in columns.values()):
+    sizes = [n for n in ("N", "N_a", "D") if predicts in VOCABULARY and n in runs.variables]
+    for name in [*_tuned(runs, variables), *sizes]:
+        if name not in variables and not any(
+            np.array_equal(_values(runs, name), known) for known in columns.values()
+        ):
             columns[name] = _values(runs, name)
     several = [name for name, values in columns.items() if _differs(codes, values).any()]
     if not several or not _differs(codes, runs.column("loss")).any():

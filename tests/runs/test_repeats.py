@@ -61,6 +61,10 @@ def test_rows_that_differ_are_kept(table: pd.DataFrame) -> None:
     assert "repeated_rows" in notes(rounded.drop(columns="run_id"))
 
 
+def test_planned_runs_of_one_configuration_are_kept(table: pd.DataFrame) -> None:
+    assert notes(pd.concat([table.assign(loss=2.0)] * 2, ignore_index=True)) == {}
+
+
 # --- checkpoints ---------------------------------------------------------------------------------
 
 

@@ -64,6 +64,21 @@ def test_the_best_are_kept_by_either_name(
     assert exponent(runs) == pytest.approx(-0.7, abs=0.15)
 
 
+def test_the_best_tokens_of_a_budget_are_kept_with_the_size_that_goes_with_them() -> None:
+    budget = np.repeat(np.geomspace(1e18, 1e21, 5), 7)
+    size = np.tile(np.geomspace(0.2, 5, 7), 5) * np.sqrt(budget / 120)
+    sweep = pd.DataFrame({"C": budget, "N": size, "D": budget / 6 / size})
+    sweep["loss"] = bl.law("chinchilla").predict(N=sweep["N"], D=sweep["D"])
+    with pytest.raises(TableError, match=r"predicts the best D, and .* best_of=\['D', 'N'\]"):
+        bl.fit(bl.read_runs(sweep), "deepseek2024_d", method="mode", progress=False)
+    best = bl.read_runs(sweep, best_of=["D", "N"])
+    assert len(best) == 5
+    fitted = bl.fit(best, "deepseek2024_d", method="mode", progress=False)
+    rise = np.diff(np.log(fitted.predict({"C": [1e18, 1e20]})["median"]))[0]
+    # Of the Chinchilla law: alpha / (alpha + beta) a factor of e, on a grid of steps of 1.7.
+    assert rise / np.log(100) == pytest.approx(0.49, abs=0.1)
+
+
 def test_best_of_that_does_nothing_is_noted(grid: pd.DataFrame) -> None:
     one = grid[(grid["lr"] < 3e-4) & (grid["bs"] == 2**19)]
     (note,) = bl.read_runs(one, best_of="lr").notes
