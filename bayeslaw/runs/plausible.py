@@ -44,10 +44,11 @@ def check_loss_unit(draft: Draft, options: Options) -> None:
     )
 
 
-def plausibility_notes(draft: Draft) -> Iterator[Note]:
+def plausibility_notes(draft: Draft, options: Options) -> Iterator[Note]:
     """Notes on columns that are taken as they are."""
     if "loss" in draft.variables:
-        yield from _small(draft)
+        if options.loss_unit is None:
+            yield from _small(draft)
         yield from _rounded(draft)
         yield from _rising(draft)
     yield from _contradicting(draft)

@@ -111,7 +111,7 @@ def read_runs(
     draft = check_values(draft, options, drop_invalid=drop_invalid)
     draft = keep_once(draft, options)
     draft = keep_best(draft, options)
-    notes = (*checkpoint_notes(draft, options), *plausibility_notes(draft))
+    notes = (*checkpoint_notes(draft, options), *plausibility_notes(draft, options))
     draft = replace(draft, notes=(*draft.notes, *notes))
     return _runs(draft, options)
 
