@@ -67,8 +67,8 @@ def tried_notes(runs: Runs, variables: list[str], predicts: str) -> list[Note]:
         f"{len(runs)} rows are {different} configurations of {', '.join(variables)}{what}: rows "
         "with poor settings raise the loss, and count as runs"
     )
-    named = repr(tuned[0] if len(tuned) == 1 else tuned) if tuned else "[columns that were tuned]"
-    remedy = f'Keep the best: read_runs(..., best_of={named}); or fit with noise="undertuned"'
+    named = f"best_of={tuned}" if tuned else "best_of= and the columns that were tuned"
+    remedy = f'Keep the best, read_runs with {named}; or fit with noise="undertuned"'
     return [Note("tried_settings", "warning", message, remedy)]
 
 
