@@ -12,12 +12,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pickle
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -151,9 +149,18 @@ def _stage(
         draws = np.log(np.concatenate(blocks, axis=1))
         stage.predicted[posterior.law.name] = draws[:: max(1, len(draws) // DRAWS)]
     stage.bootstrap = _bootstrap(law, training, held, seed)
-    default = next(p for p in study.posteriors if p.law.name == law.name)
+    default = next((p for p in study.posteriors if p.law.name == law.name), None)
+    if default is None:
+        # It left the study, and stands beside it all the same.
+        default = bl.fit(training, law, method="laplace", fallback=True, seed=seed, progress=False)
+    default = replace(default, extrapolation=None)
+    columns = default.model.columns(held)
+    blocks = list(predictive(default.model, columns, level="observation", seed=seed))
+    draws = np.log(np.concatenate(blocks, axis=1))
+    stage.predicted.setdefault(law.name, draws[:: max(1, len(draws) // DRAWS)])
+    stage.doublings.setdefault(law.name, default.model.reach.doublings(columns))
     try:
-        past = bl.rolling_origin(replace(default, extrapolation=None), progress=False)
+        past = bl.rolling_origin(default, progress=False)
     except bl.BayesLawError:
         return stage
     frame = past.predict(held, seed=seed)
@@ -165,19 +172,10 @@ def _bootstrap(law: bl.Law, training: bl.Runs, held: bl.Runs, seed: int) -> np.n
     """Predictions of Huber's fit on resampled runs, each with a residual of the whole fit."""
     reference = bl.ReferenceRun.of(training, law.variables)
     raw = resampled(law, training, reference, resamples=RESAMPLES, seed=seed, huber=1e-3)
-    fitted, predicted = (
-        np.log(law_values(law, raw, runs.columns(law.variables))) for runs in (training, held)
-    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Some resamples leave the law nothing to be fitted to.
+        fitted, predicted = (
+            np.log(law_values(law, raw, runs.columns(law.variables))) for runs in (training, held)
+        )
     rest = np.log(training.column("loss")) - np.nanmedian(fitted, axis=0)
     return predicted + np.random.default_rng(seed).choice(rest, predicted.shape)
-
-
-def by_source(stages: list[Stage], cut: str) -> Iterator[tuple[str, list[Stage]]]:
-    """The stages of a cut, by source."""
-    for source in dict.fromkeys(stage.source for stage in stages):
-        yield source, [s for s in stages if s.source == source and s.cut == cut]
-
-
-def listed(values: dict[str, Any]) -> str:
-    """Numbers by name, briefly."""
-    return ", ".join(f"{name} {value:.3g}" for name, value in values.items())

@@ -91,7 +91,7 @@ def score(
         scores = {
             "measured": measured,
             "log_density": mean_density(density - np.log(factor)),
-            "crps": _crps(draws, measured),
+            "crps": crps_of(draws, measured),
             "pit": ((draws < measured).sum(axis=0) + 0.5) / (len(draws) + 1),
             "low": low,
             "median": median,
@@ -122,7 +122,7 @@ def log_measured(posterior: Posterior, runs: Runs) -> np.ndarray:
     return np.log(runs.column(posterior.law.predicts))
 
 
-def _crps(draws: np.ndarray, measured: np.ndarray) -> np.ndarray:
+def crps_of(draws: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Fair estimate: mean distance to the measured value, less half of that between two draws."""
     finite = np.isfinite(draws).all(axis=0)
     x = np.sort(np.where(finite, draws, 0.0), axis=0)
