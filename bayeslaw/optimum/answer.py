@@ -34,6 +34,10 @@ _PRIOR = 1000
 _FEW = 0.05
 
 
+class Unbounded(RequestError):
+    """A law that has no optimum in a free variable for most draws."""
+
+
 def draw_sets(posterior: Posterior) -> list[Draws]:
     """Draws of the posterior and of the prior, and the published coefficients, if any."""
     law = posterior.law
@@ -109,7 +113,13 @@ def summarise(
             *notes.held(
                 problem.fixed, problem.held, "Fix it with at= or --at if the optimum depends on it"
             ),
-            *notes.optimum_notes(runs, problem.variables, quantities, places),
+            *notes.optimum_notes(
+                runs,
+                problem.variables,
+                quantities,
+                places,
+                with_error=posterior.extrapolation is not None,
+            ),
             *disagreements(posterior, problem, own, seen, request),
             *convergence.notes("the optimum"),
             *rough_ends(sound, convergence.ess_tail, "the optimum"),
@@ -129,7 +139,7 @@ def _refuse_unbounded(problem: Problem, optima: DrawOptima, place: str) -> None:
     moves = "decreases" if law.optimum.sense == "min" else "increases"
     payable = law.cost is not None and lost[0] in law.cost.expression.names and not problem.amount
     or_pay = "; or give a budget (Budget(train_flops=...), --train-flops)" if payable else ""
-    raise RequestError(
+    raise Unbounded(
         f"the optimum of {law.name} is unbounded: its {law.predicts} {moves} monotonically in "
         f"{' and '.join(lost)} in {100 * max(shares[name] for name in lost):.0f}% of draws",
         place=place,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,6 +75,29 @@ class Members:
         order = np.argsort([-len(p.law.variables) for p in self.posteriors], kind="stable")
         posteriors = tuple(self.posteriors[i] for i in order)
         return replace(self, posteriors=posteriors, weights=self.weights[order])
+
+    def without(self, left_out: Sequence[tuple[Posterior, RequestError]]) -> Members:
+        """The same without some, which notes say why."""
+        if not left_out:
+            return self
+        gone = [posterior for posterior, _ in left_out]
+        kept = [i for i, each in enumerate(self.posteriors) if not any(each is p for p in gone)]
+        weights = self.weights[kept]
+        notes = [
+            Note(
+                "law_dropped",
+                "warning",
+                f"{posterior.law.name} is dropped: {error.problem}; the weights of the other laws "
+                "are renormalised",
+            )
+            for posterior, error in left_out
+        ]
+        return replace(
+            self,
+            posteriors=tuple(self.posteriors[i] for i in kept),
+            weights=weights / weights.sum(),
+            dropped=(*self.dropped, *notes),
+        )
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -13,8 +13,9 @@ from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_text
 
 _OTHER_LAWS = (
-    "Compare the predictions of other laws there; rolling_origin() measures their past coverage"
+    "study() averages laws and adds the error that they show beyond their runs (bayeslaw study)"
 )
+_INCLUDED = "the interval includes the error that laws show that far beyond their runs"
 
 
 def held(values: Mapping[str, float], names: Iterable[str], remedy: str) -> list[Note]:
@@ -32,11 +33,13 @@ def optimum_notes(
     chosen: Sequence[str],
     quantities: Mapping[str, OptimumQuantity],
     places: Mapping[str, tuple[float, float]],
+    *,
+    with_error: bool = False,
 ) -> list[Note]:
     """Notes on what limits an optimum: prior, extrapolation, draws without one."""
     return [
         *_depends_on_prior(runs, chosen, quantities),
-        *_extrapolation(runs, places),
+        *_extrapolation(runs, places, with_error),
         *(note for name, quantity in quantities.items() for note in _lost(name, quantity)),
     ]
 
@@ -54,8 +57,13 @@ def _depends_on_prior(
     return [Note("depends_on_prior", "warning", message, remedy, about=constant)]
 
 
-def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> list[Note]:
+def _extrapolation(
+    runs: Runs, places: Mapping[str, tuple[float, float]], with_error: bool
+) -> list[Note]:
+    """Notes on variables beyond the runs, whose error the posterior may include."""
     notes = []
+    claim = _INCLUDED if with_error else "the interval is valid only if the law is"
+    remedy = "" if with_error else _OTHER_LAWS
     for name, (value, factor) in places.items():
         if factor > NEARBY:
             seen, unit = runs.column(name), vocabulary.variable(name).unit
@@ -66,8 +74,7 @@ def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> lis
                 if np.isinf(factor)
                 else f" is {factor:.3g} times beyond the {side} run"
             )
-            text += ": the interval is valid only if the law is"
-            notes.append(Note("extrapolation", "warning", text, _OTHER_LAWS, about=name))
+            notes.append(Note("extrapolation", "warning", f"{text}: {claim}", remedy, about=name))
     # An optimum may be within the range of every variable but outside their joint range.
     away, share = distance(runs, {name: value for name, (value, _) in places.items()})
     if places and share == 0.0 and not notes:
@@ -75,7 +82,7 @@ def _extrapolation(runs: Runs, places: Mapping[str, tuple[float, float]]) -> lis
             f"the Mahalanobis distance of the optimum from the mean of the runs "
             f"({', '.join(places)}) is {away:.3g}, larger than that of any run"
         )
-        notes.append(Note("far_from_runs", "warning", text, _OTHER_LAWS, about=", ".join(places)))
+        notes.append(Note("far_from_runs", "warning", text, remedy, about=", ".join(places)))
     return notes
 
 

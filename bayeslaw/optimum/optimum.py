@@ -9,7 +9,7 @@ from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.law import Law
-from bayeslaw.optimum.answer import draw_sets, merge, summarise
+from bayeslaw.optimum.answer import Unbounded, draw_sets, merge, summarise
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.extrapolated import optimise_with_error
 from bayeslaw.optimum.members import Members, laws_of
@@ -97,23 +97,36 @@ def optima(source: Posterior | Mixture, requests: Sequence[Request]) -> list[Opt
     )
     if first.budget.flops is not None:
         members.require_same_cost(first.budget, place=first.place)
-    by_law = []
+    by_law, unbounded = [], list[tuple[Posterior, Unbounded]]()
     for posterior in members.posteriors:
-        law, sets = posterior.law, draw_sets(posterior)
+        law = posterior.law
         own = [_narrowed(request, law) for request in requests] if members.mixed else requests
-        problems = [pose(law, posterior.reference, request) for request in own]
-        # The problems differ in what is spent, which the runs' own cost takes the place of.
-        seen = profiles(posterior, problems[0])
-        if posterior.extrapolation is not None:
-            found = [optimise_with_error(posterior, problem, sets) for problem in problems]
-        else:
-            found = [
-                (p, sets, o) for p, o in zip(problems, optimise_sets(problems, sets), strict=True)
-            ]
-        by_law.append([summarise(posterior, *parts, first, seen) for parts in found])
+        try:
+            by_law.append(_of_law(posterior, own, first))
+        except Unbounded as error:
+            if not (isinstance(source, Mixture) and source.on_missing == "drop"):
+                raise
+            unbounded.append((posterior, error))
     if not members.mixed:
         return by_law[0]
+    if not by_law:
+        raise unbounded[0][1]
+    members = members.without(unbounded)
     return [merge(parts, members, source.notes) for parts in zip(*by_law, strict=True)]
+
+
+def _of_law(posterior: Posterior, requests: Sequence[Request], first: Request) -> list[Optimum]:
+    """The optimum of each request under one law."""
+    sets = draw_sets(posterior)
+    problems = [pose(posterior.law, posterior.reference, request) for request in requests]
+    # The problems differ in what is spent, which the runs' own cost takes the place of.
+    seen = profiles(posterior, problems[0])
+    if posterior.extrapolation is not None:
+        found = [optimise_with_error(posterior, problem, sets) for problem in problems]
+    else:
+        optima = optimise_sets(problems, sets)
+        found = [(problem, sets, parts) for problem, parts in zip(problems, optima, strict=True)]
+    return [summarise(posterior, *parts, first, seen) for parts in found]
 
 
 def _free(law: Law, request: Request) -> Sequence[str]:

@@ -73,7 +73,7 @@ def test_the_misfit_is_that_of_the_conditional_process(known: bl.Posterior) -> N
     )
     seen = known.runs.column("N")
     # At a run, between, and far from all, where the process knows nothing of them.
-    sizes = np.array([seen[0], np.sqrt(np.sort(seen)[4] * np.sort(seen)[5]), seen.max() * 1e9])
+    sizes = np.array([seen[0], np.sqrt(np.sort(seen)[4] * np.sort(seen)[5]), seen.max() * 1e4])
     table = with_gp.variance_shares({"N": sizes})
     x = np.log(seen)
     middle, unit = x.mean(), x.std()
