@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
+from bayeslaw.inference.quiet import quiet
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.model import Data
@@ -119,7 +120,8 @@ def search(objective: Objective, starts: Sequence[np.ndarray], *, most: int | No
     options = {"gtol": 1e-3, "maxiter": 2000}
     ends = []
     for start in usable:
-        end = minimize(objective, start, jac=True, method="BFGS", options=options)
+        with quiet():
+            end = minimize(objective, start, jac=True, method="BFGS", options=options)
         ends.append(_End(end.x, float(end.fun), _spread(end.hess_inv)))
     best = min(ends, key=lambda end: end.potential)
     # Twice this difference is far below what could change an interval.
@@ -211,7 +213,8 @@ def _descend(
         return value, matrix.T @ gradient
 
     start, options = np.zeros_like(centre), {"gtol": tolerance}
-    end = minimize(whitened, start, jac=True, method="BFGS", options=options)
+    with quiet():
+        end = minimize(whitened, start, jac=True, method="BFGS", options=options)
     return centre + matrix @ end.x, float(end.fun)
 
 

@@ -203,3 +203,15 @@ def test_a_frame_is_read_and_a_missing_column_is_named() -> None:
 def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(RequestError, match=message):
         bl.study(RUNS, progress=False, **options)  # type: ignore[arg-type]
+
+
+def test_a_law_without_optimum_leaves_the_answer_with_a_note() -> None:
+    # The floor of farseer2025 falls with N for ever: at a budget it has no optimum.
+    laws = [*LAWS, "farseer2025"]
+    runs = bl.simulate("farseer2025", rows=60, noise_sd=0.002, seed=4)
+    found = bl.study(runs, laws=laws, budget=BUDGET, seed=1, progress=False)
+    assert found.optimum is not None
+    dropped = [note.message for note in found.notes if note.code == "law_dropped"]
+    if "farseer2025" in found.weights:
+        assert any("farseer2025 is dropped" in message for message in dropped)
+    assert np.isfinite(found.optimum.quantities["N"].draws).all()
