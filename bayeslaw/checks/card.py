@@ -17,10 +17,10 @@ import numpy as np
 from bayeslaw.core import vocabulary
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import BayesLawError
+from bayeslaw.core.errors import BayesLawError, nearest
 from bayeslaw.law import Check, Law
 from bayeslaw.law.letters import to_canonical
-from bayeslaw.law.library import law as load_law
+from bayeslaw.law.library import catalogue, law as load_law
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
@@ -87,6 +87,9 @@ def described(law: Law) -> Found:
     for key in ("name", "title", "source", "year", "status"):
         if not law.card.get(key):
             yield key, f"the card has no {key}"
+    known = {*vocabulary.VOCABULARY, *(row["predicts"] for row in catalogue())}
+    if law.predicts not in known:
+        yield "predicts", f"no law predicts {law.predicts!r}. {nearest(law.predicts, known)}"
     for name, letter in law.letters.items():
         if not letter.means:
             yield f"[variables] {name}", "'means' is empty"
@@ -122,7 +125,7 @@ def computed(law: Law, check: Check) -> float:
     if not law.form.canonical_reads(check.of) <= set(at):
         flops = at.pop("C", None) if "C" not in law.variables else None
         reference = ReferenceRun(loss=_scale(law), at=law.middle)
-        problem = pose(law, reference, Request.of("check", at, Budget(train_flops=flops)))
+        problem = pose(law, reference, Request.of("check", at or None, Budget(train_flops=flops)))
         optima = optimise_draws(problem, {name: np.array([value]) for name, value in raw.items()})
         if not optima.converged.all():
             return float("nan")

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayeslaw.comparison.scores import Scores, score
 from bayeslaw.core.calls import public
-from bayeslaw.core.errors import READ_RUNS, TableError, check_type, whole
+from bayeslaw.core.errors import TableError, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
@@ -78,7 +78,6 @@ def check_new_runs(
         If ``new_runs`` is not ``Runs``, lacks a column, or has no rows.
     """
     law = posterior.law
-    check_type(new_runs, Runs, "runs belong", READ_RUNS, place="check_new_runs")
     needs = [*law.variables, law.predicts]
     runs = new_runs.require(needs, purpose=f"a check of {law.name!r}")
     if not len(runs):

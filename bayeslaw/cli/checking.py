@@ -62,7 +62,7 @@ def prior_sensitivity(
     posterior = bl.load(fit)
     best = None
     if not question.is_empty:
-        best = bl.optimum(posterior, at=question.fixed, budget=question.budget)
+        best = bl.optimum(posterior, at=question.fixed or None, budget=question.budget)
     sensitivity = bl.prior_sensitivity(posterior, best)
     table = sensitivity.frame.reset_index(names="quantity")
     return Answer.of(sensitivity, results.prior_sensitivity(sensitivity), table=table)

@@ -47,7 +47,7 @@ def optimum(
     ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Find the best configuration, with credible intervals."""
-    common: dict[str, Any] = {"at": question.fixed, "budget": question.budget}
+    common: dict[str, Any] = {"at": question.fixed or None, "budget": question.budget}
     common |= {"free": free, "ci_prob": ci_prob}
     efficiency = _given(efficiency_tolerance=efficiency_tolerance, compute_share=compute_share)
     tolerances = _given(regret_tolerance=regret_tolerance)
@@ -94,14 +94,14 @@ def frontier(
     """Find the best configuration for many budgets, with credible intervals."""
     import numpy as np
 
-    if not (0 < first <= last and points >= 1):
+    if not (0 < first <= last < np.inf and points >= 1):
         raise RequestError(
             f"{points} points from {first:g} to {last:g}",
             place="--first, --last, --points",
             remedy="Give positive FLOPs in order, and at least one point",
         )
     flops = np.geomspace(first, last, points)
-    bounds: dict[str, Any] = {"at": limits.fixed, "budget": limits.budget, "free": free}
+    bounds: dict[str, Any] = {"at": limits.fixed or None, "budget": limits.budget, "free": free}
     best = bl.frontier(posteriors.load(), flops, **bounds, ci_prob=ci_prob)
     frame = results.frontier_frame(best)
     return Answer.of(best, results.frontier(best), table=frame, plot=bl.plots.frontier)
@@ -138,7 +138,7 @@ def decide(
     decision = bl.decide(
         posterior,
         built or table,
-        at=at,
+        at=at or None,
         budget=question.budget,
         regret_tolerance=regret_tolerance,
         ci_prob=ci_prob,
@@ -189,7 +189,7 @@ def report(
     page = bl.report(
         bl.load(fit),
         out,
-        at=question.fixed,
+        at=question.fixed or None,
         budget=question.budget,
         candidates=None if candidates is None else columns.read(candidates),
         question=heading,

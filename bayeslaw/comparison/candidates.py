@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayeslaw.core.errors import READ_RUNS, RequestError, TableError, check_type, refuse
+from bayeslaw.core.errors import RequestError, TableError, refuse
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
@@ -41,7 +41,6 @@ def read_candidates(
     skip_incompatible: bool,
 ) -> Candidates:
     """Read the laws and refuse what cannot be compared."""
-    check_type(runs, Runs, "runs belong", READ_RUNS, place="compare")
     if len(runs) < LEAST_RUNS:
         remedy = f"Give {LEAST_RUNS} or more to compare on"
         raise TableError(f"{len(runs)} runs", place=runs.source, remedy=remedy)

@@ -17,7 +17,7 @@ import numpy as np
 from bayeslaw.comparison.bridge import LEAST_DRAWS, bridge
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import check_type, refuse, whole
+from bayeslaw.core.errors import refuse, whole
 from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.inference.density import DEEPEST, Density
@@ -119,7 +119,6 @@ def rough(error: float, what: str) -> tuple[Note, ...]:
 
 def sampled_density(posterior: Posterior, place: str) -> tuple[Density, Data, np.ndarray]:
     """The sampled density, and its draws in the coordinates of the sampler."""
-    check_type(posterior, Posterior, "a posterior belongs", "Give what bl.fit returns", place=place)
     method, draws = posterior.info.method, posterior.stats["diverging"].shape[1]
     refuse(
         place,

@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from operator import index
 from typing import Any
 
-READ_RUNS = "bl.read_runs reads tables, DataFrames included"
 #: Characters that a message holds at most, and that its place and its remedy do.
 LONGEST, _PLACE, _REMEDY = 590, 150, 360
 #: Names that a message lists at most.
@@ -50,7 +49,7 @@ def printable(text: str) -> str:
 
 def shortened(text: str, most: int) -> str:
     """Printable text of at most so many characters, cut in the middle."""
-    return _cut(printable(text), most)
+    return _cut(printable(str(text)), most)
 
 
 def _cut(text: str, most: int) -> str:
@@ -103,13 +102,6 @@ def refuse(place: str, *cases: tuple[bool, str, str]) -> None:
     for holds, problem, remedy in cases:
         if holds:
             raise RequestError(problem, place=place, remedy=remedy)
-
-
-def check_type(value: object, kind: type, what: str, remedy: str, *, place: str) -> None:
-    """Refuse an object of another type than belongs here."""
-    if not isinstance(value, kind):
-        problem = f"a {type(value).__name__} where {what}"
-        raise RequestError(problem, place=place, remedy=remedy)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

@@ -16,6 +16,9 @@ from bayeslaw.formula.hoist import Hoister
 from bayeslaw.formula.language import Array, Expression, check, parse
 from bayeslaw.formula.trees import replaced
 
+#: Parts of a formula whose helper lines are written out where they are read.
+_LARGEST = 10_000
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -134,4 +137,18 @@ def parse_formula(text: str, *, place: str = "formula", result: str = "L") -> Fo
         if early:
             problem = f"{target!r} reads {early[0]!r} before it is assigned"
             raise FormulaError(problem, place=place, remedy="Move that line up")
+    _check_size(lines, place)
     return Formula(tuple(lines.items()))
+
+
+def _check_size(lines: Mapping[str, Expression], place: str) -> None:
+    """Refuse lines that, written out in each other, are larger than any law is."""
+    sizes: dict[str, int] = {}
+    for target, expression in lines.items():
+        nodes = list(ast.walk(expression.tree))
+        names = (node.id for node in nodes if isinstance(node, ast.Name))
+        sizes[target] = len(nodes) + sum(sizes.get(name, 0) for name in names)
+        if sizes[target] > _LARGEST:
+            problem = f"written out, {target!r} has {sizes[target]} parts"
+            remedy = f"Write a formula of at most {_LARGEST}"
+            raise FormulaError(problem, place=place, remedy=remedy)

@@ -72,7 +72,9 @@ class Expression:
         try:
             return _value(self.tree, values, xp, self.text)
         except (OverflowError, ZeroDivisionError, TypeError) as error:
-            raise FormulaError(f"{self.text!r} cannot be computed ({error})") from None
+            problem = f"{self.text!r} cannot be computed ({error})"
+            remedy = "Look for a division by zero, or for text among numbers"
+            raise FormulaError(problem, remedy=remedy) from None
 
 
 def parse_expression(text: str, *, place: str = "", comparisons: bool = False) -> Expression:

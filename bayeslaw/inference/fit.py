@@ -6,12 +6,12 @@ import os
 from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import RequestError
 from bayeslaw.core.threads import one_thread
 from bayeslaw.core.version import __version__
 from bayeslaw.inference.mode import Mode, NoFiniteStart, find_mode
@@ -42,7 +42,7 @@ from bayeslaw.runs.tried import refuse_tried
 @public
 def fit(
     runs: Runs,
-    law: str | Law,
+    law: str | Path | Law,
     *,
     method: Method = "nuts",
     noise: str = "student_t",
@@ -109,12 +109,6 @@ def fit(
         If the table lacks a column that the law needs.
     """
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy, pool)
-    if not isinstance(runs, Runs):
-        raise RequestError(
-            f"a {type(runs).__name__} where runs belong",
-            place="fit",
-            remedy="bl.read_runs reads tables, DataFrames included",
-        )
     law = load_law(law)
     with compiled(), bar(progress, settings.iterations, f"fitting {law.name}") as report:
         return fit_one(runs, law, reference, settings, report, os.cpu_count() or 1)

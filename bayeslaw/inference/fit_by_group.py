@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bayeslaw.core.calls import public
-from bayeslaw.core.errors import RequestError, TableError
+from bayeslaw.core.errors import TableError
 from bayeslaw.inference.fit import fit
 from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
@@ -17,7 +18,7 @@ from bayeslaw.runs import ReferenceRun, Runs
 @public
 def fit_by_group(
     runs: Runs,
-    law: str | Law,
+    law: str | Path | Law,
     *,
     by: str,
     reference: ReferenceRun | None = None,
@@ -48,12 +49,6 @@ def fit_by_group(
         If an option does not fit.
     """
     law = load_law(law)
-    if not isinstance(runs, Runs) or not isinstance(by, str):
-        raise RequestError(
-            f"by = {by!r} and a {type(runs).__name__}, where the name of a column and runs belong",
-            place="fit_by_group",
-            remedy='bl.fit_by_group(bl.read_runs(table), law, by="router_type")',
-        )
     labels = runs.labels(by)
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     gaps = labels.isna()

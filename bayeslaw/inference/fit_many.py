@@ -15,7 +15,7 @@ import numpy as np
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import whole
+from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.files import make_folder
 from bayeslaw.core.kept import FORMAT, read_npz, write_npz
 from bayeslaw.core.notes import Note
@@ -35,7 +35,7 @@ from bayeslaw.runs import ReferenceRun, Runs
 @public
 def fit_many(
     tables: Sequence[Runs],
-    law: str | Law,
+    law: str | Path | Law,
     *,
     method: Method = "nuts",
     noise: str = "student_t",
@@ -91,6 +91,9 @@ def fit_many(
     """
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy)
     law, tables = load_law(law), list(tables)
+    if wrong := [table for table in tables if not isinstance(table, Runs)]:
+        problem, remedy = f"{wrong[0]!r} among the tables", "Give runs alone, of bl.read_runs"
+        raise RequestError(problem, place="fit_many", remedy=remedy)
     whole(batch, "batch", place="fit_many", least=1)
     if not tables:
         return []

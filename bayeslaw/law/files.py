@@ -18,7 +18,11 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), text
     except OSError as error:
         raise CardError(f"cannot be read ({error.strerror})", place=path.name) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        remedy = "A card has lists of lists at most"
+        raise CardError("is nested too deep", place=path.name, remedy=remedy) from None
+    except ValueError as error:
+        # Of TOML or UTF-8, and of a path with a zero byte.
         raise CardError(f"is not TOML ({error})", place=path.name) from None
 
 

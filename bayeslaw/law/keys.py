@@ -45,6 +45,29 @@ def text(value: Any, key: str, place: str) -> str:
     return value
 
 
+def label(value: Any, key: str, place: str) -> str:
+    """A name for people, which may stand in the name of a file: no path, no control characters."""
+    # Constraints in brackets, of laws that are made from others, may divide.
+    name, _, _ = text(value, key, place).partition(" (")
+    if (
+        not name.strip()
+        or name.startswith(".")
+        or {"/", "\\"} & set(name)
+        or not value.isprintable()
+    ):
+        remedy = "Give letters, digits, blanks and marks, but no slash and no dot in front"
+        raise CardError(f"{key} = {value!r} is no name", place=place, remedy=remedy)
+    return str(value)
+
+
+def variable_name(value: Any, key: str, place: str) -> str:
+    """The name of a quantity, as of a column."""
+    if not (text(value, key, place).isidentifier() and value.isascii()):
+        remedy = "Use letters, digits and _, a letter first, such as learning_rate"
+        raise CardError(f"{key} = {value!r} is no name", place=place, remedy=remedy)
+    return str(value)
+
+
 def one_of(*options: str) -> Read:
     """One of a few words."""
 

@@ -24,6 +24,8 @@ from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.reading import read_card, read_letters
 from bayeslaw.law.roles import default_parameters
 
+_ONCE = "Give each variable once"
+
 
 class Law(LawData):
     """A scaling law: formula, variables, priors, published coefficients and checks.
@@ -303,7 +305,10 @@ class Law(LawData):
         >>> Law.from_formula("E + A/N**alpha + B/D**beta", variables=["N", "D"])
         Law('own': L, 5 parameters)
         """
-        is_ = dict(variables) if isinstance(variables, Mapping) else {n: n for n in variables}
+        named = list(variables)
+        if twice := [each for each in named if named.count(each) > 1]:
+            raise CardError(f"the variable {twice[0]!r} is given twice", place=name, remedy=_ONCE)
+        is_ = dict(variables) if isinstance(variables, Mapping) else {n: n for n in named}
         entries = {letter: {"is": expression} for letter, expression in is_.items()}
         formula = parse_formula(text, place=f"{name}, formula")
         letters = read_letters(entries, formula, name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import CardError, check_names, nearest
 from bayeslaw.formula import Formula, parse_expression, parse_formula
@@ -19,14 +21,14 @@ from bayeslaw.law.priors import Prior
 RESERVED = ("T", "noise_scale", "noise_df", "noise_excess")
 
 CARD = {
-    "name": Key(keys.text, "own"),
+    "name": Key(keys.label, "own"),
     "aliases": Key(keys.texts, ()),
     "title": Key(keys.text),
     "source": Key(keys.text),
     "paper": Key(keys.text),
     "year": Key(keys.year, None),
     "status": Key(keys.one_of("verified", "secondary", "inferred", "own"), "own"),
-    "predicts": Key(keys.text, "loss"),
+    "predicts": Key(keys.variable_name, "loss"),
     "same_form_as": Key(keys.text),
     "notes": Key(keys.texts, ()),
     "formula": Key(keys.text, required='formula = "L = ..."'),
@@ -103,6 +105,7 @@ def read_card(card: dict[str, Any], place: str) -> LawData:
         title: read_entry(entry, numbers, f"{place}, [coefficients.{title}]", remedy)
         for title, entry in stated["coefficients"].items()
     }
+    _check_supports(parameters, coefficients, place)
     known = sorted({*lines, *letters, *form.canonical})
     pays = stated["predicts"] == "loss" and "C" not in form.canonical
     cost = stated["cost"] or ("training" if pays else None)
@@ -233,6 +236,20 @@ def _check_priors(form: Form, parameters: Mapping[str, Parameter], place: str) -
             problem = f"the prior {prior} may be negative, but it is stated on a power of {name!r}"
             remedy = "Make it lognormal, or state it on something affine"
             raise CardError(problem, place=f"{place}, [parameters] {name}, prior", remedy=remedy)
+
+
+def _check_supports(
+    parameters: Mapping[str, Parameter], sets: Mapping[str, Mapping[str, float]], place: str
+) -> None:
+    """Refuse published coefficients that their own prior excludes."""
+    for title, raw in sets.items():
+        for name, parameter in parameters.items():
+            # What is stated on other quantities depends on the reference run.
+            if parameter.on.text == name and np.isneginf(parameter.prior.standardise(raw[name])):
+                problem = f"{name} = {raw[name]:g}, which its prior {parameter.prior} excludes"
+                remedy = "Mend the number, or give the prior a lower end (low) or make it normal"
+                where = f"{place}, [coefficients.{title}] {name}"
+                raise CardError(problem, place=where, remedy=remedy)
 
 
 def _read_optimum(entry: Any, canonical: tuple[str, ...], place: str) -> Optimum:

@@ -50,6 +50,9 @@ def default_parameters(
             prior = dict(priors[name])
             on = {"on": prior.pop("on")} if "on" in prior else {}
             entries[name] = {**on, "prior": prior, **({"role": "floor"} if is_floor else {})}
+        elif is_floor and len(holding) > 1:
+            problem = f"the floor {name!r} is added {len(holding)} times"
+            raise CardError(problem, place=place, remedy="Write it once")
         elif is_floor:
             entries[name] = {"on": f"{name} / loss", "prior": _FLOOR, "role": "floor"}
         elif name in powers and not any(name in _bare_factors(term) for term in terms):

@@ -96,7 +96,10 @@ def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[
     """The coefficients of a law that vary by the groups of a table."""
     place = f"{place}, pool"
     if not isinstance(option, Mapping):
-        names = [option] if isinstance(option, str) else list(option)
+        names: list[Any] = [option] if isinstance(option, str) else [*option]
+        if not all(isinstance(name, str) for name in names):
+            problem = f"pool = {option!r} names no coefficients"
+            raise RequestError(problem, place=place, remedy='Give names, such as ["E"]')
         if names and len(runs.groups) != 1:
             raise RequestError(
                 f"pool= needs exactly one grouping column for {', '.join(names)}; the table has "

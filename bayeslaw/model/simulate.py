@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ _ANCHORS, _LEVELS = 6, 19
 
 
 @public
-def draw_design(law: str | Law, kind: str, rows: int, *, seed: int = 0) -> dict[str, np.ndarray]:
+def draw_design(
+    law: str | Path | Law, kind: str, rows: int, *, seed: int = 0
+) -> dict[str, np.ndarray]:
     """Configurations over the ranges that a law's card states.
 
     ``independent`` draws every variable by itself: uniformly on the logarithm over its range, or
@@ -147,7 +150,7 @@ def _scale(letter: Letter) -> tuple[float, float, bool]:
 
 @public
 def simulate(
-    law: str | Law,
+    law: str | Path | Law,
     *,
     design: str | Mapping[str, ArrayLike] = "independent",
     rows: int = 446,
@@ -190,11 +193,11 @@ def simulate(
         raise RequestError(f"noise_sd = {noise_sd}", place="simulate", remedy="Between 0 and 1")
     kind = design if isinstance(design, str) else "given"
     columns: Mapping[str, Any] = (
-        draw_design(law, design, rows, seed=seed) if isinstance(design, str) else design
+        draw_design(law, design, rows, seed=seed) if isinstance(design, str) else _numbers(design)
     )
     for name, values in columns.items():
         variable = vocabulary.variable(name)
-        for value in np.atleast_1d(values):
+        for value in values:
             if not variable.contains(float(value)):
                 problem = f"{name} = {value:g} is outside {variable.domain}"
                 raise RequestError(problem, place="simulate, design")
@@ -214,3 +217,12 @@ def simulate(
         variables=(*columns, law.predicts),
         notes=(Note("simulated", "info", message),),
     )
+
+
+def _numbers(design: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    """The columns of a design, as numbers."""
+    try:
+        return {name: np.atleast_1d(np.asarray(v, dtype=float)) for name, v in design.items()}
+    except (TypeError, ValueError) as error:
+        problem, remedy = f"no numbers ({error})", "Give an array of numbers for each variable"
+        raise RequestError(problem, place="simulate, design", remedy=remedy) from None

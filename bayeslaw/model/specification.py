@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 
@@ -130,7 +131,7 @@ def _check_reference(reference: ReferenceRun, law: Law, place: str) -> None:
 @public
 def numpyro_model(
     runs: Runs,
-    law: str | Law,
+    law: str | Path | Law,
     *,
     noise: str = "student_t",
     discrepancy: DiscrepancyOption = None,

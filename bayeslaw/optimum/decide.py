@@ -11,7 +11,7 @@ import numpy as np
 from bayeslaw.architecture.buildable import Buildable
 from bayeslaw.core.calls import public
 from bayeslaw.core.diagnostics import mcse_mean
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
 from bayeslaw.optimum import notes
@@ -128,7 +128,11 @@ def expert_grid(
     """
     import pandas as pd
 
-    pairs = [(k, s) for k in routed for s in shared]
+    numbers = {"routed": [*routed], "shared": [*shared]}
+    for name, least in (("routed", 1), ("shared", 0)):
+        for value in numbers[name]:
+            whole(value, name, place="expert_grid", least=least)
+    pairs = [(k, s) for k in numbers["routed"] for s in numbers["shared"]]
     table = pd.DataFrame(pairs, columns=["K", "shared"], dtype=float)
     table.index = pd.Index([f"{k}+{s}" for k, s in pairs], name="experts")
     return table.assign(

@@ -44,7 +44,9 @@ class EfficiencyRules:
         """Refuse values outside a rule's range."""
         for name, value in asdict(self).items():
             share = name in ("fraction", "compute_share")
-            if value is not None and not 0 < value < (1 if share else np.inf):
+            if value is not None and not 0 < real(value, name, place="EfficiencyRules") < (
+                1 if share else np.inf
+            ):
                 legal = "a share between 0 and 1" if share else "a positive number"
                 remedy = f"Give {legal}, or None to leave the rule out"
                 raise RequestError(f"{name} = {value!r}", place="EfficiencyRules", remedy=remedy)
@@ -78,8 +80,9 @@ class Request:
         if not real(regret_tolerance, "regret_tolerance", place=place) > 0:
             problem = f"regret_tolerance = {regret_tolerance!r}"
             raise RequestError(problem, place=place, remedy="Give a positive number")
-        if at is not None and not isinstance(at, Mapping):
-            raise RequestError(f"{at!r}", place=f"{place}, at", remedy='Such as {"N": 30e9}')
+        if at is not None and (not isinstance(at, Mapping) or not at):
+            remedy = 'Name a variable, such as {"N": 30e9}, or leave at= out'
+            raise RequestError(f"at = {at!r} fixes nothing", place=place, remedy=remedy)
         for name, value, kind, example in (
             ("budget", budget, Budget, "bl.Budget(train_flops=...)"),
             ("efficiency", efficiency, EfficiencyRules, "bl.EfficiencyRules(slope=...)"),

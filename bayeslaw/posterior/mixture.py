@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -171,16 +172,21 @@ def average_laws(
         If there are fewer than two, if weights are missing, negative or all zero, or if the laws
         predict different quantities.
     """
-    if isinstance(posteriors, Mapping):
-        names, parts = list(posteriors), tuple(posteriors.values())
-    else:
-        parts = tuple(posteriors)
-        names = [posterior.law.name for posterior in parts]
+    named = isinstance(posteriors, Mapping)
+    parts = tuple(posteriors.values() if isinstance(posteriors, Mapping) else posteriors)
+    if weights is None:
+        weights = [1.0] * len(parts)
+    given: tuple[object, ...] = tuple(weights.values() if isinstance(weights, Mapping) else weights)
+    checked: tuple[tuple[Iterable[object], type, str], ...]
+    checked = (parts, Posterior, "posteriors"), (given, Real, "weights")
+    for items, kind, what in checked:
+        if wrong := [item for item in items if not isinstance(item, kind)]:
+            problem = f"{wrong[0]!r} among the {what}"
+            raise RequestError(problem, place="average_laws", remedy=f"Give {what} alone")
+    names: list[Any] = list(posteriors) if named else [posterior.law.name for posterior in parts]
     problem = remedy = ""
     if len(parts) < 2:
         problem, remedy = f"{len(parts)} posterior to average", "Give two or more"
-    if weights is None:
-        weights = [1.0] * len(parts)
     if isinstance(weights, Mapping):
         if not problem and (set(names) != set(weights) or len(set(names)) < len(names)):
             problem = f"weights of {', '.join(sorted(weights))} for posteriors {', '.join(names)}"

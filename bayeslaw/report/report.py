@@ -72,12 +72,6 @@ def report(
     RequestError
         If the constraints leave no optimum, or the page cannot be written.
     """
-    if not isinstance(posterior, Posterior):
-        raise RequestError(
-            f"a {type(posterior).__name__} instead of a posterior",
-            place="report",
-            remedy="Report the posteriors of a mixture one by one",
-        )
     destination(path, place="report")
     path = Path(path)
     request = Request.of("report", at, budget)
@@ -86,7 +80,7 @@ def report(
         choice = _choice(posterior, best, request.at, ci_prob)
     else:
         choice = decide(
-            posterior, candidates, at=request.at, budget=request.budget, ci_prob=ci_prob
+            posterior, candidates, at=request.at or None, budget=request.budget, ci_prob=ci_prob
         )
     parts = {"optimum": best, "decision": choice}
     written = Report(
@@ -109,8 +103,9 @@ def report(
 
 def _best(posterior: Posterior, request: Request, ci_prob: float) -> Optimum | str:
     """The optimum, or why there is none without a constraint."""
+    at = request.at or None
     try:
-        return optimum(posterior, at=request.at, budget=request.budget, ci_prob=ci_prob)
+        return optimum(posterior, at=at, budget=request.budget, ci_prob=ci_prob)
     except RequestError as error:
         # A constraint that cannot be met is the caller's to mend; none was given here.
         if request.at or request.budget.to_dict():

@@ -53,7 +53,7 @@ class Options:
 def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
     """Merge arguments of the call over those of a mapping file, and check types."""
     file_place, file = (_CALL, {}) if mapping is None else _toml(Path(mapping))
-    call = {key: value for key, value in arguments.items() if value is not None and value != ()}
+    call = {key: value for key, value in arguments.items() if not _left_out(value)}
     merged = {**file, **call}
     places = {key: _CALL if key in call else file_place for key in _KEYS}
 
@@ -108,6 +108,11 @@ def read_options(mapping: str | Path | None, **arguments: Any) -> Options:
     return options
 
 
+def _left_out(value: Any) -> bool:
+    # Not by ==, which arrays answer cell by cell.
+    return value is None or (isinstance(value, tuple) and not value)
+
+
 def _toml(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -115,7 +120,8 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
         problem = f"the mapping cannot be read ({error.strerror})"
         remedy = "Give the name of a TOML file"
         raise TableError(problem, place=str(path), remedy=remedy) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Of TOML or UTF-8, of a path with a zero byte, of lists in lists.
         remedy = 'Write [columns] and below it N = "n_total", one variable a line, each once'
         raise TableError(f"not valid TOML ({error})", place=path.name, remedy=remedy) from None
     unknown = "unknown key {!r} in the mapping"
@@ -132,8 +138,9 @@ def _toml(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _pairs(option: str, value: Any, place: str) -> dict[str, Any]:
-    pairs = list(value.items() if isinstance(value, Mapping) else value)
-    if isinstance(value, str) or not all(isinstance(i, tuple) and len(i) == 2 for i in pairs):
+    listed = isinstance(value, Iterable) and not isinstance(value, str)
+    pairs = list(value.items() if isinstance(value, Mapping) else value) if listed else []
+    if not listed or not all(isinstance(i, tuple) and len(i) == 2 for i in pairs):
         problem = f"{option} = {value!r} is not a mapping of variables"
         remedy = f"Write {option} = {_EXAMPLES[option]}"
         raise RequestError(problem, place=place, remedy=remedy)

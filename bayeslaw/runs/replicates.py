@@ -127,6 +127,9 @@ def replicate_noise(
         If no two runs share a configuration and differ in loss; if a column is missing.
     """
     names = configuration_columns(runs, predicts) if same is None else list(same)
+    if not names or not all(isinstance(name, str) for name in names):
+        remedy = "Name the columns that make a configuration"
+        raise RequestError(f"same = {names!r}", place="replicate_noise", remedy=remedy)
     noise = find_replicates(runs, predicts, same=names, ci_prob=ci_prob)
     if noise is None:
         problem = f"no two of {len(runs)} runs agree in {', '.join(names)} and differ in {predicts}"

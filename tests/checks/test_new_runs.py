@@ -71,7 +71,7 @@ def test_distance_beyond_the_runs_is_told(fitted: bl.Posterior) -> None:
 
 
 def test_what_cannot_be_checked_is_named(fitted: bl.Posterior, table: bl.Runs) -> None:
-    with pytest.raises(RequestError, match="a dict where runs belong"):
+    with pytest.raises(RequestError, match="new_runs is a dict"):
         bl.check_new_runs(fitted, {"N": 1e9})
     with pytest.raises(TableError, match="a check of 'chinchilla' needs 'D'"):
         bl.check_new_runs(fitted, bl.read_runs(pd.DataFrame({"N": [1e9], "loss": [2.0]})))

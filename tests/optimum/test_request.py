@@ -24,11 +24,11 @@ from bayeslaw.core.errors import RequestError
         (lambda p: bl.optimum(p, at={"N": 1e9}, budget={"train_flops": 1e22}), "bl.Budget"),
         (lambda p: bl.optimum(p, at={"N": 1e9}, efficiency={"slope": 0.4}), "bl.EfficiencyRules"),
         (lambda p: bl.cheapest(p, "2.1"), "target = '2.1'"),
-        (lambda p: bl.frontier(p, 1e20), "Give several"),
+        (lambda p: bl.frontier(p, 1e20), "flops = 1e+20. Give a list"),
         (lambda p: bl.frontier(p, ["a"]), "flops = 'a'"),
         (lambda p: bl.Budget(caps=["N"]), "caps = "),
         (lambda p: bl.Budget(max_params=True), "max_params = True"),
-        (lambda p: bl.decide(p, [{"G": 4}]), "a list where configurations belong"),
+        (lambda p: bl.decide(p, [{"G": 4}]), "candidates is a list. Give runs"),
         (lambda p: bl.decide(p, {"G": [4.0], "median": [1.0]}), "a column 'median'"),
         (lambda p: bl.decide(p, {"G": [4.0, 5.0], "cost": [1.0, np.nan]}), "cost = nan in row"),
         (

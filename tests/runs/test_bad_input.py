@@ -278,7 +278,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     refused(TableError, "a\0.csv", "a\\x00.csv: this is no name of a file", "Check the name")
     (tmp_path / "folder.csv").mkdir()
     refused(TableError, tmp_path / "folder.csv", "the file cannot be read (", "you may read")
-    refused(RequestError, [1.0], "cannot be read from a list", "the path of a file or a pandas")
+    refused(RequestError, [1.0], "source is a list. Give text or a path or a DataFrame")
 
 
 @pytest.mark.parametrize("path", ["x/" * 2500 + "a.csv", "x" * 5000 + ".csv", "x" * 5000])
@@ -552,7 +552,7 @@ OPTIONS: dict[str, tuple[type[BayesLawError], dict[str, Any], str, str]] = {
         "embeddings = 'yes'",
         "'included' or 'excluded'",
     ),
-    "where as a number": (RequestError, {"where": 3}, "where = 3 is not text", "Quote it"),
+    "where as a number": (RequestError, {"where": 3}, "where = 3", "Give text"),
     "group as a number": (
         RequestError,
         {"group": [3]},

@@ -47,7 +47,7 @@ _AT_ONCE = 8
 @public
 def calibrate(
     design: str | Runs | pd.DataFrame | Mapping[str, Any] | Posterior,
-    law: str | Law,
+    law: str | Path | Law,
     *,
     truth: str | Mapping[str, float] | Posterior | None = None,
     tables: int = 200,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class Simulation:
 
 
 def read_simulation(
-    law: str | Law,
+    law: str | Path | Law,
     design: Any,
     truth: Any,
     settings: FitSettings,
