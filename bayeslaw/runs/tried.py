@@ -56,19 +56,23 @@ def refuse_tried(runs: Runs, variables: list[str], predicts: str, law: str) -> N
 
 def tried_notes(runs: Runs, variables: list[str], predicts: str) -> list[Note]:
     """A note on rows that are settings tried at few configurations."""
-    codes = _configurations(runs, variables)
+    named = _tuned(runs, variables)
+    # What the law does not read is no setting either if the table has it for a variable.
+    measured = (predicts, "loss_se", *variables, *named)
+    names = [*variables, *(name for name in runs.variables if name not in measured)]
+    codes = _configurations(runs, names)
     different = int(codes.max(initial=0)) + 1
-    tuned = [name for name in _tuned(runs, variables) if _differs(codes, _values(runs, name)).any()]
+    tuned = [name for name in named if _differs(codes, _values(runs, name)).any()]
     many = len(runs) >= max(_FEWEST, _MANY * different)
     if predicts != "loss" or different < 2 or not (tuned or many):
         return []
     what = f" that differ in {', '.join(tuned)}" if tuned else ""
     message = (
-        f"{len(runs)} rows are {different} configurations of {', '.join(variables)}{what}: rows "
+        f"{len(runs)} rows are {different} configurations of {', '.join(names)}{what}: rows "
         "with poor settings raise the loss, and count as runs"
     )
-    named = f"best_of={tuned}" if tuned else "best_of= and the columns that were tuned"
-    remedy = f'Keep the best, read_runs with {named}; or fit with noise="undertuned"'
+    option = f"best_of={tuned}" if tuned else "best_of= and the columns that were tuned"
+    remedy = f'Keep the best, read_runs with {option}; or fit with noise="undertuned"'
     return [Note("tried_settings", "warning", message, remedy)]
 
 

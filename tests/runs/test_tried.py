@@ -108,3 +108,6 @@ def test_tried_settings_are_noted_where_a_law_predicts_the_loss(grid: pd.DataFra
     many = many.assign(loss=many["loss"] * (1 + 1e-4 * np.arange(len(many)) / len(many)))
     (note,) = found(bl.read_runs(many))
     assert "180 rows are 6 configurations of N, D: rows with" in note.message
+    # A variable that the law does not read is no setting.
+    other = bl.read_runs(many.assign(width=np.arange(len(many))), columns={"width": "width + 1"})
+    assert found(other) == []
