@@ -74,10 +74,12 @@ class Specification:
         rng, form = np.random.default_rng(seed), self.law.form
         values = {name: prior.sample(rng, size) for name, prior in self.priors.items()}
         on = {name: values[name] for name in form.parameters}
-        raw = form.to_raw(on, self.reference.at, self.reference.loss)
-        draws = {self.site(name): value for name, value in values.items()} | raw
-        if form.floor is not None:
-            draws["T"] = form.predict(self.reference.at, raw)
+        # Draws far out in a prior may have no coefficients that are finite.
+        with np.errstate(all="ignore"):
+            raw = form.to_raw(on, self.reference.at, self.reference.loss)
+            draws = {self.site(name): value for name, value in values.items()} | raw
+            if form.floor is not None:
+                draws["T"] = form.predict(self.reference.at, raw)
         return draws
 
     def build(self, runs: Runs, *, rows: int | None = None) -> tuple[Model, Data]:
