@@ -59,6 +59,8 @@ def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> st
         return f"it does not read {unread}, which varies, and {more[0].name} does"
     if "D" in varied and "D" not in law.variables:
         return "it does not read D, which varies"
+    if "N_a" in varied and set(law.variables) <= {"N", "D"}:
+        return "it does not read N_a, which varies: it is a law of dense models"
     if len(runs) < len(law.parameters) + 2:
         return f"{len(law.parameters)} parameters need more than {len(runs)} runs"
     if not has_floor(law):

@@ -52,6 +52,15 @@ def test_a_table_of_five_variables_gets_laws_that_read_all() -> None:
     assert "chinchilla" in left
 
 
+def test_dense_laws_are_left_out_where_active_parameters_vary() -> None:
+    runs = bl.simulate("ludziejewski2025", rows=30, seed=1)
+    table = runs.table.assign(N=runs.column("N_a") * runs.column("E"))
+    laws, _ = study_laws(bl.read_runs(table), None, "loss")
+    names = {law.name for law in laws}
+    assert "wang2024" in names
+    assert not {"chinchilla", "skaling2026"} & names
+
+
 def test_laws_without_floor_are_left_out() -> None:
     assert has_floor(bl.law("wang2024"))
     assert has_floor(bl.law("liew2025"))
