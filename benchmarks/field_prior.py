@@ -25,7 +25,9 @@ from bayeslaw.model.extrapolation import ExtrapolationPrior
 from bayeslaw.runs.reach import Reach
 from bayeslaw.study.backtest import Block, scale_likelihood
 
-POWERS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+# Faster growth than in proportion is not told by the three doublings that tables span, and would
+# rule at ten.
+POWERS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TILTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6)
 KINDS = ("law", "mixture")
 # A wide grid, on which every scale is looked at.
