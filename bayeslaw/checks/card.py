@@ -72,7 +72,9 @@ def check_card(law: str | Path | Law) -> dict[str, list[CardProblem]]:
     problems: dict[str, list[CardProblem]] = {}
     for name, examination in EXAMINATIONS.items():
         try:
-            problems[name] = [CardProblem(place, message) for place, message in examination(law)]
+            # What is not finite is a problem that an examination states.
+            with np.errstate(all="ignore"):
+                problems[name] = [CardProblem(*found) for found in examination(law)]
         except BayesLawError as error:
             place = error.place.removeprefix(f"{law.place}, ")
             problems[name] = [CardProblem(place, f"{error.problem}. {error.remedy}")]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bayeslaw.core.errors import printable
 from bayeslaw.core.notes import Note
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def blocks(parts: Iterable[Block]) -> None:
         elif isinstance(part, Heading):
             _styled((part.text, "bold"))
         else:
-            sys.stdout.write(f"{part if isinstance(part, str) else _wrapped(part)}\n")
+            text = part if isinstance(part, str) else _wrapped(part)
+            sys.stdout.write(f"{_lines(text)}\n")
 
 
 def as_json(data: Mapping[str, Any]) -> None:
@@ -106,6 +108,11 @@ def width() -> int:
     return Console().width if sys.stdout.isatty() else 200
 
 
+def _lines(text: str) -> str:
+    """Lines in which a terminal finds nothing to obey."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _table(table: Table) -> None:
     from rich import box
     from rich.console import Console
@@ -113,19 +120,19 @@ def _table(table: Table) -> None:
     from rich.text import Text
 
     # As text, since brackets in names would be taken for markup.
-    title = Text(table.title)
+    title = Text(_lines(table.title))
     grid = Grid(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     rows = [list(row) for row in table.rows]
     for position, head in enumerate(table.heads):
         numeric = all(isinstance(row[position], int | float | None) for row in rows)
         grid.add_column(
-            Text(head),
+            Text(_lines(head)),
             justify="right" if numeric else "left",
             overflow="fold",
             no_wrap=numeric or not position,
         )
     for row in rows:
-        grid.add_row(*(Text(number(value, table.digits)) for value in row))
+        grid.add_row(*(Text(_lines(number(value, table.digits))) for value in row))
     Console(width=width()).print(grid)
 
 
@@ -134,7 +141,9 @@ def _styled(*parts: tuple[str, str], stderr: bool = False) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=stderr, soft_wrap=True).print(Text.assemble(*parts))
+    Console(stderr=stderr, soft_wrap=True).print(
+        Text.assemble(*((_lines(text), style) for text, style in parts))
+    )
 
 
 def _wrapped(part: Wrapped) -> str:

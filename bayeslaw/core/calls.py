@@ -64,7 +64,9 @@ def public[F: Callable[..., Any]](called: F) -> F:
             raise _refusal(name, list(signature.parameters), options, error) from None
         # A class reads more than its fields are, such as 30B, and checks them itself.
         for option, value in given.items() if name == called.__qualname__ else ():
-            _check_type(called, name, signature.parameters[option], value)
+            parameter = signature.parameters[option]
+            for each in value if parameter.kind is parameter.VAR_POSITIONAL else (value,):
+                _check_type(called, name, parameter, each)
         return called(*args, **options)
 
     return cast(F, call)

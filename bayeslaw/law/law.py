@@ -85,6 +85,7 @@ class Law(LawData):
         on = {name: parameter.prior.median for name, parameter in self.parameters.items()}
         return {name: float(value) for name, value in self.form.to_raw(on, at, scale).items()}
 
+    @public
     def published(self, name: str | None = None) -> dict[str, float]:
         """A published coefficient set.
 
@@ -144,7 +145,8 @@ class Law(LawData):
         """
         raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
         columns = check_inputs(self, variables, raw, f"{self.name}.predict")
-        return np.asarray(self.form.predict(columns, raw))
+        with np.errstate(all="ignore"):
+            return np.asarray(self.form.predict(columns, raw))
 
     def with_priors(self, **priors: Mapping[str, Any]) -> Law:
         """The same law with other priors.
@@ -181,6 +183,7 @@ class Law(LawData):
             card["parameters"][name]["prior"] = entry
         return Law(card, self.place)
 
+    @public
     def constrain(self, *constraints: str) -> Law:
         """The same law with parameters fixed, or tied to each other.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,8 @@ def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[
     """The coefficients of a law that vary by the groups of a table."""
     place = f"{place}, pool"
     if not isinstance(option, Mapping):
-        names: list[Any] = [option] if isinstance(option, str) else [*option]
+        listed = isinstance(option, Iterable) and not isinstance(option, str)
+        names: list[Any] = [*option] if listed else [option]
         if not all(isinstance(name, str) for name in names):
             problem = f"pool = {option!r} names no coefficients"
             raise RequestError(problem, place=place, remedy='Give names, such as ["E"]')

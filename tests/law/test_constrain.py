@@ -152,7 +152,7 @@ def test_a_constrained_law_is_fitted_like_any_other() -> None:
         (("k = log(2)",), "Name its base: ln, log2 or log10"),
         (("alpha >= 0.3",), "not a constraint"),
         (("alpha != 0.3",), "not a constraint"),
-        ((None,), "not a constraint"),
+        ((None,), "constraints = None. Give text"),
         (("G = 8",), "'G' is a variable of zhao2025. Keep runs at one value of it with where="),
         (("alpha = 1/0",), "cannot be computed"),
         (("alpha = ln(0)",), "is no finite number"),

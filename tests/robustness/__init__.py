@@ -1,0 +1,1 @@
+"""Odd inputs of every kind, and what each must come to."""
