@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import architecture, checking, comparing, deciding, fitting, laws
+from bayeslaw.cli import architecture, checking, comparing, deciding, fitting, laws, studying
 from bayeslaw.cli.command import Answer, command, new_app
 from bayeslaw.core.errors import BayesLawError
 
 app = new_app("Bayesian scaling laws for Mixture-of-Experts language models.")
 cache = new_app("Compiled code kept on disk.")
-for group in (fitting.app, deciding.app, comparing.app, checking.app, architecture.app):
-    app.add_typer(group)
+for group in (fitting, studying, deciding, comparing, checking, architecture):
+    app.add_typer(group.app)
 app.add_typer(laws.app, name="laws")
 app.add_typer(cache, name="cache")
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_LAW_HEADS = ["law", "weight", "parameters"]
+
+
 def posterior(posterior: bl.Posterior, ci_prob: float) -> Iterator[Block]:
     """Coefficients with intervals, and convergence."""
     frame = posterior.to_frame(ci_prob=ci_prob)
@@ -61,6 +64,24 @@ def optimum(optimum: bl.Optimum) -> Iterator[Block]:
     caps = optimum.active_caps.items()
     if active := [f"{name} in {100 * share:.3g}%" for name, share in caps if share]:
         yield f"Active caps: {', '.join(active)} of draws."
+
+
+def study(study: bl.Study) -> Iterator[Block]:
+    """The answer, laws with their weights, back-tests and predictions."""
+    yield Wrapped(study.summary)
+    if study.optimum is not None:
+        yield from optimum(study.optimum)
+    laws = [
+        [one.law.name, round(study.weights[one.law.name], 3), len(one.law.parameters)]
+        for one in study.posteriors
+    ]
+    yield Table(f"Laws on {len(study.runs)} runs of {study.runs.source}", _LAW_HEADS, laws)
+    if len(study.back_test):
+        title = f"Predictions beyond origins in the table, {_intervals(study.ci_prob)}"
+        past = study.back_test.round(4)
+        yield Table(title, [str(name) for name in past], past.to_numpy().tolist())
+    if study.predictions is not None:
+        yield Table.of(f"Predictions, {_intervals(study.ci_prob)}", study.predictions)
 
 
 def cheapest(cheapest: bl.Cheapest) -> Iterator[Block]:

@@ -10,6 +10,7 @@ from bayeslaw.plots.decision import decision, regret_map
 from bayeslaw.plots.isoflop import isoflop
 from bayeslaw.plots.optimum import frontier, optimum, regret, target
 from bayeslaw.plots.residuals import residuals
+from bayeslaw.plots.study import study
 from bayeslaw.plots.variance_shares import variance_shares
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "regret_map",
     "residuals",
     "rolling",
+    "study",
     "target",
     "variance_shares",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,37 @@ class Study(Result):
     ci_prob: float = INTERVAL
     seed: int = 0
     study_notes: tuple[Note, ...] = field(default=(), repr=False)
+
+    def __repr__(self) -> str:
+        """Table, laws, answers and the number of notes, briefly."""
+        laws = ", ".join(f"{name} {100 * share:.0f}%" for name, share in self.weights.items())
+        lines = [f"Study({len(self.runs)} runs of {self.runs.source}: {laws})"]
+        if self.optimum is not None:
+            lines += [f"  best {n} = {each}" for n, each in self.optimum.quantities.items()]
+        return "\n".join([*lines, f"  {self._fared} {len(self.notes)} notes."])
+
+    def _repr_html_(self) -> str:
+        """The summary, the answers and the laws in a notebook."""
+        from html import escape
+
+        shown = [column for column in ("median", "low", "high", "status") if column in self.frame]
+        tables = [self.frame[shown].to_html(float_format="{:.4g}".format)] if shown else []
+        tables.append(self.back_test.to_html(index=False, float_format="{:.3g}".format))
+        cautioned = [f"<li>{escape(note.message)}</li>" for note in cautions(self.notes)]
+        return f"<p>{escape(self.summary)}</p>{''.join(tables)}<ul>{''.join(cautioned)}</ul>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The study as plain data, without draws.
+
+        Returns
+        -------
+        dict
+            ``summary``, ``answers`` (rows of ``frame``), ``weights``, ``prior``, ``optimum``,
+            ``predictions``, ``back_test``, ``ci_prob``, ``seed`` and ``notes``.
+        """
+        data = super().to_dict()
+        prior, past = asdict(self.prior), self.back_test.to_dict("records")
+        return {**data, "prior": prior, "back_test": past}
 
     @property
     def posteriors(self) -> tuple[Posterior, ...]:
@@ -170,7 +201,7 @@ class Study(Result):
         import pandas as pd
 
         if self.optimum is not None:
-            return self.optimum.to_frame()
+            return self.optimum.to_frame().rename_axis("quantity")
         weights = pd.Series(self.weights, name="weight")
         return weights.rename_axis("law").to_frame()
 

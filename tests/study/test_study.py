@@ -1,5 +1,6 @@
 """One call from a table to an answer: laws, origins, weights, and what is kept."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -224,3 +225,18 @@ def test_a_law_without_optimum_leaves_the_answer_with_a_note() -> None:
     if "farseer2025" in found.weights:
         assert any("farseer2025 is dropped" in message for message in dropped)
     assert np.isfinite(found.optimum.quantities["N"].draws).all()
+
+
+def test_it_is_shown_briefly_and_as_plain_data(study: bl.Study) -> None:
+    text = repr(study)
+    assert len(text.splitlines()) <= 6
+    assert text.startswith("Study(60 runs of simulated: chinchilla ")
+    assert "best N = " in text
+    html = study._repr_html_()
+    assert html.count("<table") == 2
+    assert "times beyond the runs in N" in html
+    data = study.to_dict()
+    assert [row["quantity"] for row in data["answers"]] == ["N", "D"]
+    assert len(data["back_test"]) == len(study.back_test)
+    assert data["prior"]["scale"] == study.prior.scale
+    json.dumps(data)
