@@ -14,6 +14,7 @@ from bayeslaw.formula import Expression
 from bayeslaw.optimum.budget import Budget, affordable, spent_variable
 from bayeslaw.optimum.members import Members
 from bayeslaw.optimum.request import Request
+from bayeslaw.posterior.evaluation import evaluate_with_error
 from bayeslaw.posterior.mixture import mixture_draws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs, read_runs
@@ -148,7 +149,7 @@ def regret_flops(
     for part in candidates:
         fewer = {name: np.repeat(v[first], len(_SHARES)) for name, v in part.columns.items()}
         fewer["D"] = fewer["D"] * _SHARES
-        values.append(part.posterior.evaluate(fewer))
+        values.append(evaluate_with_error(part.posterior.model, fewer))
     # From many tokens to few the loss rises.
     means = mixture_draws(values, members.weights).mean(axis=0)[::-1]
     if not (np.diff(means) > 0).all():

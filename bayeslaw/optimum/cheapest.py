@@ -222,6 +222,13 @@ def _notes(members: Members, minimum: Minimum) -> list[Note]:
     problem, configuration = minimum.problem, minimum.configuration
     remedy = "Fix it with at= or --at if the result depends on it"
     found = notes.held(problem.fixed, problem.held, remedy)
+    if any(posterior.extrapolation is not None for posterior in members.posteriors):
+        message = (
+            "cost and probability are of the laws' values: the error that the posterior has beyond "
+            "its runs is not in them"
+        )
+        remedy = "predict(..., level='run') gives the configuration's loss with that error"
+        found.append(Note("without_error", "warning", message, remedy))
     for posterior in members.posteriors:
         names = [name for name in posterior.law.variables if name in configuration]
         place = {name: np.array([configuration[name]]) for name in names}

@@ -20,6 +20,7 @@ from bayeslaw.optimum.candidates import Candidates, read_candidates, regret_flop
 from bayeslaw.optimum.conventions import as_the_law_counts
 from bayeslaw.optimum.members import Members, laws_of
 from bayeslaw.optimum.request import REGRET_TOLERANCE, Request
+from bayeslaw.posterior.evaluation import evaluate_with_error
 from bayeslaw.posterior.mixture import Mixture, mixture_draws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
@@ -226,11 +227,7 @@ def _ranked(
     table: pd.DataFrame, parts: Sequence[Candidates], members: Members, request: Request
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """The ranking, and draws of the signed value (to minimise) in its order."""
-    evaluated = [
-        part.posterior.evaluate(part.columns)
-        * np.exp(part.posterior.model.extrapolation_error(part.columns))
-        for part in parts
-    ]
+    evaluated = [evaluate_with_error(part.posterior.model, part.columns) for part in parts]
     value = mixture_draws(evaluated, members.weights)
     first = parts[0]
     signed = value if first.posterior.law.optimum.sense == "min" else -value

@@ -63,7 +63,8 @@ def optimise_with_error(
     none = [extended(draws, 0.0) for draws in sets]
     optima = optimise_sets([problem], none)[0]
     places = {n: np.asarray(v) for n, v in optima[0].columns.items() if n in problem.law.variables}
-    with np.errstate(invalid="ignore"):
+    # Draws without an optimum are infinite or missing.
+    with np.errstate(all="ignore"):
         far = np.nan_to_num(reach.doublings(places), nan=0.0, posinf=0.0)
     moved = extended(sets[0], error.scale * far**error.prior.power)
     return problem, [moved, *none[1:]], [optimise_draws(problem, moved), *optima[1:]]

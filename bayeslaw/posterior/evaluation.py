@@ -38,6 +38,11 @@ def evaluate(model: FittedModel, columns: Mapping[str, np.ndarray]) -> np.ndarra
     return values
 
 
+def evaluate_with_error(model: FittedModel, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Values with the error that the posterior has beyond its runs, if any, as ``evaluate``."""
+    return np.asarray(evaluate(model, columns) * np.exp(model.extrapolation_error(columns)))
+
+
 def group_draws(model: FittedModel, labels: Mapping[str, str]) -> dict[str, np.ndarray]:
     """Draws with the coefficients of one group in the place of the common ones."""
     _check_labels(model, labels)

@@ -109,3 +109,16 @@ def test_optima_move_with_the_error_beyond_the_runs_alone() -> None:
     assert widths[0][1] == pytest.approx(widths[0][0], rel=0.05)
     assert widths[1][1] > 1.5 * widths[1][0]
     assert outside[1].median == pytest.approx(outside[0].median, rel=0.1)
+
+
+def test_rankings_include_the_error_and_cheapest_states_that_it_does_not() -> None:
+    posterior = bl.fit(RUNS, "chinchilla", method="laplace", seed=1, progress=False)
+    erring = posterior.with_extrapolation_error(PRIOR, seed=2)
+    sizes = {"N": [1e12, 3e12], "D": [1e14, 3e14]}
+    widths = [
+        np.log(frame["high"] / frame["low"]).to_numpy()
+        for frame in (bl.decide(p, sizes).frame for p in (posterior, erring))
+    ]
+    assert (widths[1] > 2 * widths[0]).all()
+    cheapest = bl.cheapest(erring, 2.3, at={"N": 1e10})
+    assert "without_error" in {note.code for note in cheapest.notes}
