@@ -26,8 +26,8 @@ from bayeslaw.posterior.convergence import Convergence
 from bayeslaw.posterior.evaluation import evaluate, group_draws
 from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
+from bayeslaw.posterior.parameters import parameter_frame
 from bayeslaw.posterior.prediction import Level
-from bayeslaw.posterior.statistics import end_errors
 from bayeslaw.posterior.variance import half_widths
 from bayeslaw.runs import ReferenceRun, Runs
 from bayeslaw.runs.geometry import extrapolation_factor
@@ -177,27 +177,10 @@ class Posterior:
         published = self.law.published() if self.law.coefficients else {}
         kernels = {} if self.discrepancy is None else self.discrepancy.priors
         pooled = [pool.scale for pool in self.pool]
-        diagnostics = self.convergence
-        rows = {}
-        for name in [*self.law.parameters, *pooled, *self.noise.priors, *kernels]:
-            draws, ess_tail = self.draws[name].ravel(), diagnostics.ess_tail[name]
-            ends, before = interval(draws, ci_prob), interval(self.prior[name], ci_prob)
-            mcse_low, mcse_high = end_errors(draws, ess_tail, ci_prob)
-            rows[name] = {
-                "median": float(ends.median),
-                "low": float(ends.low),
-                "high": float(ends.high),
-                "prior_low": float(before.low),
-                "prior_high": float(before.high),
-                "published": published.get(name, np.nan),
-                "rhat": diagnostics.rhat[name],
-                "ess_bulk": diagnostics.ess_bulk[name],
-                "ess_tail": ess_tail,
-                "mcse_low": mcse_low,
-                "mcse_high": mcse_high,
-                "informed_by": self.informed_by(name),
-            }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
+        names = [*self.law.parameters, *pooled, *self.noise.priors, *kernels]
+        frame = parameter_frame(names, self.draws, self.prior, self.convergence, ci_prob)
+        frame.insert(5, "published", [published.get(name, np.nan) for name in names])
+        return frame.assign(informed_by=[self.informed_by(name) for name in names])
 
     def to_dict(self, *, ci_prob: float = INTERVAL) -> dict[str, Any]:
         """Law, size, coefficients (rows of ``to_frame``), reference and notes as plain data."""
