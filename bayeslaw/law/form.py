@@ -209,15 +209,17 @@ class Form:
             at_one, at_two = self._on_at(name, (1.0, 2.0), known, scale, xp)
             return xp.exp(np.log(2.0) * xp.log(wanted / at_one) / xp.log(at_two / at_one))
         offset, slope = self.line(name, known, scale, xp)
-        solution = (wanted - offset) / slope
-        if name in self._shifted:
-            # A slope that is small beside the offset has lost digits; taken over the whole way
-            # from zero to the parameter it has all of them.
-            (reached,) = self._on_at(name, (solution,), known, scale, xp)
-            rise = reached - offset
-            flat = rise == 0.0
-            better = (wanted - offset) * solution / xp.where(flat, 1.0, rise)
-            solution = xp.where(flat, solution, better)
+        # A coefficient that has no effect there has no solution; its draw is not finite.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            solution = (wanted - offset) / slope
+            if name in self._shifted:
+                # A slope that is small beside the offset has lost digits; taken over the whole way
+                # from zero to the parameter it has all of them.
+                (reached,) = self._on_at(name, (solution,), known, scale, xp)
+                rise = reached - offset
+                flat = rise == 0.0
+                better = (wanted - offset) * solution / xp.where(flat, 1.0, rise)
+                solution = xp.where(flat, solution, better)
         return solution
 
 
