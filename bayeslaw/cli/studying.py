@@ -68,4 +68,5 @@ def _write(found: bl.Study, out: Path) -> list[str]:
     if found.predictions is not None:
         write_table(found.predictions, out / "predictions.csv")
     write_picture(bl.plots.study(found), out / "study.png")
-    return [f"study.json, answers.csv and study.png in {out}"]
+    bl.report(found, out / "report.html")
+    return [f"report.html, study.png, study.json and answers.csv in {out}"]

@@ -31,15 +31,23 @@ Contents = dict[str, Any]
 
 def page(report: Report) -> str:
     """A report as HTML."""
-    from jinja2 import Environment, StrictUndefined
+    return render("report.html.j2", contents(report))
 
+
+def render(template: str, values: Contents) -> str:
+    """A template of this folder with its values."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    folder = resources.files("bayeslaw.report")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["number"] = number
-    template = resources.files("bayeslaw.report").joinpath("report.html.j2")
-    source = template.read_text(encoding="utf-8")
-    return environment.from_string(source).render(contents(report)) + "\n"
+    return environment.get_template(template).render(values) + "\n"
 
 
 def contents(report: Report) -> Contents:
@@ -63,7 +71,7 @@ def contents(report: Report) -> Contents:
         "law": _law(report),
         "coefficients": _coefficients(report),
         "checks": _checks(report),
-        "optimum": best and _optimum(best, runs.loss_unit),
+        "optimum": best and optimum(best, runs.loss_unit),
         "decision": choice and _decision(choice),
         "without": report.without,
         "extrapolation": _extrapolation(report),
@@ -183,7 +191,8 @@ def _checks(report: Report) -> Contents:
     }
 
 
-def _optimum(best: Optimum, loss_unit: str) -> Contents:
+def optimum(best: Optimum, loss_unit: str) -> Contents:
+    """Table and pictures of an optimum."""
     rows: list[list[Any]] = []
     named = {f"N_a/N, {name}": quantity for name, quantity in best.efficient.items()}
     for name, q in {**best.quantities, **named}.items():

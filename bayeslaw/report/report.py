@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.contents import Report
 from bayeslaw.report.page import page
+from bayeslaw.report.study import StudyReport, study_page, study_question
 from bayeslaw.report.text import default_question
+from bayeslaw.study.result import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from bayeslaw.runs import Runs
 
 
-@public
+@overload
 def report(
     posterior: Posterior,
     path: str | Path,
@@ -40,13 +42,36 @@ def report(
     question: str | None = None,
     ci_prob: float = INTERVAL,
     source: str = "fit.nc",
-) -> Report:
-    """Write checks, optimum and decision of a fit to one self-contained HTML page.
+) -> Report: ...
+
+
+@overload
+def report(
+    posterior: Study,
+    path: str | Path,
+    *,
+    question: str | None = None,
+) -> StudyReport: ...
+
+
+@public
+def report(
+    posterior: Posterior | Study,
+    path: str | Path,
+    *,
+    at: Mapping[str, float] | None = None,
+    budget: Budget | None = None,
+    candidates: Runs | pd.DataFrame | Mapping[str, Any] | None = None,
+    question: str | None = None,
+    ci_prob: float = INTERVAL,
+    source: str = "fit.nc",
+) -> Report | StudyReport:
+    """Write checks, optimum and decision of a fit, or a study, to one self-contained HTML page.
 
     Parameters
     ----------
-    posterior : Posterior
-        The posterior.
+    posterior : Posterior or Study
+        The posterior; or a study, which has its question, intervals and answer already.
     path : str or Path
         The page to write; one that is there is replaced only by a complete one.
     at, budget : mapping, Budget, optional
@@ -63,7 +88,7 @@ def report(
 
     Returns
     -------
-    Report
+    Report or StudyReport
         The contents of the page. Where no constraint is given and the law has no optimum without
         one, there is none, and the page states why.
 
@@ -72,6 +97,14 @@ def report(
     RequestError
         If the constraints leave no optimum, or the page cannot be written.
     """
+    if isinstance(posterior, Study):
+        if at is not None or budget is not None or candidates is not None:
+            raise RequestError(
+                "a study has answered its question already",
+                place="report",
+                remedy="Give at= and budget= to study, and rank candidates with its decide()",
+            )
+        return _report_study(posterior, path, question)
     destination(path, place="report")
     path = Path(path)
     request = Request.of("report", at, budget)
@@ -98,6 +131,14 @@ def report(
         source=source,
     )
     write_file(path, page(written), place="report")
+    return written
+
+
+def _report_study(study: Study, path: str | Path, question: str | None) -> StudyReport:
+    """Write the page of a study."""
+    destination(path, place="report")
+    written = StudyReport(Path(path), question or study_question(study), study)
+    write_file(written.path, study_page(written), place="report")
     return written
 
 

@@ -42,6 +42,7 @@ def test_the_answer_is_printed_and_written(place: Path, told: Result) -> None:
     assert "warning: " in told.err
     out = place / "out"
     assert (out / "study.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<h2>Back-tests</h2>" in (out / "report.html").read_text(encoding="utf-8")
     data = json.loads((out / "study.json").read_text())
     answers = pd.read_csv(out / "answers.csv").set_index("quantity")
     assert list(answers.index) == ["N", "D"]
