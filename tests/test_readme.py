@@ -25,7 +25,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.S | re.M)
 COMMANDS = re.findall(r"^    bayeslaw (.*)", README.read_text(), re.M)
 
 
-def test_the_four_jobs_run_one_after_the_other(
+def test_the_five_jobs_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -34,15 +34,17 @@ def test_the_four_jobs_run_one_after_the_other(
     table.drop(columns=["N", "loss"]).to_csv("sweep.csv", index=False)
     # The same calls, sooner.
     few = {"cuts": [0.2], "chains": 2, "draws": 500, "warmup": 300, "force": True}
-    for name, less in (("fit", {"method": "laplace"}), ("compare", few)):
+    study = {"laws": ["chinchilla"], "progress": False}
+    for name, less in (("study", study), ("fit", {"method": "laplace"}), ("compare", few)):
         monkeypatch.setattr(bl, name, partial(getattr(bl, name), **less))
-    jobs = BLOCKS[:4]
-    assert [len(job.strip().splitlines()) <= 6 for job in jobs] == [True] * 4
+    jobs = BLOCKS[:5]
+    assert [len(job.strip().splitlines()) <= 6 for job in jobs] == [True] * 5
     names: dict[str, object] = {}
     for job in jobs:
         exec(compile(job, str(README), "exec"), names)
     plt.close("all")
     assert Path("band.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<h2>Back-tests</h2>" in Path("study.html").read_text(encoding="utf-8")
     assert np.isfinite(names["best"].quantities["G"].median)
     assert set(names["laws"].to_frame().index) == {"zhao2025", "chinchilla"}
     assert len(names["choice"].near_optimal) >= 1
