@@ -74,12 +74,12 @@ def _losses(
     there = _position(held_out, size) if held_out is not None else here
     largest = max(_BEYOND * here.max(), 1.5 * there.max())
     grid = np.geomspace(here.min(), largest, _POINTS)
-    path = _trend(answer, here, grid)
+    path = trend(answer, here, grid)
     for probability, alpha in ((answer.ci_prob, 0.25), (0.5, 0.35)):
         band = answer.posterior.predict(path, level="run", ci_prob=probability, seed=answer.seed)
         look = {**style.CREDIBLE, "alpha": alpha, "label": f"{percent(probability)} credible"}
         panel.fill_between(grid, band["low"], band["high"], **look)
-    panel.plot(grid, band["median"], label="averaged laws", **style.MEDIAN)
+    panel.plot(grid, band["median"], label="median", **style.MEDIAN)
     for one in answer.posteriors:
         median = one.predict(path, level="law")["median"]
         panel.plot(grid, median, color=colours[one.law.name][0], lw=0.8, ls="--")
@@ -90,10 +90,11 @@ def _losses(
     style.hatch(panel, [(here.max(), grid[-1])], 0.2, zorder=0)
     style.count_axis(panel, grid)
     panel.set_xlim(grid[0] / 1.3, grid[-1])
+    laws = "one law" if len(colours) == 1 else f"{len(colours)} laws"
     unit = " [FLOPs]" if len(size) > 1 else ""
     panel.set_xlabel(f"compute ${_product(size)}${unit}" if unit else label(size[0]))
     panel.set_ylabel(predicted(predicts, runs.loss_unit))
-    panel.set_title(f"{runs.source}: {len(answer.weights)} laws, with their error beyond the runs")
+    panel.set_title(f"{runs.source}: {laws}, with the error beyond the runs")
 
 
 def _held_out(panel: Axes, answer: Study, held_out: Runs, there: np.ndarray) -> None:
@@ -126,8 +127,8 @@ def _position(runs: Runs, size: tuple[str, ...]) -> np.ndarray:
     return np.asarray((6.0 if len(size) > 1 else 1.0) * np.prod(values, axis=0))
 
 
-def _trend(answer: Study, here: np.ndarray, grid: np.ndarray) -> dict[str, np.ndarray]:
-    """Configurations along the axis: sizes by a power law through the runs, the rest at medians."""
+def trend(answer: Study, here: np.ndarray, grid: np.ndarray) -> dict[str, np.ndarray]:
+    """Configurations along the axis: sizes by power laws, the rest at medians."""
     names = list(dict.fromkeys(name for one in answer.posteriors for name in one.law.variables))
     reference = ReferenceRun.of(answer.runs, tuple(names)).at
     design = np.stack([np.ones_like(here), np.log(here)], axis=1)
@@ -139,8 +140,9 @@ def _trend(answer: Study, here: np.ndarray, grid: np.ndarray) -> dict[str, np.nd
             level, slope = np.linalg.lstsq(design, logs, rcond=None)[0]
             path[name] = np.exp(level + slope * np.log(grid))
     if {"N", "N_a"} <= set(path):
-        # Two power laws may cross; no model has more active parameters than it has.
-        path["N"] = np.maximum(path["N"], path["N_a"])
+        # Two power laws may cross, and no model has more active parameters than it has.
+        share = answer.runs.column("N_a") / answer.runs.column("N")
+        path["N"] = path["N_a"] / np.exp(np.mean(np.log(share)))
     return path
 
 

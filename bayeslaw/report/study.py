@@ -70,15 +70,16 @@ def study_question(study: Study) -> str:
 def study_page(report: StudyReport) -> str:
     """A study as HTML."""
     study, best = report.study, report.study.optimum
-    share = percent(study.ci_prob)
+    share, count = percent(study.ci_prob), len(study.weights)
+    laws = "One law" if count == 1 else f"{count} laws, averaged,"
     return render(
         "study.html.j2",
         {
             "version": __version__,
             "question": report.question,
             "lead": (
-                f"{len(study.weights)} laws on {text.runs_of(study.runs)}, averaged, with the "
-                f"error that laws have beyond their runs; all intervals are of {share}."
+                f"{laws} on {text.runs_of(study.runs)}, with the error that laws have beyond "
+                f"their runs; all intervals are of {share}."
             ),
             "trusted": report.trusted,
             "notes": [{"severity": n.severity, "text": text.note_text(n)} for n in report.notes],
@@ -110,7 +111,7 @@ def _short(study: Study) -> list[str]:
         lines.append(f"Predicted {best.predicts} there: {there}.")
     count = sum(note.severity == "warning" for note in study.notes)
     if count:
-        lines.append(f"{count} warnings qualify this; they stand below under Notes.")
+        lines.append(f"Warnings that qualify this, below under Notes: {count}.")
     return lines
 
 

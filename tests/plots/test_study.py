@@ -9,6 +9,7 @@ from drawn import curve, hatched, line, polygon, words
 from matplotlib.collections import PolyCollection
 
 import bayeslaw as bl
+from bayeslaw.plots.study import trend
 
 ALL = bl.simulate("chinchilla", rows=50, noise_sd=0.002, seed=3)
 COMPUTE = 6 * ALL.column("N") * ALL.column("D")
@@ -24,7 +25,7 @@ def study() -> bl.Study:
 def test_runs_and_bands_along_their_trend(study: bl.Study) -> None:
     figure = bl.plots.study(study)
     axes = figure.axes[0]
-    x, median = curve(axes, "averaged laws")
+    x, median = curve(axes, "median")
     points = line(axes, "40 runs")
     small = 6 * RUNS.column("N") * RUNS.column("D")
     np.testing.assert_allclose(np.asarray(points.get_xdata()), small)
@@ -80,3 +81,10 @@ def test_a_study_without_origins_has_no_back_tests() -> None:
     assert bl.plots.study(found, ax=right) is figure
     assert left in figure.axes
     assert len(figure.axes) == 3
+
+
+def test_no_model_of_the_trend_has_more_active_parameters_than_it_has() -> None:
+    runs = bl.simulate("liew2025", rows=30, seed=2)
+    found = bl.study(runs, laws=["liew2025"], seed=1, progress=False)
+    path = trend(found, runs.column("N_a"), np.geomspace(1e6, 1e15, 9))
+    assert (path["N_a"] < path["N"]).all()

@@ -62,7 +62,7 @@ def test_the_numbers_are_the_answers(study: bl.Study, written: StudyReport) -> N
     for direction in study.back_test["direction"]:
         assert f'<th scope="row">{direction}</th>' in page
     assert study.runs.fingerprint in page
-    assert "warnings qualify this" in page
+    assert "Warnings that qualify this" in page
     assert written.to_dict()["summary"] == study.summary
 
 
