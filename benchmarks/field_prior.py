@@ -32,8 +32,9 @@ TILTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6)
 KINDS = ("law", "mixture")
 # A wide grid, on which every scale is looked at.
 _WIDE = {"scale": 0.003, "spread": 0.7, "tilt": 0.0}
-# Sources are few: fewer differ less by chance, which is no reason to expect none to.
-_LEAST_SPREAD = 0.3
+# Six sources say little of how much tables differ: on 21 tasks of 12 others it was .53 to .60,
+# whichever was left out.
+_LEAST_SPREAD = 0.55
 
 
 def main() -> None:
