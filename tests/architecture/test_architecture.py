@@ -182,7 +182,9 @@ def test_an_unknown_family_is_refused_with_the_list() -> None:
         architecture(by_hand(model_type="qwen3moe"))
     message = str(raised.value)
     assert "Did you mean 'qwen3_moe'?" in message
-    assert all(family.name in message for family in FAMILIES)
+    # The first of a list that would be too long.
+    assert all(family.name in message for family in FAMILIES[:3])
+    assert "more" in message
     assert '"model_type": "custom"' in message
     with pytest.raises(bl.BayesLawError, match="there is no model_type"):
         architecture({"hidden_size": 8})
@@ -281,7 +283,9 @@ def test_files_that_are_no_configuration(tmp_path: Path, content: str | None, pr
         path.write_text(content)
     with pytest.raises(bl.BayesLawError, match=problem):
         architecture(path)
-    with pytest.raises(bl.BayesLawError, match="a list where a configuration belongs"):
+    with pytest.raises(
+        bl.BayesLawError, match=r"source is a list\. Give text or a path or a mapping"
+    ):
         architecture([])  # type: ignore[arg-type]
 
 

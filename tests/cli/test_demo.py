@@ -29,7 +29,7 @@ def test_the_demo(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     if told == "json":
         # Pictures take most of the time, and are the same.
         png = b"\x89PNG"
-        monkeypatch.setattr(Figure, "savefig", lambda self, path, **_: path.write_bytes(png))
+        monkeypatch.setattr(Figure, "savefig", lambda self, to, **_: to.write(png))
     out = tmp_path / "demo"
     result = bayeslaw("demo", "--out", out, *(("--json",) if told == "json" else ()))
     assert result.code == 0, result.err

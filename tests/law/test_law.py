@@ -77,7 +77,7 @@ def test_predict_names_what_does_not_fit() -> None:
     with pytest.raises(RequestError, match=r"N = -1 is outside \(0, inf\). N is total parameters"):
         law.predict(N=[1e9, -1], D=1e10)
     three: Any = 3
-    with pytest.raises(RequestError, match="3 is neither a set of coefficients nor the name"):
+    with pytest.raises(RequestError, match=r"published: name = 3\. Give text"):
         law.predict(N=1e9, D=1e10, coefficients=three)
     word: Any = "normal"
     with pytest.raises(RequestError, match=r"E = 'normal' is no prior"):

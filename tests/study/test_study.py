@@ -234,7 +234,7 @@ def test_it_is_shown_briefly_and_as_plain_data(study: bl.Study) -> None:
     assert "best N = " in text
     html = study._repr_html_()
     assert html.count("<table") == 2
-    assert "times beyond the runs in N" in html
+    assert "times beyond the runs in" in html
     data = study.to_dict()
     assert [row["quantity"] for row in data["answers"]] == ["N", "D"]
     assert len(data["back_test"]) == len(study.back_test)
