@@ -176,7 +176,7 @@ def test_draws_of_different_shapes(path: Path) -> None:
 @pytest.mark.parametrize("odd", [None, 3, b"fit.nc"])
 def test_what_names_no_file(small: bl.Posterior, odd: Any) -> None:
     for use in (bl.load, small.save):
-        with pytest.raises(BayesLawError, match="Give text or a path|where a file is named"):
+        with pytest.raises(BayesLawError, match=r"Give text or a path|where a file is named"):
             use(odd)
 
 
