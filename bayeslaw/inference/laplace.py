@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -69,28 +70,35 @@ def potentials(density: Density, z: Any, data: Data) -> Any:
 
 
 def laplace(
-    density: Density, data: Data, whitening: Whitening, *, seed: int, draws: int
+    density: Density, data: Data, modes: Sequence[Whitening], *, seed: int, draws: int
 ) -> Weighted:
-    """Draw from the normal approximation and weight by what it misses.
+    """Draw from the normal approximation at each mode and weight by what they miss.
 
-    Where the weights cannot be relied on, the approximation is moved to the moments of the weighted
-    draws and drawn from again, up to ``ROUNDS`` times; all draws are then weighted as draws of the
-    mixture of all approximations (adaptive multiple importance sampling, Cornuet et al. 2012,
-    arXiv:0907.1254).
+    Where the weights cannot be relied on, each approximation is moved to the moments of the weighted
+    draws that are its own and drawn from again, up to ``ROUNDS`` times; all draws are then weighted
+    as draws of the mixture of all approximations (adaptive multiple importance sampling, Cornuet et
+    al. 2012, arXiv:0907.1254).
     """
-    rng, proposals, parts, before = np.random.default_rng(seed), [whitening], [], True
-    while True:
-        drawn = _t_draws(proposals[-1], rng, draws)
-        parts.append((drawn, -np.asarray(potentials(density, drawn, data))))
+    rng, before = np.random.default_rng(seed), True
+    latest = list(modes)
+    proposals: list[Whitening] = []
+    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    for i in range(ROUNDS):
+        for proposal in latest:
+            drawn = _t_draws(proposal, rng, draws)
+            parts.append((drawn, -np.asarray(potentials(density, drawn, data))))
+        proposals += latest
         z, lp = (np.concatenate(part) for part in zip(*parts, strict=True))
-        proposed = logsumexp([_t_log_density(proposal, z) for proposal in proposals], axis=0)
-        weighted, logarithms = _resampled(z, lp, proposed, rng, draws)
+        densities = np.array([_t_log_density(proposal, z) for proposal in proposals])
+        weighted, logarithms = _resampled(z, lp, logsumexp(densities, axis=0), rng, draws)
         # Of several estimates of k one can be low by luck: twice running is no accident.
-        if (weighted.reliable and before) or len(proposals) == ROUNDS:
-            return weighted
+        if (weighted.reliable and before) or i == ROUNDS - 1:
+            break
         before = weighted.reliable
-        # The curvature at the mode may mislead: the weighted draws have the posterior's moments.
-        proposals.append(_moved(z, logarithms))
+        # The curvature at a mode may mislead: the weighted draws have the posterior's moments.
+        own = densities[-len(latest) :]
+        latest = [_moved(z, logarithms + share) for share in own - logsumexp(own, axis=0)]
+    return weighted
 
 
 def laplace_with_misfit(

@@ -55,11 +55,14 @@ class OtherMode:
         Minus the log density there.
     share : float
         Of the mass of both, by the normal approximation at each.
+    whitening : Whitening
+        The normal approximation there.
     """
 
     z: np.ndarray
     potential: float
     share: float
+    whitening: Whitening
 
 
 @dataclass(frozen=True)
@@ -176,10 +179,10 @@ def _other_modes(
         known = [(z, least), *((other.z, other.potential) for other in others)]
         if any(not _barrier(objective, point, value, *mode) for mode in known):
             continue
-        matrix = _whitening(objective, point, np.sqrt((matrix**2).sum(axis=1))).matrix
-        volume = np.linalg.slogdet(matrix)[1] - np.linalg.slogdet(whitening.matrix)[1]
+        own = _whitening(objective, point, np.sqrt((matrix**2).sum(axis=1)))
+        volume = np.linalg.slogdet(own.matrix)[1] - np.linalg.slogdet(whitening.matrix)[1]
         odds = np.exp(min(least - value + volume, 50.0))
-        others.append(OtherMode(point, value, float(odds / (1.0 + odds))))
+        others.append(OtherMode(point, value, float(odds / (1.0 + odds)), own))
     return tuple(others)
 
 

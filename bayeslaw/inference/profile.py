@@ -130,23 +130,27 @@ class Profile:
 
     def joint(self, mode: Mode) -> Mode:
         """A mode in noise and discrepancy as one in all coordinates."""
-        inside = mode.whitening.matrix
         best = self.at(mode.z)
+        others = tuple(self._joint_other(other, best) for other in mode.others)
+        whitening = self._joint_whitening(mode.z, mode.whitening, best)
+        return replace(mode, z=whitening.centre, whitening=whitening, others=others)
+
+    def _joint_whitening(self, common: np.ndarray, whitening: Whitening, at: _Point) -> Whitening:
+        inside = whitening.matrix
         # How the law's coordinates follow, over a short way along each direction.
         follows = [
-            (self.at(mode.z + way).z - self.at(mode.z - way).z) / 2e-2 for way in 1e-2 * inside.T
+            (self.at(common + way).z - self.at(common - way).z) / 2e-2 for way in 1e-2 * inside.T
         ]
-        own = Whitening.of_hessian(best.z, best.curvature).matrix
+        own = Whitening.of_hessian(at.z, at.curvature).matrix
         matrix = np.block(
             [[own, np.stack(follows, axis=1)], [np.zeros((len(inside), len(own))), inside]]
         )
-        others = tuple(self._joint_other(other, best) for other in mode.others)
-        z = np.concatenate([best.z, mode.z])
-        return replace(mode, z=z, whitening=Whitening(z, matrix), others=others)
+        return Whitening(np.concatenate([at.z, common]), matrix)
 
     def _joint_other(self, other: OtherMode, best: _Point) -> OtherMode:
         """Another mode, its share by the volume in all coordinates."""
         here = self.at(other.z)
         wider = np.linalg.slogdet(best.curvature)[1] - np.linalg.slogdet(here.curvature)[1]
         share = float(expit(logit(other.share) + 0.5 * wider))
-        return replace(other, z=np.concatenate([here.z, other.z]), share=share)
+        whitening = self._joint_whitening(other.z, other.whitening, here)
+        return replace(other, z=whitening.centre, share=share, whitening=whitening)

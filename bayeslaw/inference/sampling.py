@@ -13,7 +13,7 @@ from bayeslaw.inference.laplace import (
     laplace,
     laplace_with_misfit,
 )
-from bayeslaw.inference.mode import Mode, NoFiniteStart
+from bayeslaw.inference.mode import Mode, NoFiniteStart, OtherMode
 from bayeslaw.inference.nuts import Report, nuts
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
@@ -52,7 +52,8 @@ def sample(
             drawn = None
     if drawn is None:
         drawn = _nuts(target, mode, settings, report, threads)
-    return replace(drawn, notes=(*drawn.notes, *_other_modes(target, mode)))
+    every = drawn.info.method == "laplace" and target.density.model.discrepancy is None
+    return replace(drawn, notes=(*drawn.notes, *_other_modes(target, mode, every)))
 
 
 def sample_prior(target: Target, settings: FitSettings, error: NoFiniteStart) -> Sample:
@@ -118,11 +119,12 @@ def _nuts(
 
 def _laplace(target: Target, mode: Mode, settings: FitSettings) -> Sample:
     shape = (settings.chains, settings.draws)
-    algorithm = laplace if target.density.model.discrepancy is None else laplace_with_misfit
-    size = settings.chains * settings.draws
-    drawn = algorithm(
-        target.density, target.device_data, mode.whitening, seed=settings.seed, draws=size
-    )
+    options = {"seed": settings.seed, "draws": settings.chains * settings.draws}
+    if target.density.model.discrepancy is None:
+        modes = [mode.whitening, *(other.whitening for other in _worth_drawing(mode))]
+        drawn = laplace(target.density, target.device_data, modes, **options)
+    else:
+        drawn = laplace_with_misfit(target.density, target.device_data, mode.whitening, **options)
     stats = {"diverging": np.zeros(shape, dtype=bool), "lp": drawn.lp.reshape(shape)}
     remedy = 'Fit by method="nuts", or give fallback=True'
     notes = []
@@ -151,9 +153,13 @@ def _point(target: Target, mode: Mode) -> Sample:
     return Sample(draws, stats, (note,), FitInfo(method="mode"))
 
 
-def _other_modes(target: Target, mode: Mode) -> tuple[Note, ...]:
-    """A note on modes that no chain and no approximation around the best one would find."""
-    others = [other for other in mode.others if other.share > SMALLEST_SHARE_OF_MODE]
+def _worth_drawing(mode: Mode) -> list[OtherMode]:
+    return [other for other in mode.others if other.share > SMALLEST_SHARE_OF_MODE]
+
+
+def _other_modes(target: Target, mode: Mode, every: bool) -> tuple[Note, ...]:
+    """A note on other modes, which draws are of too, or which no chain would find."""
+    others = _worth_drawing(mode)
     if not others:
         return ()
     top = max(others, key=lambda other: other.share)
@@ -165,8 +171,10 @@ def _other_modes(target: Target, mode: Mode) -> tuple[Note, ...]:
     modes = "a second mode" if len(others) == 1 else f"{len(others)} other modes, the largest"
     message = (
         f"the posterior has {modes} {top.potential - mode.potential:.1f} nats below the best, with "
-        f"about {100 * top.share:.0f}% of the mass: {second}. These draws are around {best}"
+        f"about {100 * top.share:.0f}% of the mass: {second}. These draws are "
+        + (f"of all modes; the best is {best}" if every else f"around {best}")
     )
     remedy = "Choose one in with_priors(...), or add runs that distinguish them"
-    severity: Severity = "error" if top.share > LARGEST_SHARE_OF_MODE else "warning"
+    missed = not every and top.share > LARGEST_SHARE_OF_MODE
+    severity: Severity = "error" if missed else "warning"
     return (Note("several_modes", severity, message, remedy),)

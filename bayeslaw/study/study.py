@@ -32,6 +32,8 @@ from bayeslaw.study.result import Study
 _PLACE = "study"
 # Fewer runs than this below an origin say nothing.
 _LEAST_RUNS = 10
+# What these say of a law they would say of any: they are about the table.
+_OF_TABLE = frozenset({"residuals_too_wide", "rising_loss", "rounded_losses"})
 
 
 @public
@@ -139,15 +141,20 @@ def trusted_laws(
     fits: dict[str, Posterior], past: dict[str, list[Block | None]]
 ) -> tuple[dict[str, Posterior], dict[str, list[Block | None]], list[Note]]:
     """Laws whose fit can be relied on, if there are any, with their past; notes on the others."""
-    bad = [name for name, fitted in fits.items() if not fitted.trusted]
+    errors = {name: [n for n in fits[name].notes if _of_fit(n)] for name in fits}
+    bad = [name for name, own in errors.items() if own]
     if len(bad) == len(fits):
         return fits, past, []
     notes = []
     for name in bad:
-        errors = "; ".join(n.message for n in fits[name].notes if n.severity == "error")
-        notes.append(Note("law_failed", "warning", f"{name} leaves the study: {errors}"))
+        told = "; ".join(note.message for note in errors[name])
+        notes.append(Note("law_failed", "warning", f"{name} leaves the study: {told}"))
     kept = [name for name in fits if name not in bad]
     return {name: fits[name] for name in kept}, {name: past[name] for name in kept}, notes
+
+
+def _of_fit(note: Note) -> bool:
+    return note.severity == "error" and note.code not in _OF_TABLE
 
 
 def assemble(

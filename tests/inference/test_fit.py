@@ -446,11 +446,19 @@ def test_a_second_mode_is_told() -> None:
     loss = clean * np.exp(0.001 * np.random.default_rng(0).standard_normal(60))
     runs = read_runs(pd.DataFrame({"N": size, "D": 20 * size, "loss": loss}))
     for method in ("nuts", "laplace"):
-        found = short(runs, method=method)
+        found = short(runs, method=method, draws=100 if method == "nuts" else 1000)
         told = {note.code: note for note in found.notes}["several_modes"]
-        assert told.severity == "error"
         assert "0.0 nats below the best, with about 50% of the mass" in told.message
-        assert not found.trusted
+        # Chains stay where they start; draws of the approximations at both modes are of both.
+        steeper = np.mean(found.draws["alpha"] > found.draws["beta"])
+        if method == "laplace":
+            assert told.severity == "warning"
+            assert found.trusted
+            assert 0.3 < steeper < 0.7
+        else:
+            assert told.severity == "error"
+            assert not found.trusted
+            assert steeper in (0, 1)
     # The same runs with sizes and tokens apart have one.
     assert "several_modes" not in codes(short(bl.simulate("chinchilla", rows=60, seed=3)))
 
