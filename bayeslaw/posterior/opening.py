@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.errors import BayesLawError, PosteriorError
-from bayeslaw.core.kept import UNREADABLE
+from bayeslaw.core.kept import UNREADABLE, unseal
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     import h5py
 
 _REMEDY = "Fit again, or copy the file again"
-#: The first format with a checksum; before it, and before the second, files said less.
-_CHECKED = 3
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+#: The first format whose files end with a checksum.
+_SEALED = 4
 _KINDS: dict[str, type] = {
     **{"card": dict, "place": str, "reference": dict, "noise": str, "runs": dict, "notes": list}
 }
@@ -40,17 +41,15 @@ _RUNS_KINDS: dict[str, type] = {
 
 def read(path: Path) -> dict[str, Any]:
     """The fields of a saved posterior, checked."""
-    text, found, content = _open(path)
+    text, content, sealed = _open(path)
     try:
         meta = json.loads(text)
         version = meta["format"]
-        if version not in (1, 2, storage.FORMAT):
+        if version not in range(1, storage.FORMAT + 1):
             problem = f"has format {version}, and this version reads 1 to {storage.FORMAT}"
             raise _error(path, problem, "Open it with the version of bayeslaw that wrote it")
-        if found is None and version >= _CHECKED:
+        if not sealed and version >= _SEALED:
             raise _error(path, "lacks its checksum")
-        if found is not None and found != storage.content_checksum(text, content):
-            raise _error(path, "does not fit its checksum: it was damaged or changed")
         fields = _fields(content, meta)
         _check(path, fields, meta)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -59,7 +58,7 @@ def read(path: Path) -> dict[str, Any]:
         raise
     except BayesLawError as error:
         raise _error(path, f"holds something unusable: {error}") from None
-    if found is None:
+    if not sealed:
         fields["notes"] += (_unchecked(path),)
     return fields
 
@@ -73,23 +72,17 @@ def _error(path: Path, problem: str, remedy: str = _REMEDY) -> PosteriorError:
     return PosteriorError(problem, place=path.name, remedy=remedy)
 
 
-def _open(path: Path) -> tuple[str, object, Mapping[str, storage.Arrays]]:
-    """Text, checksum and arrays of a file."""
+def _open(path: Path) -> tuple[str, dict[str, storage.Arrays], bool]:
+    """Text and arrays of a file, and whether it fits a checksum."""
+    content, sealed = _bytes(path)
     import h5py
-    import xarray as xr
 
     try:
-        there = path.is_file()
-    except OSError:
-        there = False
-    if not there:
-        raise _error(path, "there is no such file", "Fit first")
-    try:
-        with h5py.File(path) as file:
-            text, found = file.attrs.get(storage.ATTRIBUTE), file.attrs.get(storage.CHECKSUM)
+        with h5py.File(io.BytesIO(content)) as file:
+            text = file.attrs.get(storage.ATTRIBUTE)
             missing = [name for name in storage.GROUPS if name not in file]
             if isinstance(text, str) and not missing:
-                content = {name: _numbers(file[name]) for name in storage.GROUPS[:2]}
+                arrays = {name: _arrays(file[name]) for name in storage.GROUPS}
     except UNREADABLE as error:
         raise _unreadable(path, error) from None
     if not isinstance(text, str):
@@ -97,16 +90,29 @@ def _open(path: Path) -> tuple[str, object, Mapping[str, storage.Arrays]]:
         raise _error(path, problem, "Give a file written by 'bayeslaw fit --out' or Posterior.save")
     if missing:
         raise _error(path, f"lacks part of a posterior ({missing[0]})")
+    return text, arrays, sealed
+
+
+def _bytes(path: Path) -> tuple[bytes, bool]:
+    """What a file holds, verified before HDF5 parses it, which damage can make crash or hang."""
     try:
-        with warnings.catch_warnings():
-            # Whatever is odd about the file: its checksum decides.
-            warnings.simplefilter("ignore")
-            (table,) = storage.GROUPS[2:]
-            constant = xr.load_dataset(path, group=table, engine="h5netcdf")
-            content[table] = storage.arrays(constant)
-    except UNREADABLE as error:
+        there = path.is_file()
+    except OSError:
+        there = False
+    if not there:
+        raise _error(path, "there is no such file", "Fit first")
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HDF5))
+            if head != _HDF5:
+                raise _error(path, "is no readable netCDF file (it starts otherwise)")
+            content = head + file.read()
+    except (OSError, MemoryError) as error:
         raise _unreadable(path, error) from None
-    return text, found, content
+    try:
+        return unseal(content)
+    except ValueError as error:
+        raise _error(path, str(error)) from None
 
 
 def _unreadable(path: Path, error: BaseException) -> PosteriorError:
@@ -114,13 +120,27 @@ def _unreadable(path: Path, error: BaseException) -> PosteriorError:
     return _error(path, f"is no readable netCDF file ({reason})")
 
 
-def _numbers(group: h5py.Group) -> dict[str, np.ndarray]:
-    """Arrays of a group without its dimensions."""
-    found = {str(name): each for name, each in group.items() if not each.is_scale}
-    return {
-        name: each[()].astype(bool) if each.attrs.get("dtype") == "bool" else each[()]
-        for name, each in found.items()
-    }
+def _arrays(group: h5py.Group) -> storage.Arrays:
+    """Arrays of a group, and the labels of the runs."""
+    names = [str(name) for name, each in group.items() if not each.is_scale or name == storage.ROW]
+    return {name: _array(group[name]) for name in names}
+
+
+def _array(dataset: h5py.Dataset) -> np.ndarray:
+    """An array as it was before it was written, by xarray in files of older formats."""
+    import h5py
+
+    if h5py.check_string_dtype(dataset.dtype):
+        return np.array(dataset.asstr()[()], dtype=object)
+    if dataset.attrs.get("dtype") == "bool":
+        return np.asarray(dataset[()], dtype=bool)
+    if "units" not in dataset.attrs:
+        return np.asarray(dataset[()])
+    import xarray as xr
+
+    # Times, in units of a file's own.
+    stored = xr.Dataset({"x": ("x", dataset[()], dict(dataset.attrs))})
+    return np.asarray(xr.decode_cf(stored, decode_timedelta=True)["x"])
 
 
 def _fields(content: Mapping[str, storage.Arrays], meta: dict[str, Any]) -> dict[str, Any]:

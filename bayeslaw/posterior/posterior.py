@@ -344,6 +344,9 @@ class Posterior:
     def save(self, path: str | Path) -> None:
         """Write everything to one netCDF file, whole or not at all.
 
+        ArviZ and xarray open its draws, statistics and table; ``to_arviz`` adds prior and
+        log likelihood. The file ends with a checksum of its bytes, which ``load`` verifies.
+
         Parameters
         ----------
         path : str or Path
@@ -354,7 +357,7 @@ class Posterior:
         PosteriorError
             If the file cannot be written.
         """
-        storage.write(path, self.to_arviz)
+        storage.write(path, self.model, self.stats, self.notes, self.info)
 
     def with_notes(self, *notes: Note) -> Posterior:
         """The same posterior with more notes."""

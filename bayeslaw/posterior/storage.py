@@ -1,9 +1,8 @@
-"""Posteriors as ArviZ DataTrees, and these as netCDF files."""
+"""Posteriors as ArviZ DataTrees, and as netCDF files that end with a checksum."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,20 +11,21 @@ import numpy as np
 
 from bayeslaw.core.errors import PosteriorError
 from bayeslaw.core.files import destination, write_file
-from bayeslaw.core.kept import checksum
+from bayeslaw.core.kept import seal
 from bayeslaw.core.notes import Note
 from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.prediction import log_likelihood
 
 if TYPE_CHECKING:
+    import h5py
     import xarray as xr
 
-FORMAT = 3
-#: Log likelihoods are stored up to this many numbers; beyond, they are computed when needed.
+FORMAT = 4
+#: Log likelihoods are computed for ArviZ up to this many numbers.
 LARGEST_STORED = 10_000_000
-ATTRIBUTE, CHECKSUM = "bayeslaw", "bayeslaw_checksum"
-#: What a posterior is made of; the other groups are for other programs.
+ATTRIBUTE = "bayeslaw"
+#: What a posterior is made of.
 GROUPS = ("posterior", "sample_stats", "constant_data")
 #: Dimension of the runs.
 ROW = "training_run"
@@ -33,7 +33,10 @@ ROW = "training_run"
 WEIGHTS = "noise weights"
 #: Head of the names of the error beyond the runs, among the statistics.
 ERROR = "error beyond "
-Arrays = Mapping[str, np.ndarray]
+Arrays = dict[str, np.ndarray]
+#: Arrays by name, and the dimensions that all of them have.
+Group = tuple[Arrays, tuple[str, ...]]
+_SAMPLED = ("chain", "draw")
 
 
 def to_tree(
@@ -42,15 +45,35 @@ def to_tree(
     """Arrange a posterior in ArviZ's groups, with all that is not an array as JSON."""
     import xarray as xr
 
-    runs, predicts = model.runs, model.law.predicts
-    sampled = ("chain", "draw")
+    runs, (chains, draws) = model.runs, stats["diverging"].shape
+    steps, groups = _coordinates(model, stats), _groups(model, stats)
+    # With a discrepancy the pointwise log likelihood is undefined.
+    if model.specification.discrepancy is None and model.size * len(runs) <= LARGEST_STORED:
+        likelihood = log_likelihood(model, runs).reshape(chains, draws, len(runs))
+        groups["log_likelihood"] = {f"ln_{model.law.predicts}": likelihood}, (*_SAMPLED, ROW)
+    datasets = {
+        name: xr.Dataset(
+            {variable: (dims, values) for variable, values in arrays.items()},
+            coords={dim: steps[dim] for dim in dims},
+        )
+        for name, (arrays, dims) in groups.items()
+    }
+    before = {"chain": [0], "draw": np.arange(len(next(iter(prior.values()))))}
+    drawn = {name: (_SAMPLED, values[None, :]) for name, values in prior.items()}
+    tree = xr.DataTree.from_dict({**datasets, "prior": xr.Dataset(drawn, coords=before)})
+    tree.attrs[ATTRIBUTE] = json.dumps(_to_json(model, notes, info))
+    return tree
+
+
+def _coordinates(model: FittedModel, stats: Arrays) -> Arrays:
     chains, draws = stats["diverging"].shape
-    steps = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    rows = {ROW: _storable(runs.table.index.to_numpy())}
+    index = _storable(model.runs.table.index.to_numpy())
+    return {"chain": np.arange(chains), "draw": np.arange(draws), ROW: index}
 
-    def dataset(values: Arrays, dims: tuple[str, ...], coords: Any) -> xr.Dataset:
-        return xr.Dataset({name: (dims, value) for name, value in values.items()}, coords=coords)
 
+def _groups(model: FittedModel, stats: Arrays) -> dict[str, Group]:
+    """What is kept in a file."""
+    runs = model.runs
     constant = {name: runs.column(name) for name in runs.variables}
     # Groups may have any name, which a variable of netCDF may not; no variable has a blank in its.
     constant |= {
@@ -61,43 +84,19 @@ def to_tree(
     if (error := model.extrapolation) is not None:
         flat = {"scale": error.scale, "level": error.level}
         flat |= {f"tilt {i}": values for i, values in enumerate(error.tilt.values())}
-        beyond = {ERROR + name: v.reshape(chains, draws) for name, v in flat.items()}
-        stats = {**stats, **beyond}
-    before = {"chain": [0], "draw": np.arange(len(next(iter(prior.values()))))}
-    groups = {
-        "posterior": dataset(model.draws, sampled, steps),
-        "sample_stats": dataset(stats, sampled, steps),
-        "observed_data": dataset({f"ln_{predicts}": model.measured}, (ROW,), rows),
-        "constant_data": dataset(constant, (ROW,), rows),
-        "prior": dataset({name: v[None, :] for name, v in prior.items()}, sampled, before),
+        shape = stats["diverging"].shape
+        stats = {**stats, **{ERROR + name: v.reshape(shape) for name, v in flat.items()}}
+    return {
+        "posterior": ({**model.draws}, _SAMPLED),
+        "sample_stats": (stats, _SAMPLED),
+        "constant_data": (constant, (ROW,)),
+        "observed_data": ({f"ln_{model.law.predicts}": model.measured}, (ROW,)),
     }
-    # With a discrepancy the pointwise log likelihood is undefined.
-    if model.specification.discrepancy is None and model.size * len(runs) <= LARGEST_STORED:
-        likelihood = log_likelihood(model, runs).reshape(chains, draws, len(runs))
-        dims = (*sampled, ROW)
-        groups["log_likelihood"] = dataset({f"ln_{predicts}": likelihood}, dims, {**steps, **rows})
-    tree = xr.DataTree.from_dict(groups)
-    text = json.dumps(_to_json(model, notes, info))
-    content = {name: arrays(groups[name]) for name in GROUPS}
-    tree.attrs |= {ATTRIBUTE: text, CHECKSUM: content_checksum(text, content)}
-    return tree
 
 
 def _storable(labels: np.ndarray) -> np.ndarray:
     # One by one, since tuples would make an array of two dimensions.
     return np.array([str(one) for one in labels]) if labels.dtype == object else labels
-
-
-def arrays(dataset: xr.Dataset) -> dict[str, np.ndarray]:
-    """What a group holds, with the labels of the runs."""
-    names = [name for name in dataset.variables if name in dataset.data_vars or name == ROW]
-    return {str(name): dataset[name].to_numpy() for name in names}
-
-
-def content_checksum(text: str, content: Mapping[str, Arrays]) -> str:
-    """The checksum of everything that a posterior is made of."""
-    named = {f"{group}/{n}": v for group, values in content.items() for n, v in values.items()}
-    return checksum(text, named)
 
 
 def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict[str, Any]:
@@ -129,8 +128,47 @@ def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict
     }
 
 
-def write(path: str | Path, to_tree: Callable[[], xr.DataTree]) -> None:
-    """Write a tree to a netCDF file, whole or not at all."""
+def write(
+    path: str | Path, model: FittedModel, stats: Arrays, notes: tuple[Note, ...], info: FitInfo
+) -> None:
+    """Write a posterior to a netCDF file, whole or not at all."""
     destination(path, error=PosteriorError)
-    # In memory first: HDF5 ends the process where a disk is full or a file may not grow.
-    write_file(path, bytes(to_tree().to_netcdf(engine="h5netcdf")), error=PosteriorError)
+    write_file(path, seal(_to_netcdf(model, stats, notes, info)), error=PosteriorError)
+
+
+def _to_netcdf(model: FittedModel, stats: Arrays, notes: tuple[Note, ...], info: FitInfo) -> bytes:
+    """The bytes of a netCDF file: HDF5 with dimension scales."""
+    import h5py
+
+    steps = _coordinates(model, stats)
+    # In memory: HDF5 ends the process where a disk is full or a file may not grow.
+    with h5py.File("posterior", "w", driver="core", backing_store=False, track_order=True) as file:
+        file.attrs[ATTRIBUTE] = json.dumps(_to_json(model, notes, info))
+        for name, (arrays, dims) in _groups(model, stats).items():
+            group = file.create_group(name, track_order=True)
+            scales = [_create(group, dim, steps[dim]) for dim in dims]
+            for dim, scale in zip(dims, scales, strict=True):
+                scale.make_scale(dim)
+            for variable, values in arrays.items():
+                dataset = _create(group, variable, values)
+                for i, scale in enumerate(scales):
+                    dataset.dims[i].attach_scale(scale)
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def _create(group: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
+    """Store an array as xarray does, which reads text, truth values and times like these."""
+    import h5py
+
+    kind, attributes = values.dtype.kind, {}
+    if kind == "U":
+        return group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype())
+    if kind == "b":
+        values, attributes = values.astype(np.int8), {"dtype": "bool"}
+    elif kind in "mM":
+        values = values.astype(f"{kind}8[ns]").astype(np.int64)
+        attributes = {"units": "nanoseconds" + " since 1970-01-01" * (kind == "M")}
+    dataset = group.create_dataset(name, data=values)
+    dataset.attrs.update(attributes)
+    return dataset

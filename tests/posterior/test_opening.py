@@ -16,6 +16,7 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw.core.errors import BayesLawError, PosteriorError
+from bayeslaw.core.kept import seal, unseal
 
 
 @pytest.fixture(scope="module")
@@ -86,35 +87,50 @@ def test_bits_anywhere_change_nothing(small: bl.Posterior, content: bytes, path:
         assert same(small, opened)
 
 
-def edit(
-    path: Path, by: Callable[[dict[str, Any]], Any], *, version: int = 3, checked: bool = True
+def test_damage_is_found_before_the_file_is_parsed(
+    content: bytes, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def parse(*_: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(h5py, "File", parse)
+    rng = np.random.default_rng(3)
+    for at in rng.integers(8, len(content) - 100, size=20):
+        path.write_bytes(flipped(content, int(at), 3))
+        assert "does not fit its checksum" in refusal(path)
+    # Nor is what cannot be HDF5.
+    path.write_bytes(b"N,D,loss\n" + content)
+    assert "no readable netCDF file" in refusal(path)
+
+
+def edit(
+    path: Path, by: Callable[[dict[str, Any]], Any], *, version: int = 3, sealed: bool = False
+) -> None:
+    """Change a file; unless ``sealed``, leave it without a checksum, as files of format 3 are."""
+    path.write_bytes(unseal(path.read_bytes())[0])
     with h5py.File(path, "r+") as file:
         meta = {**json.loads(file.attrs["bayeslaw"]), "format": version}
         by(meta)
         file.attrs["bayeslaw"] = json.dumps(meta)
-        if not checked:
-            del file.attrs["bayeslaw_checksum"]
+    if sealed:
+        path.write_bytes(seal(path.read_bytes()))
 
 
-def test_notes_cannot_be_deleted(path: Path) -> None:
-    edit(path, lambda meta: meta["notes"].clear())
-    assert "does not fit its checksum" in refusal(path)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_checksum_counts_under_any_format(path: Path, version: int) -> None:
-    edit(path, lambda meta: None, version=version)
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_notes_cannot_be_deleted(content: bytes, path: Path, version: int) -> None:
+    edit(path, lambda meta: meta["notes"].clear(), version=version)
+    trailer = content[len(unseal(content)[0]) :]
+    path.write_bytes(path.read_bytes() + trailer)
     assert "does not fit its checksum" in refusal(path)
 
 
 def test_a_checksum_cannot_be_dropped(path: Path) -> None:
-    edit(path, lambda meta: None, checked=False)
+    edit(path, lambda meta: None, version=4)
     assert "lacks its checksum" in refusal(path)
 
 
 def test_an_older_file_opens_with_a_note(small: bl.Posterior, path: Path, tmp_path: Path) -> None:
-    edit(path, lambda meta: None, version=2, checked=False)
+    edit(path, lambda meta: None, version=2)
     opened = bl.load(path)
     assert opened.notes[:-1] == small.notes
     note = opened.notes[-1]
@@ -158,14 +174,14 @@ def test_odd_parts(path: Path, name: str) -> None:
 
         with h5py.File(path, "r+") as file:
             before = dict(file.attrs)
-        edit(path, spoil, version=2, checked=False)
+        edit(path, spoil)
         refusal(path)
         with h5py.File(path, "r+") as file:
             file.attrs.update(before)
 
 
 def test_draws_of_different_shapes(path: Path) -> None:
-    edit(path, lambda meta: None, version=2, checked=False)
+    edit(path, lambda meta: None)
     with h5py.File(path, "r+") as file:
         values = file["posterior/alpha"][:, :50]
         del file["posterior/alpha"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import bayeslaw as bl
+from bayeslaw.core.kept import seal, unseal
 from robustness.odd import brief
 from robustness.outcome import Attempt
 
@@ -51,6 +51,11 @@ def attempts(folder: Path, saved: Path) -> st.SearchStrategy[Attempt]:
 
         return Attempt(text, call, check)
 
+    def resealed() -> bl.Posterior:
+        """Opened with a checksum, so that what it holds is looked at."""
+        path.write_bytes(seal(path.read_bytes()))
+        return bl.load(path)
+
     def flipped(place: int, bit: int) -> Attempt:
         byte = bytes([content[place] ^ (1 << bit)])
         return opened(
@@ -59,7 +64,7 @@ def attempts(folder: Path, saved: Path) -> st.SearchStrategy[Attempt]:
 
     def edited(place: str, entry: Any) -> Attempt:
         def call() -> bl.Posterior:
-            shutil.copy(saved, path)
+            path.write_bytes(unseal(content)[0])
             with h5py.File(path, "r+") as file:
                 data = json.loads(file.attrs["bayeslaw"])
                 *parents, last = place.split(".")
@@ -68,16 +73,16 @@ def attempts(folder: Path, saved: Path) -> st.SearchStrategy[Attempt]:
                     inner = inner[key]
                 inner[last] = entry
                 file.attrs["bayeslaw"] = json.dumps(data)
-            return bl.load(path)
+            return resealed()
 
         return Attempt(f"{place} = {brief(entry)}", call, check)
 
     def emptied(group: str) -> Attempt:
         def call() -> bl.Posterior:
-            shutil.copy(saved, path)
+            path.write_bytes(unseal(content)[0])
             with h5py.File(path, "r+") as file:
                 del file[group]
-            return bl.load(path)
+            return resealed()
 
         return Attempt(f"without {group}", call, check)
 
