@@ -35,7 +35,9 @@ def test_the_whole_field_is_here() -> None:
         *("hunyuan2024_n", "hunyuan2024_d", "holistic2026_m", "holistic2026_d", "liew2025"),
         *("deepseek2024_lr", "deepseek2024_batch", "deepseek2024_m", "deepseek2024_d"),
         *("power_law", "power_law_offset", "saturating_power_law", "broken_power_law"),
-        *("isoflop_profile", "familial", "multi_model", "mup_moe"),
+        *("isoflop_profile", "familial", "multi_model", "mup_moe", "kaplan2020", "marin2026"),
+        *("marin2026_lr", "bergsma2025_timescale", "bergsma2025_batch", "schaipp2026_batch"),
+        *("scalebench2026_power", "scalebench2026_ratio"),
     }
     assert field <= set(LAWS)
 
