@@ -33,6 +33,8 @@ from bayeslaw.optimum.optimise import optimise_draws
 from bayeslaw.optimum.pose import pose
 from bayeslaw.optimum.request import Request
 from bayeslaw.study.backtest import Block, back_test
+from bayeslaw.study.keep import Kept
+from bayeslaw.study.misfit import beside_misfit
 from bayeslaw.study.origins import find_origins
 from bayeslaw.study.study import assemble
 
@@ -152,11 +154,13 @@ def _one(cell: str, rows: int, seed: int) -> list[dict[str, Any]]:
         runs = distorted(runs, field(runs.columns(law.variables), **options))
     truth = _truth(law, runs, request, raw)
     fits, past = _fits(runs, [bl.law(each) for each in family], seed)
+    beside, _ = beside_misfit(runs, fits, Kept.of(None, runs), seed, lambda done: None)
     made_by = name
     arms: dict[str, Any] = {"with": family, "without": [n for n in family if n != made_by]}
     found = []
     for arm, names in arms.items():
-        study = assemble(runs, _some(fits, names), _some(past, names), seed=seed)
+        own = _some(beside, [name for name in names if name in beside])
+        study = assemble(runs, _some(fits, names), _some(past, names), beside=own, seed=seed)
         best = study.best(**request)
         for quantity in QUANTITIES[family]:
             drawn = best.quantities[quantity].draws

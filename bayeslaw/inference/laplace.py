@@ -74,10 +74,10 @@ def laplace(
 ) -> Weighted:
     """Draw from the normal approximation at each mode and weight by what they miss.
 
-    Where the weights cannot be relied on, each approximation is moved to the moments of the weighted
-    draws that are its own and drawn from again, up to ``ROUNDS`` times; all draws are then weighted
-    as draws of the mixture of all approximations (adaptive multiple importance sampling, Cornuet et
-    al. 2012, arXiv:0907.1254).
+    Where the weights cannot be relied on, each approximation is moved to the moments of the
+    weighted draws that are its own and drawn from again, up to ``ROUNDS`` times; all draws are then
+    weighted as draws of the mixture of all approximations (adaptive multiple importance sampling,
+    Cornuet et al. 2012, arXiv:0907.1254).
     """
     rng, before = np.random.default_rng(seed), True
     latest = list(modes)

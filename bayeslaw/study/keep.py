@@ -36,11 +36,13 @@ class Kept:
             raise RequestError(problem, place="study", remedy="Name another") from None
         return cls(path, runs.fingerprint)
 
-    def posterior(self, law: Law, seed: int, fit: Callable[[], Posterior]) -> Posterior:
-        """The kept fit of a law with its card, table and seed, or a new one, which is kept."""
+    def posterior(
+        self, law: Law, seed: int, fit: Callable[[], Posterior], kind: str = ""
+    ) -> Posterior:
+        """The kept fit of a law with its card, table, seed and kind, or a new one, to be kept."""
         if self.folder is None:
             return fit()
-        stated = [law.card, self.fingerprint, seed, __version__]
+        stated = [law.card, self.fingerprint, seed, kind, __version__]
         key = hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:12]
         path = self.folder / f"fit-{key}.nc"
         if path.exists():

@@ -36,8 +36,10 @@ class Study(Result):
     runs : Runs
         The table.
     posterior : Mixture or Posterior
-        The laws with their weights and errors beyond the runs; for ``optimum``, ``decide``,
-        ``frontier`` and whatever takes a posterior.
+        The laws with their weights and errors beyond the runs, for predictions.
+    misfit_posterior : Mixture or Posterior
+        The same, with a Gaussian process beside each law whose residuals share a misfit; for
+        ``optimum``, ``decide``, ``frontier`` and whatever compares configurations.
     weights : dict of str to float
         Of each law.
     past : dict of str to list of Block
@@ -55,10 +57,11 @@ class Study(Result):
     """
 
     _rows = "answers"
-    _omitted = ("runs", "posterior", "past", "study_notes")
+    _omitted = ("runs", "posterior", "misfit_posterior", "past", "study_notes")
 
     runs: Runs = field(repr=False)
     posterior: Mixture | Posterior
+    misfit_posterior: Mixture | Posterior = field(repr=False)
     weights: dict[str, float]
     past: dict[str, list[Block | None]] = field(repr=False)
     prior: ExtrapolationPrior = field(repr=False)
@@ -231,7 +234,7 @@ class Study(Result):
         Optimum
             With law uncertainty and the error beyond the runs.
         """
-        return optimum(self.posterior, at=at, budget=budget, free=free, ci_prob=self.ci_prob)
+        return optimum(self.misfit_posterior, at=at, budget=budget, free=free, ci_prob=self.ci_prob)
 
     def decide(
         self,
@@ -252,7 +255,7 @@ class Study(Result):
         Decision
             With law uncertainty and the error beyond the runs.
         """
-        return decide(self.posterior, candidates, at=at, budget=budget, ci_prob=self.ci_prob)
+        return decide(self.misfit_posterior, candidates, at=at, budget=budget, ci_prob=self.ci_prob)
 
     def predict(
         self, new: Runs | pd.DataFrame | Mapping[str, Any], *, level: Level = "observation"

@@ -26,6 +26,7 @@ from bayeslaw.runs.read import configurations, read_runs
 from bayeslaw.study.backtest import Block, back_test, scale_likelihood, weigh
 from bayeslaw.study.candidates import study_laws
 from bayeslaw.study.keep import Kept
+from bayeslaw.study.misfit import beside_misfit
 from bayeslaw.study.origins import Origin, find_origins
 from bayeslaw.study.result import Study
 
@@ -105,7 +106,7 @@ def study(
     kept = Kept.of(folder, runs)
     fits: dict[str, Posterior] = {}
     past: dict[str, list[Block | None]] = {}
-    total = len(chosen) * (len(origins) + 1)
+    total = len(chosen) * (len(origins) + 2)
     with bar(progress, total, f"studying {runs.source}") as report:
         done = 0
 
@@ -124,12 +125,15 @@ def study(
             except BayesLawError as error:
                 message = f"{law.name} leaves the study: {error.problem}"
                 notes.append(Note("law_failed", "warning", message, error.remedy))
-    fits, past, left = trusted_laws(fits, past)
-    notes += left
+        fits, past, left = trusted_laws(fits, past)
+        beside, misfit_notes = beside_misfit(runs, fits, kept, seed, advance)
+    notes += [*left, *misfit_notes]
     if not fits:
         every = "; ".join(note.message for note in notes if note.code == "law_failed")
         raise RequestError(f"no law can be fitted: {every}", place=_PLACE, remedy="Name others")
-    result = assemble(runs, fits, past, prior=prior, ci_prob=ci_prob, seed=seed, notes=notes)
+    result = assemble(
+        runs, fits, past, beside=beside, prior=prior, ci_prob=ci_prob, seed=seed, notes=notes
+    )
     if at is not None or budget is not None:
         result = replace(result, optimum=result.best(at=at, budget=budget, free=free))
     if predict is not None:
@@ -162,29 +166,38 @@ def assemble(
     fits: Mapping[str, Posterior],
     past: Mapping[str, list[Block | None]],
     *,
+    beside: Mapping[str, Posterior] | None = None,
     prior: ExtrapolationPrior | None = None,
     ci_prob: float = INTERVAL,
     seed: int = 0,
     notes: Iterable[Note] = (),
 ) -> Study:
-    """Weigh laws by their past, and give them their error beyond the runs."""
+    """Weigh laws by their past, and give them their error beyond the runs.
+
+    ``beside`` are the fits beside a misfit that optima are taken from.
+    """
     notes, tested = list(notes), any(map(len, past.values()))
     weights = weigh(past) if tested else {name: 1 / len(fits) for name in fits}
     prior = prior or field_prior("mixture" if len(fits) > 1 else "law")
     likelihood = scale_likelihood(past, weights, prior) if tested else 0.0
     if not tested:
         notes.append(_no_origins(runs))
-    posteriors = []
-    for i, fitted in enumerate(fits.values()):
-        rng = np.random.default_rng([seed, 1, i])
-        error = prior.draw(fitted.model.reach, fitted.model.size, rng, likelihood)
-        posteriors.append(replace(fitted, extrapolation=error))
-    source: Mixture | Posterior = posteriors[0]
-    if len(posteriors) > 1:
-        source = average_laws(posteriors, [*weights.values()], on_missing="drop")
+
+    def averaged(each: Mapping[str, Posterior]) -> Mixture | Posterior:
+        posteriors = []
+        for i, fitted in enumerate(each.values()):
+            rng = np.random.default_rng([seed, 1, i])
+            error = prior.draw(fitted.model.reach, fitted.model.size, rng, likelihood)
+            posteriors.append(replace(fitted, extrapolation=error))
+        if len(posteriors) == 1:
+            return posteriors[0]
+        return average_laws(posteriors, [*weights.values()], on_missing="drop")
+
+    posterior = averaged(fits)
     return Study(
         runs=runs,
-        posterior=source,
+        posterior=posterior,
+        misfit_posterior=averaged({**fits, **beside}) if beside else posterior,
         weights=weights,
         past=dict(past),
         prior=prior,

@@ -240,3 +240,28 @@ def test_it_is_shown_briefly_and_as_plain_data(study: bl.Study) -> None:
     assert len(data["back_test"]) == len(study.back_test)
     assert data["prior"]["scale"] == study.prior.scale
     json.dumps(data)
+
+
+def test_optima_are_of_laws_beside_their_misfit_and_predictions_of_laws_alone(
+    study: bl.Study,
+) -> None:
+    assert study.misfit_posterior is study.posterior
+    waves = np.sin(2 * np.log(RUNS.column("N"))) + np.cos(2 * np.log(RUNS.column("D")))
+    bent = bl.read_runs(RUNS.table.assign(loss=RUNS.column("loss") * np.exp(0.004 * waves)))
+    found = bl.study(bent, laws=["chinchilla"], budget=BUDGET, seed=1, progress=False)
+    assert found.optimum is not None
+    assert isinstance(found.misfit_posterior, bl.Posterior)
+    assert found.misfit_posterior.discrepancy is not None
+    assert found.posteriors[0].discrepancy is None
+    assert "optima_beside_misfit" in {note.code for note in found.notes}
+    plain = bl.optimum(found.posterior, budget=BUDGET).quantities["N"]
+    best = found.optimum.quantities["N"]
+    assert np.log(best.high / best.low) > np.log(plain.high / plain.low)
+
+
+def test_what_is_wrong_with_the_table_takes_no_law_out() -> None:
+    rng = np.random.default_rng(0)
+    scattered = RUNS.table.assign(loss=RUNS.column("loss") * np.exp(0.15 * rng.standard_normal(60)))
+    found = bl.study(bl.read_runs(scattered), laws=LAWS, seed=1, progress=False)
+    assert "residuals_too_wide" in {note.code for note in found.notes}
+    assert set(found.weights) == set(LAWS)
