@@ -22,6 +22,7 @@ from bayeslaw.architecture.count import (
 from bayeslaw.architecture.files import INDEX, compare_checkpoint, read_config
 from bayeslaw.architecture.shape import shape_of_config
 from bayeslaw.core.calls import public
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.notes import Note
 from bayeslaw.law.cost import COSTS
@@ -39,7 +40,7 @@ _LEFT_OUT = {
 
 
 @dataclass(frozen=True, eq=False)
-class Architecture:
+class Architecture(Displayed):
     """What a model's configuration says of its size.
 
     Attributes

@@ -14,6 +14,7 @@ from bayeslaw.architecture.families import FAMILIES
 from bayeslaw.architecture.fields import FIELDS, SWITCHES, Family
 from bayeslaw.architecture.lookup import family_of
 from bayeslaw.core.calls import public
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.notes import Note
 from bayeslaw.core.quantities import quantity
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Buildable:
+class Buildable(Displayed):
     """Configurations near a target, ready as candidates for ``decide``.
 
     Attributes

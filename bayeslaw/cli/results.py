@@ -29,8 +29,7 @@ def posterior(posterior: bl.Posterior, ci_prob: float) -> Iterator[Block]:
         ]
         for name, row in frame.to_dict("index").items()
     ]
-    runs = posterior.runs
-    title = f"{posterior.law.name} on {len(runs)} runs of {runs.source}, {_intervals(ci_prob)}"
+    title = f"{posterior.law.name} on {posterior.runs.described}, {_intervals(ci_prob)}"
     yield Table(title, ["", "median", "low", "high", "prior's interval", "published"], rows)
     yield (
         f"R-hat up to {frame['rhat'].max():.4f}; ESS from {frame['ess_bulk'].min():.0f} (bulk) and "
@@ -75,7 +74,7 @@ def study(study: bl.Study) -> Iterator[Block]:
         [one.law.name, round(study.weights[one.law.name], 3), len(one.law.parameters)]
         for one in study.posteriors
     ]
-    yield Table(f"Laws on {len(study.runs)} runs of {study.runs.source}", _LAW_HEADS, laws)
+    yield Table(f"Laws on {study.runs.described}", _LAW_HEADS, laws)
     if len(study.back_test):
         title = f"Predictions beyond origins in the table, {_intervals(study.ci_prob)}"
         past = study.back_test.round(4)
@@ -148,7 +147,7 @@ def comparison(comparison: bl.Comparison) -> Iterator[Block]:
     heads += ["interpolation", "notes"] if grouped else ["notes"]
     runs = next(iter(comparison.posteriors.values())).runs
     left_out = "groups" if grouped else "runs"
-    title = f"{len(runs)} runs of {runs.source}, {left_out} left out"
+    title = f"{runs.described}, {left_out} left out"
     yield Table(title, heads, rows, digits=6)
     if "log_evidence" in comparison.frame:
         yield _evidence(comparison)

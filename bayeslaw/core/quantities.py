@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from numbers import Real
 
 from bayeslaw.core.errors import RequestError
 
 _POWERS = {"K": 3, "M": 6, "B": 9, "T": 12}
+_PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 _SUFFIXED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*([KkMmBbTt])")
 
 
@@ -34,3 +36,18 @@ def quantity(value: object, name: str, *, place: str) -> float:
             f"{name} = {value!r}", place=place, remedy='Give a number, such as 30e9 or "30B"'
         )
     return float(number)
+
+
+def count(value: float, digits: int = 3) -> str:
+    """A count as people write it: 30B, 133M; large FLOPs as 1e22."""
+    if not math.isfinite(value):
+        return f"{value:g}"
+    value = float(f"{value:.{digits}g}")
+    for size, prefix in _PREFIXES:
+        if size <= abs(value) < 1e15:
+            return f"{value / size:.{digits}g}{prefix}"
+    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    # So few digits of thousands would be written with an exponent.
+    return f"{value:.0f}" if abs(value) >= 10.0**digits else f"{value:.{digits}g}"

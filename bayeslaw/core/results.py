@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from bayeslaw.core.notes import Note
+from bayeslaw.core.display import Displayed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Result:
+class Result(Displayed):
     """Base of result dataclasses, which state ``summary``, ``notes`` and often ``frame``."""
 
     #: Name of the frame's rows among the plain data, and fields that these leave out.
@@ -22,14 +22,6 @@ class Result:
     _omitted: ClassVar[tuple[str, ...]] = ()
 
     if TYPE_CHECKING:
-
-        @property
-        def summary(self) -> str:
-            """The result in complete sentences, each with a full stop."""
-
-        @property
-        def notes(self) -> tuple[Note, ...]:
-            """What limits the result."""
 
         @property
         def frame(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import of_several
 from bayeslaw.optimum import notes
 from bayeslaw.optimum.disagreement import disagreements
 from bayeslaw.optimum.efficiency import efficient
@@ -22,7 +22,7 @@ from bayeslaw.optimum.quantity import STATUSES, OptimumQuantity, ends, shares_of
 from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.convergence import Convergence
-from bayeslaw.posterior.mixture import mixture_draws
+from bayeslaw.posterior.mixture import mixture_draws, weighted
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.statistics import rough_ends
 from bayeslaw.runs import Runs
@@ -185,7 +185,7 @@ def _tied(problem: Problem, optima: DrawOptima) -> set[str]:
     return tied
 
 
-def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[Note]) -> Optimum:
+def merge(optima: Sequence[Optimum], members: Members) -> Optimum:
     """The optima of several laws as that of their mixture."""
     first, ci_prob = optima[0], optima[0].ci_prob
 
@@ -213,7 +213,8 @@ def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[N
 
     value = mixture_draws([part.predicted_draws for part in optima], members.weights)
     low, median, high = ends(value, ci_prob)
-    own_notes = [note for part in optima for note in part.notes]
+    names = [posterior.law.name for posterior in members.posteriors]
+    own_notes = of_several([(n, part.notes) for n, part in zip(names, optima, strict=True)])
     return Optimum(
         quantities=combined("quantities", blend),
         efficient=combined("efficient", blend),
@@ -225,6 +226,6 @@ def merge(optima: Sequence[Optimum], members: Members, mixture_notes: Sequence[N
         at={name: value for part in reversed(optima) for name, value in part.at.items()},
         budget=first.budget,
         ci_prob=ci_prob,
-        notes=tuple(dict.fromkeys([*mixture_notes, *members.dropped, *own_notes])),
+        notes=(weighted(members.posteriors, members.weights), *members.dropped, *own_notes),
         predicted_draws=value,
     )

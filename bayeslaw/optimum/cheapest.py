@@ -10,9 +10,11 @@ import numpy as np
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import count
 from bayeslaw.optimum import notes
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.members import Members, laws_of
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cheapest:
+class Cheapest(Displayed):
     """The cheapest configuration that reaches a target.
 
     Attributes
@@ -78,10 +80,12 @@ class Cheapest:
     def summary(self) -> str:
         """Cost of reaching the target, and the configuration."""
         median, low, high = self.predicted_interval
-        place = ", ".join(f"{name} = {value:.4g}" for name, value in self.configuration.items())
+        place = ", ".join(
+            f"{name} = {count(value, 4)}" for name, value in self.configuration.items()
+        )
         return (
-            f"{self.predicts} {self.target:g} costs {self.cost:.4g} with probability "
-            f"{self.probability:g}, and {self.cost_at_half:.4g} with probability 0.5. "
+            f"{self.predicts} {self.target:g} costs {count(self.cost, 4)} with probability "
+            f"{self.probability:g}, and {count(self.cost_at_half, 4)} with probability 0.5. "
             f"The configuration: {place}; predicted {self.predicts} {median:.4g} "
             f"({low:.4g} to {high:.4g})."
         )

@@ -11,6 +11,7 @@ import numpy as np
 from bayeslaw.architecture.buildable import Buildable
 from bayeslaw.core.calls import public
 from bayeslaw.core.diagnostics import mcse_mean
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, whole
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Displayed):
     """Configurations in the order of their expected loss.
 
     Attributes

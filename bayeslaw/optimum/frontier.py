@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.core.calls import public
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
-from bayeslaw.core.notes import Note
-from bayeslaw.core.quantities import quantity
+from bayeslaw.core.notes import Note, labelled
+from bayeslaw.core.quantities import count, quantity
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.optimum import optima
 from bayeslaw.optimum.request import EfficiencyRules, Request
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Frontier:
+class Frontier(Displayed):
     """The best configuration as the budget grows.
 
     Attributes
@@ -38,15 +39,20 @@ class Frontier:
         What the largest run cost: budgets beyond it are extrapolations.
     """
 
+    _shown = ("median", "low", "high", "status", "published")
+
     flops: np.ndarray
     optima: tuple[Optimum, ...] = field(repr=False)
     largest_run_cost: float | None = None
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """Notes of all optima; those that differ only in their figures, once for the largest."""
-        last = {(note.code, note.about): note for optimum in self.optima for note in optimum.notes}
-        return tuple(last.values())
+        """Notes of all optima; one that differs in its figures, for the largest budget it is of."""
+        found: dict[tuple[str, str], list[tuple[float, Note]]] = {}
+        for amount, optimum in zip(self.flops, self.optima, strict=True):
+            for note in optimum.notes:
+                found.setdefault((note.code, note.about), []).append((amount, note))
+        return tuple(_for_the_largest(alike, len(self.flops)) for alike in found.values())
 
     @property
     def caps(self) -> str:
@@ -61,8 +67,8 @@ class Frontier:
     def summary(self) -> str:
         """The best configuration of the smallest and of the largest budget."""
         texts = [
-            f"At {self.flops[i]:.3g} FLOPs: "
-            + ", ".join(f"{n} = {q.median:.4g}" for n, q in self.optima[i].quantities.items())
+            f"At {count(self.flops[i])} FLOPs: "
+            + ", ".join(f"{n} = {count(q.median, 4)}" for n, q in self.optima[i].quantities.items())
             for i in (0, -1)
         ]
         return f"{len(self.flops)} budgets with {self.caps}. {'. '.join(texts)}."
@@ -90,6 +96,16 @@ class Frontier:
             ``caps`` and ``budgets``, each an optimum.
         """
         return {"caps": self.caps, "budgets": [optimum.to_dict() for optimum in self.optima]}
+
+
+def _for_the_largest(alike: Sequence[tuple[float, Note]], budgets: int) -> Note:
+    """The last of notes that are alike; with its budget unless all budgets have the same."""
+    amount, note = alike[-1]
+    if len(alike) == budgets and len({each for _, each in alike}) == 1:
+        return note
+    rest = len(alike) - 1
+    others = f" (the like at {rest} smaller budget{'s' * (rest > 1)})" if rest else ""
+    return labelled([note], f"at {count(amount)} FLOPs{others}")[0]
 
 
 @public

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.notes import Note, Severity
+from bayeslaw.core.quantities import count
 from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import NEARBY, distance, extrapolation_text
@@ -21,10 +22,10 @@ _INCLUDED = "the interval includes the error that laws show that far beyond thei
 def held(values: Mapping[str, float], names: Iterable[str], remedy: str) -> list[Note]:
     """Note on variables that the request does not name."""
     names = list(names)
-    listed = ", ".join(f"{name} = {values[name]:.4g}" for name in names)
+    listed = ", ".join(f"{name} = {count(values[name], 4)}" for name in names)
     if not listed:
         return []
-    message = f"{listed}: fixed at the reference run, since the request does not name it"
+    message = f"fixed at the reference run, since the request does not name it: {listed}"
     return [Note("held_at_reference", "info", message, remedy, about=", ".join(names))]
 
 
@@ -68,9 +69,9 @@ def _extrapolation(
         if factor > NEARBY:
             seen, unit = runs.column(name), vocabulary.variable(name).unit
             side = "largest" if value > seen.max() else "smallest"
-            text = f"{name} = {value:.4g} {unit}".rstrip()
+            text = f"{name} = {count(value, 4)} {unit}".rstrip()
             text += (
-                f" differs from every run: all have {name} = {seen[0]:.4g}"
+                f" differs from every run: all have {name} = {count(seen[0], 4)}"
                 if np.isinf(factor)
                 else f" is {factor:.3g} times beyond the {side} run"
             )
@@ -178,9 +179,9 @@ def left_out(labels: Sequence[object], total: int, caps: str) -> Note:
     return Note("left_out", "info", message)
 
 
-def unspent(count: int, total: int, name: str | None) -> list[Note]:
+def unspent(capped: int, total: int, name: str | None) -> list[Note]:
     """Note on FLOPs that a cap prevents from being spent."""
-    if not count:
+    if not capped:
         return []
-    message = f"in {count} of {total} configurations a cap on {name} prevents spending all FLOPs"
+    message = f"in {capped} of {total} configurations a cap on {name} prevents spending all FLOPs"
     return [Note("unspent", "info", message)]

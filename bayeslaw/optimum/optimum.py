@@ -112,7 +112,7 @@ def optima(source: Posterior | Mixture, requests: Sequence[Request]) -> list[Opt
     if not by_law:
         raise unbounded[0][1]
     members = members.without(unbounded)
-    return [merge(parts, members, source.notes) for parts in zip(*by_law, strict=True)]
+    return [merge(parts, members) for parts in zip(*by_law, strict=True)]
 
 
 def _of_law(posterior: Posterior, requests: Sequence[Request], first: Request) -> list[Optimum]:

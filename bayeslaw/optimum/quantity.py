@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core.intervals import interval
+from bayeslaw.core.quantities import count
 from bayeslaw.posterior.convergence import Convergence
 from bayeslaw.posterior.statistics import end_errors
 
@@ -16,7 +17,7 @@ DIAGNOSTICS = ("rhat", "ess_bulk", "ess_tail", "mcse_low", "mcse_high")
 STATUSES = ("interior", "at_bound", "none", "not_converged")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OptimumQuantity:
     """The posterior of one optimum.
 
@@ -25,8 +26,9 @@ class OptimumQuantity:
     median, low, high : float
         Of the draws that converged; a draw without optimum is counted as infinite (or zero).
     status : str
-        ``prior_only`` if it never varied in the runs, else the status of most draws:
-        ``interior``, ``at_bound``, ``none`` (unbounded: the law decreases monotonically in it) or
+        ``prior_only`` if it never varied in the runs; ``unbounded`` if so many draws have no
+        optimum that an end of the interval is infinite or zero; else the status of most draws:
+        ``interior``, ``at_bound``, ``none`` (the law decreases monotonically in it) or
         ``not_converged``.
     shares : dict of str to float
         Shares of draws by status.
@@ -75,7 +77,7 @@ class OptimumQuantity:
             median=median,
             low=low,
             high=high,
-            status="prior_only" if prior_only else max(shares, key=lambda name: shares[name]),
+            status=_status(shares, low, high, prior_only, ci_prob),
             shares=shares,
             prior_low=prior_low,
             prior_high=prior_high,
@@ -85,8 +87,24 @@ class OptimumQuantity:
         )
 
     def __str__(self) -> str:
-        """Median, interval and status."""
-        return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}; {self.status})"
+        """Median, interval and status, where that is not interior."""
+        median, low, high = (count(value, 4) for value in (self.median, self.low, self.high))
+        status = self.status_text
+        return f"{median} ({low} to {high}{f'; {status}' if status else ''})"
+
+    __repr__ = __str__
+
+    @property
+    def status_text(self) -> str:
+        """The status in words, with its share of draws; empty where all are interior."""
+        if self.status == "prior_only":
+            return "prior only"
+        kind = "none" if self.status == "unbounded" else self.status
+        share = self.shares[kind]
+        if kind == "interior" and share == 1:
+            return ""
+        words = {"at_bound": "at a bound", "none": "no optimum", "not_converged": "not converged"}
+        return f"{words.get(kind, kind)} in {100 * share:.3g}% of draws"
 
     @property
     def summary(self) -> str:
@@ -130,6 +148,17 @@ def ends(draws: np.ndarray, ci_prob: float) -> tuple[float, float, float]:
         return (np.nan, np.nan, np.nan)
     low, median, high = interval(kept, ci_prob)
     return float(low), float(median), float(high)
+
+
+def _status(
+    shares: dict[str, float], low: float, high: float, prior_only: bool, ci_prob: float
+) -> str:
+    """The status of draws together."""
+    most = max(shares, key=lambda name: shares[name])
+    tail = shares["none"] > (1 - ci_prob) / 2
+    if prior_only:
+        return "prior_only"
+    return "unbounded" if most != "none" and tail and (np.isinf(high) or low == 0) else most
 
 
 def shares_of(statuses: Sequence[np.ndarray]) -> dict[str, float]:

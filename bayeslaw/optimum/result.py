@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import count
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.flatness import NearOptimal
 from bayeslaw.optimum.quantity import DIAGNOSTICS, OptimumQuantity
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Optimum:
+class Optimum(Displayed):
     """The best configuration, with its uncertainty.
 
     Attributes
@@ -52,6 +54,8 @@ class Optimum:
         least as far from it. None of a mixture.
     """
 
+    _shown = ("median", "low", "high", "status", "prior_low", "prior_high", "published")
+
     quantities: dict[str, OptimumQuantity]
     efficient: dict[str, OptimumQuantity]
     near_optimal: dict[str, NearOptimal]
@@ -75,17 +79,26 @@ class Optimum:
     @property
     def summary(self) -> str:
         """The best configuration, its prediction, and the near-optimal ranges."""
-        best = ", ".join(
-            f"{name} = {q.median:.4g} ({q.low:.4g} to {q.high:.4g})"
-            for name, q in self.quantities.items()
-        )
+        best = ", ".join(f"{name} = {quantity}" for name, quantity in self.quantities.items())
         head = f"Best{self._constraints()}: {best}; {100 * self.ci_prob:g}% intervals."
-        return " ".join([head, f"Predicted {self._prediction()}.", *self.near_optimal_lines()])
+        return " ".join([head, f"Predicted {self._prediction()}.", *self._flatness()])
+
+    def _flatness(self) -> list[str]:
+        """Near-optimal ranges in one sentence; another on variables without one."""
+        known = {n: near for n, near in self.near_optimal.items() if np.isfinite(near.low)}
+        ranges = [f"{n} from {count(r.low)} to {count(r.high)}" for n, r in known.items()]
+        rest = " and ".join(name for name in self.near_optimal if name not in known)
+        first = next(iter(self.near_optimal.values()), None)
+        if first is None:
+            return []
+        below = f"a regret below {first.regret_tolerance:g} with probability {first.ci_prob:g}"
+        texts = [f"With {below}: {', '.join(ranges)}."] if ranges else []
+        return texts + ([f"No {rest} has {below}."] if rest else [])
 
     def _constraints(self) -> str:
         values = {**self.at, **self.budget.to_dict()}
         texts = [
-            f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
+            f"{name} = {count(value, 4) if isinstance(value, float) else value}"
             for name, value in values.items()
         ]
         return f" at {', '.join(texts)}" if texts else ""
@@ -99,7 +112,7 @@ class Optimum:
         """The optimum of every draw, by expression."""
         return {name: quantity.draws for name, quantity in self.quantities.items()}
 
-    def near_optimal_lines(self, write: Callable[[float], str] = "{:.3g}".format) -> list[str]:
+    def near_optimal_lines(self, write: Callable[[float], str] = count) -> list[str]:
         """Near-optimal range of each variable, as sentences.
 
         Parameters

@@ -6,23 +6,9 @@ import re
 from collections.abc import Mapping
 
 from bayeslaw.core import vocabulary
+from bayeslaw.core.quantities import count as count
 from bayeslaw.formula import parse_expression
 from bayeslaw.formula.latex import latex_expression, latex_name
-
-_PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
-
-
-def count(value: float, digits: int = 3) -> str:
-    """A count as people write it: 30B, 133M; large FLOPs as 1e22."""
-    value = float(f"{value:.{digits}g}")
-    for size, prefix in _PREFIXES:
-        if size <= abs(value) < 1e15:
-            return f"{value / size:.{digits}g}{prefix}"
-    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    # So few digits of thousands would be written with an exponent.
-    return f"{value:.0f}" if abs(value) >= 10.0**digits else f"{value:.{digits}g}"
 
 
 def percent(probability: float) -> str:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.calls import public
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL, interval
-from bayeslaw.core.notes import Note
+from bayeslaw.core.notes import Note, of_several
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.prediction import Level, predictive, read_configurations
 from bayeslaw.runs import Runs
@@ -24,7 +25,7 @@ OnMissing = Literal["error", "drop"]
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(Displayed):
     """Posteriors with weights.
 
     Attributes
@@ -223,13 +224,15 @@ def mixture_draws(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarra
     return np.concatenate(chosen)
 
 
-def mixture_notes(
-    posteriors: Sequence[Posterior], weights: np.ndarray, more: Sequence[Note] = ()
-) -> tuple[Note, ...]:
-    """Notes of several posteriors, each once, after one on their weights."""
-    own = Note("mixture", "info", f"a mixture of laws: {_shares(posteriors, weights)}")
-    every = [note for posterior in posteriors for note in posterior.notes]
-    return tuple(dict.fromkeys([own, *every, *more]))
+def mixture_notes(posteriors: Sequence[Posterior], weights: np.ndarray) -> tuple[Note, ...]:
+    """Notes of several posteriors, each finding once, after one on their weights."""
+    every = of_several([(posterior.law.name, posterior.notes) for posterior in posteriors])
+    return (weighted(posteriors, weights), *every)
+
+
+def weighted(posteriors: Sequence[Posterior], weights: np.ndarray) -> Note:
+    """Note on the weights of laws."""
+    return Note("mixture", "info", f"a mixture of laws: {_shares(posteriors, weights)}")
 
 
 def _shares(posteriors: Sequence[Posterior], weights: np.ndarray) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.calls import public
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.intervals import INTERVAL, Interval, interval
 from bayeslaw.core.notes import Note, worst
 from bayeslaw.law import Law
@@ -40,7 +41,7 @@ _PRIOR_DRAWS = 4000
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(Displayed):
     """Draws from the posterior of a law, with its table, its reference, notes and settings.
 
     Attributes
@@ -66,6 +67,8 @@ class Posterior:
         Draws of the error beyond the runs, shared by all predictions of a draw: in predictions of
         runs, in rankings and in optima.
     """
+
+    _shown = ("median", "low", "high", "prior_low", "prior_high", "published", "informed_by")
 
     law: Law
     runs: Runs
@@ -93,8 +96,7 @@ class Posterior:
     @property
     def _size(self) -> str:
         chains, draws = self.stats["diverging"].shape
-        runs = f"{len(self.runs)} runs of {self.runs.source}"
-        return f"{self.law.name} on {runs}, {chains} chains of {draws} draws"
+        return f"{self.law.name} on {self.runs.described}, {chains} chains of {draws} draws"
 
     @property
     def summary(self) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayeslaw.checks.predictive import PosteriorPredictiveCheck
-from bayeslaw.core.notes import Note, worst
+from bayeslaw.core.display import Displayed
+from bayeslaw.core.notes import Note, gravest_first, worst
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.optimum.result import Optimum
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class Report(Displayed):
     """Everything that a report holds.
 
     Attributes
@@ -68,8 +69,7 @@ class Report:
         notes = [*self.posterior.notes]
         for part in (self.check, self.optimum, self.decision):
             notes += part.notes if part is not None else ()
-        order = ("error", "warning", "info")
-        return tuple(sorted(dict.fromkeys(notes), key=lambda note: order.index(note.severity)))
+        return tuple(gravest_first(dict.fromkeys(notes)))
 
     @property
     def trusted(self) -> bool:
@@ -83,7 +83,7 @@ class Report:
         if self.optimum is not None:
             where = constraints(self.optimum.at, self.optimum.budget)
             best = [
-                f"{name} = {with_interval(q.median, q.low, q.high)}{status_text(q.status)}"
+                f"{name} = {with_interval(q.median, q.low, q.high)}{status_text(q)}"
                 for name, q in self.optimum.quantities.items()
             ]
             parts.append(f"Best{where}: {'; '.join(best)}.")

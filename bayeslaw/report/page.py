@@ -58,7 +58,7 @@ def contents(report: Report) -> Contents:
         "version": __version__,
         "question": report.question,
         "lead": (
-            f"{law.name} ({law.title or 'a law of one’s own'}) fitted to {text.runs_of(runs)}; all "
+            f"{law.name} ({law.title or 'a law of one’s own'}) fitted to {runs.described}; all "
             f"intervals are equal-tailed credible intervals of {percent(report.ci_prob)}."
         ),
         "percent": percent(report.ci_prob),
@@ -115,7 +115,7 @@ def _short(report: Report) -> Contents:
     quantities = {} if best is None else best.quantities
     return {
         "best": [
-            (name, text.with_interval(q.median, q.low, q.high) + text.status_text(q.status))
+            (name, text.with_interval(q.median, q.low, q.high) + text.status_text(q))
             for name, q in quantities.items()
         ],
         "more": more,
@@ -131,7 +131,7 @@ def _data(report: Report) -> Contents:
         ends = [float(end) for end in np.quantile(runs.column(name), [0.0, 0.5, 1.0])]
         reference = posterior.reference.at.get(name)
         rows.append([name, vocabulary.variable(name).means, *ends, reference])
-    return {"text": f"{text.runs_of(runs)}{unit}{embeddings}", "rows": rows}
+    return {"text": f"{runs.described}{unit}{embeddings}", "rows": rows}
 
 
 def _law(report: Report) -> Contents:

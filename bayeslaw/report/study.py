@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bayeslaw import plots
-from bayeslaw.core.notes import Note, worst
+from bayeslaw.core.notes import Note, gravest_first, worst
 from bayeslaw.core.results import Result
 from bayeslaw.core.version import __version__
 from bayeslaw.plots.labels import percent
@@ -37,8 +37,7 @@ class StudyReport(Result):
     @property
     def notes(self) -> tuple[Note, ...]:
         """The study's notes, the gravest first."""
-        order = ("error", "warning", "info")
-        return tuple(sorted(self.study.notes, key=lambda note: order.index(note.severity)))
+        return tuple(gravest_first(self.study.notes))
 
     @property
     def trusted(self) -> bool:
@@ -61,7 +60,7 @@ def study_question(study: Study) -> str:
     """The question that the page of a study answers."""
     best = study.optimum
     if best is None:
-        return f"What do {text.runs_of(study.runs)} say of larger ones?"
+        return f"What do {study.runs.described} say of larger ones?"
     verb = "is" if len(best.quantities) == 1 else "are"
     where = text.constraints(best.at, best.budget)
     return f"Which {text.listed(best.quantities)} {verb} best{where}?"
@@ -78,7 +77,7 @@ def study_page(report: StudyReport) -> str:
             "version": __version__,
             "question": report.question,
             "lead": (
-                f"{laws} on {text.runs_of(study.runs)}, with the error that laws have beyond "
+                f"{laws} on {study.runs.described}, with the error that laws have beyond "
                 f"their runs; all intervals are of {share}."
             ),
             "trusted": report.trusted,

@@ -12,10 +12,10 @@ from bayeslaw.checks.residuals import residuals
 from bayeslaw.core.notes import Note
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
+from bayeslaw.optimum.quantity import OptimumQuantity
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.plots.labels import count
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import extrapolation_text
 
 #: A factor beyond the runs that is no rounding.
@@ -45,13 +45,6 @@ def with_interval(median: float, low: float, high: float) -> str:
     return f"{number(median)} ({range_of(low, high)})"
 
 
-def runs_of(runs: Runs) -> str:
-    """The number of runs and their table."""
-    if runs.source == "simulated":
-        return f"{len(runs)} simulated runs"
-    return f"{len(runs)} runs of {'a DataFrame' if runs.source == 'DataFrame' else runs.source}"
-
-
 def furthest(best: Optimum) -> str:
     """How far an optimum lies beyond the runs; empty where it does not."""
     far = {name: factor for name, factor in best.extrapolation_factor.items() if factor > EDGE}
@@ -69,7 +62,7 @@ def default_question(
 ) -> str:
     """The question that a page answers, put together from its constraints."""
     if isinstance(best, str):
-        return f"What do {runs_of(posterior.runs)} say about the law {posterior.law.name}?"
+        return f"What do {posterior.runs.described} say about the law {posterior.law.name}?"
     verb = "is" if len(best.quantities) == 1 else "are"
     return f"Which {listed(best.quantities)} {verb} best{constraints(at, budget)}?"
 
@@ -122,13 +115,13 @@ def optimum_text(best: Optimum) -> str:
         text = f"Best {name}: {with_interval(quantity.median, quantity.low, quantity.high)}"
         if quantity.published is not None:
             text += f", published {number(quantity.published)}"
-        texts.append(f"{text}{status_text(quantity.status)}.")
+        texts.append(f"{text}{status_text(quantity)}.")
     return " ".join(texts)
 
 
-def status_text(status: str) -> str:
+def status_text(quantity: OptimumQuantity) -> str:
     """A status that is worth saying, after a comma."""
-    return "" if status == "interior" else f", {status.replace('_', ' ')}"
+    return f", {quantity.status_text}" if quantity.status_text else ""
 
 
 def first_of(choice: Decision) -> str:

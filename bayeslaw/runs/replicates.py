@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from bayeslaw.core.calls import public
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
@@ -21,7 +22,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class ReplicateNoise:
+class ReplicateNoise(Displayed):
     """The noise, estimated from replicates.
 
     Attributes

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, TableError, check_names
 from bayeslaw.core.files import as_path
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import count
 from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.runs.source import write_table
 from bayeslaw.runs.suggestions import missing_remedy, where_not_positive
@@ -22,8 +24,8 @@ from bayeslaw.runs.suggestions import missing_remedy, where_not_positive
 _CONSTANT = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
-class Runs:
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs(Displayed):
     """A validated table of training runs; immutable by convention.
 
     Attributes
@@ -61,6 +63,36 @@ class Runs:
     def __len__(self) -> int:
         """Count the runs."""
         return len(self.table)
+
+    def __repr__(self) -> str:
+        """Number, source and variables, briefly."""
+        return f"Runs({self.described}: {', '.join(self.variables)})"
+
+    @property
+    def summary(self) -> str:
+        """Number of runs, source, and the range of every variable, in one sentence."""
+        ranges = []
+        for name in self.variables if len(self) else ():
+            low, high = (count(end(self.column(name))) for end in (np.min, np.max))
+            ranges.append(f"{name} {low}" if low == high else f"{name} {low} to {high}")
+        return f"{self.described}{': ' * bool(ranges)}{', '.join(ranges)}."
+
+    @property
+    def described(self) -> str:
+        """The number of runs and their table, in words."""
+        if self.source == "simulated":
+            return f"{len(self)} simulated runs"
+        return f"{len(self)} runs of {'a DataFrame' if self.source == 'DataFrame' else self.source}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a run, the variables first.
+        """
+        return self.table
 
     def labels(self, name: str) -> pd.Series:
         """One column as it stands, be it text or numbers.

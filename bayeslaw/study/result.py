@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayeslaw.core.display import table_html
 from bayeslaw.core.intervals import INTERVAL, interval
-from bayeslaw.core.notes import Note, cautions
+from bayeslaw.core.notes import Note, cautions, qualifying
 from bayeslaw.core.results import Result
 from bayeslaw.model.extrapolation import ExtrapolationPrior
 from bayeslaw.optimum.budget import Budget
@@ -25,6 +26,9 @@ from bayeslaw.study.backtest import Block
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Findings that the summary lists.
+_QUALIFIED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,7 @@ class Study(Result):
     """
 
     _rows = "answers"
+    _shown = ("weight", "median", "low", "high", "status")
     _omitted = ("runs", "posterior", "misfit_posterior", "past", "study_notes")
 
     runs: Runs = field(repr=False)
@@ -74,20 +79,15 @@ class Study(Result):
     def __repr__(self) -> str:
         """Table, laws, answers and the number of notes, briefly."""
         laws = ", ".join(f"{name} {100 * share:.0f}%" for name, share in self.weights.items())
-        lines = [f"Study({len(self.runs)} runs of {self.runs.source}: {laws})"]
+        lines = [f"Study({self.runs.described}: {laws})"]
         if self.optimum is not None:
             lines += [f"  best {n} = {each}" for n, each in self.optimum.quantities.items()]
         return "\n".join([*lines, f"  {self._fared} {len(self.notes)} notes."])
 
-    def _repr_html_(self) -> str:
-        """The summary, the answers and the laws in a notebook."""
-        from html import escape
-
-        shown = [column for column in ("median", "low", "high", "status") if column in self.frame]
-        tables = [self.frame[shown].to_html(float_format="{:.4g}".format)] if shown else []
-        tables.append(self.back_test.to_html(index=False, float_format="{:.3g}".format))
-        cautioned = [f"<li>{escape(note.message)}</li>" for note in cautions(self.notes)]
-        return f"<p>{escape(self.summary)}</p>{''.join(tables)}<ul>{''.join(cautioned)}</ul>"
+    def _tables(self) -> list[str]:
+        """The answers, or the weights of the laws, and the back-tests."""
+        past = [] if self.back_test.empty else [table_html(self.back_test)]
+        return [*super()._tables(), *past]
 
     def to_dict(self) -> dict[str, Any]:
         """The study as plain data, without draws.
@@ -105,8 +105,8 @@ class Study(Result):
     @property
     def posteriors(self) -> tuple[Posterior, ...]:
         """The fits of the laws, with their errors beyond the runs."""
-        both = isinstance(self.posterior, Mixture)
-        return self.posterior.posteriors if both else (self.posterior,)  # type: ignore
+        source = self.posterior
+        return source.posteriors if isinstance(source, Mixture) else (source,)
 
     @property
     def summary(self) -> str:
@@ -119,6 +119,7 @@ class Study(Result):
             texts.append(self._distance)
         texts.append(f"Laws: {laws}.")
         texts.append(self._fared)
+        texts.append(self._qualified)
         return " ".join(text for text in texts if text)
 
     @property
@@ -144,6 +145,13 @@ class Study(Result):
             f"Short of {len(frame)} origins, {100 * self.ci_prob:g}% intervals with this error "
             f"held {100 * covered:.0f}% of the runs beyond."
         )
+
+    @property
+    def _qualified(self) -> str:
+        """What qualifies the answer; how far it lies beyond the runs is stated already."""
+        found = qualifying(self.notes, without=("extrapolation",))
+        more = f"; {len(found) - _QUALIFIED} more in notes" if len(found) > _QUALIFIED else ""
+        return f"Qualified by: {'; '.join(found[:_QUALIFIED])}{more}." if found else ""
 
     @cached_property
     def back_test(self) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def test_optimum_as_a_table(folder: Path) -> None:
     assert "6.778" in rows["G"]
     assert "interior" in rows["G"]
     assert "0.4007" in rows["N_a/N"]
-    assert "warning: N = 3e+10 parameters is 8.92 times beyond the largest run" in result.err
+    assert "warning: N = 30B parameters is 8.92 times beyond the largest run" in result.err
 
 
 def test_optimum_spends_a_budget(folder: Path) -> None:

@@ -37,7 +37,12 @@ def test_notes_differ_by_what_they_are_about(thin: bl.Posterior) -> None:
         for one, times in zip(frontier.optima, (2, 9), strict=True)
     )
     notes = replace(frontier, optima=(first, last)).notes
-    assert [note.message for note in notes] == [about("N", 9).message, about("D", 9).message]
+    told = "at 1e24 FLOPs (the like at 1 smaller budget): "
+    assert [n.message for n in notes] == [told + about(name, 9).message for name in "ND"]
+    # A note of the smaller budget alone is not taken for one of all.
+    first, last = (replace(first, notes=(about("N", 2),)), replace(last, notes=()))
+    (note,) = replace(frontier, optima=(first, last)).notes
+    assert note.message == f"at 1e21 FLOPs: {about('N', 2).message}"
     real = [note.about for note in frontier.notes if note.code == "extrapolation"]
     assert real
     assert len(set(real)) == len(real)

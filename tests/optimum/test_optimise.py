@@ -38,7 +38,10 @@ def test_draws_without_optimum_count_as_beyond_the_others() -> None:
     answer = bl.optimum(posterior)
     found = answer.quantities["N"]
     assert found.shares == {"interior": 0.8, "at_bound": 0.0, "none": 0.2, "not_converged": 0.0}
-    assert found.status == "interior"
+    assert found.status == "unbounded"
+    assert np.isinf(found.high)
+    assert "no optimum in 20% of draws" in str(found)
+    assert "no optimum in 20% of draws" in answer.summary
     kept = np.isfinite(best)
     np.testing.assert_allclose(answer.draws["N"][kept], best[kept], rtol=1e-5)
     assert (answer.draws["N"][~kept] > best[kept].max()).all()

@@ -124,7 +124,7 @@ def test_wider_probability_wider_interval(posterior: bl.Posterior) -> None:
 
 def test_the_repr_is_one_line(posterior: bl.Posterior) -> None:
     said = repr(posterior)
-    assert said.startswith("Posterior(zhao2025 on 446 runs of simulated, 4 chains of 1000 draws")
+    assert said.startswith("Posterior(zhao2025 on 446 simulated runs, 4 chains of 1000 draws")
     assert len(said) < 120
 
 

@@ -230,7 +230,7 @@ def test_a_law_without_optimum_leaves_the_answer_with_a_note() -> None:
 def test_it_is_shown_briefly_and_as_plain_data(study: bl.Study) -> None:
     text = repr(study)
     assert len(text.splitlines()) <= 6
-    assert text.startswith("Study(60 runs of simulated: chinchilla ")
+    assert text.startswith("Study(60 simulated runs: chinchilla ")
     assert "best N = " in text
     html = study._repr_html_()
     assert html.count("<table") == 2
