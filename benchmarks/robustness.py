@@ -55,7 +55,8 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=10_000, help="of all kinds together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", help="only these, separated by commas")
-    parser.add_argument("--out")
+    # Below, the working folder is another one.
+    parser.add_argument("--out", type=os.path.abspath)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         every = kinds(material(Path(name)))
