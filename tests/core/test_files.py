@@ -161,6 +161,39 @@ def test_what_may_not_be_written_to(
         make_folder(tmp_path, place="fit_many")
 
 
+CLOSED = """
+import ctypes, os, sys
+
+# Root without its right to write everywhere: it is lost when another program is started.
+if os.geteuid() == 0 and "again" not in sys.argv:
+    assert ctypes.CDLL(None).prctl(24, 1) == 0
+    os.execv(sys.executable, [sys.executable, *sys.argv, "again"])
+from bayeslaw.core import errors, files
+for name in ("old", "new"):
+    try:
+        files.write_file(os.path.join(sys.argv[1], name), b"x")
+    except errors.RequestError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights of root are split on Linux alone")
+def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
+    closed, program = tmp_path / "closed", tmp_path / "program.py"
+    closed.mkdir()
+    (closed / "old").write_text("old")
+    closed.chmod(0o500)
+    program.write_text(CLOSED)
+    command = [sys.executable, program, closed]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    closed.chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    old, new = done.stdout.splitlines()
+    assert old.startswith("old: cannot be written (Permission denied). Name a file")
+    assert new.startswith("new: cannot be written (its folder may not be written to). Name a file")
+    assert (closed / "old").read_text() == "old"
+
+
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800", "x" * 300, "file", "file/below", None])
 def test_a_folder_that_cannot_be_made(tmp_path: Path, name: str | None) -> None:
     (tmp_path / "file").write_text("")

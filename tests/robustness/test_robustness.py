@@ -12,7 +12,7 @@ from robustness.outcome import Attempt, outcome
 from robustness.requests import Material, material
 
 #: Examples of each kind; ``benchmarks/robustness.py`` tries thousands.
-EXAMPLES = {"tables": 60, "cards": 25, "formulas": 80, "requests": 60, "commands": 20}
+EXAMPLES = {"tables": 60, "cards": 25, "formulas": 80, "requests": 60, "commands": 20, "files": 60}
 
 
 @pytest.fixture(scope="module")
