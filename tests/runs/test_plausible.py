@@ -108,6 +108,11 @@ def test_rounded_losses_are_named(table: pd.DataFrame, digits: int, severity: st
         assert f"{digits or 'no'} digits behind the point" in found["rounded_losses"].message
 
 
+def test_rounding_to_two_values_is_named_too(table: pd.DataFrame) -> None:
+    halves = table.assign(loss=np.where(table["loss"] > table["loss"].median(), 3.0, 2.0))
+    assert codes(halves)["rounded_losses"].severity == "error"
+
+
 def test_rows_whose_flops_contradict_them_are_named(table: pd.DataFrame) -> None:
     table["C"] = 6.2 * table["N"] * table["D"]
     assert codes(table) == {}
