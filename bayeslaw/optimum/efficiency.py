@@ -9,7 +9,7 @@ Which rule to follow is the reader's choice; no interval contains it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from bayeslaw.core.errors import RequestError
 from bayeslaw.optimum.flatness import values_at
 from bayeslaw.optimum.problem import Problem
 from bayeslaw.optimum.request import Request
+from bayeslaw.optimum.roots import crossings
 
-_HALVINGS, _STEP = 60, 1e-4
+_STEP = 1e-4
 
 
 def efficient(
@@ -30,20 +31,22 @@ def efficient(
     """
     rules, i = request.efficiency, problem.structure.free.index("N_a")
     raw = {name: values[:, None] for name, values in draws.items()}
-    best, low = x[:, i], problem.low[i]
+    best, low = x[:, i], np.full(len(x), problem.low[i])
+    everyone = np.arange(len(x))
 
-    def value(log_active: np.ndarray) -> np.ndarray:
-        points = x.copy()
+    def value(log_active: np.ndarray, rows: np.ndarray = everyone) -> np.ndarray:
+        points = x[rows]
         points[:, i] = log_active
-        return values_at(problem, raw, points[:, None, :])[:, 0]
+        some = {name: values[rows] for name, values in raw.items()}
+        return values_at(problem, some, points[:, None, :])[:, 0]
 
-    def steepness(u: np.ndarray) -> np.ndarray:
-        rise = (value(u + _STEP) - value(u - _STEP)) / (2 * _STEP)
-        return np.asarray(-rise * total / np.exp(u))
+    def steepness(u: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        rise = (value(u + _STEP, rows) - value(u - _STEP, rows)) / (2 * _STEP)
+        return np.asarray(-rise * total[rows] / np.exp(u))
 
     def enough(most: np.ndarray) -> np.ndarray:
         """Least log N_a at which the value is at most so much, below the best."""
-        return _bisected(low, best, lambda u: value(u) <= most)
+        return crossings(lambda u, rows: value(u, rows) - most[rows], low, best)
 
     with np.errstate(all="ignore"):
         columns = problem.columns(x)
@@ -64,24 +67,19 @@ def efficient(
             )
             logs[f"within {100 * share:g}% of compute"] = enough(np.asarray(fewer))
         if (slope := rules.slope) is not None:
-            logs[f"slope {slope:g}"] = _bisected(low, best, lambda u: steepness(u) <= slope)
+            logs[f"slope {slope:g}"] = crossings(
+                lambda u, rows: steepness(u, rows) - slope, low, best
+            )
         if (fraction := rules.fraction) is not None:
-            share = best + np.log(fraction)
+            fewest = best + np.log(fraction)
             # Where a cap forbids as few, the fewest that it allows.
-            fewest = _bisected(share, best, lambda u: np.isfinite(value(u)))
-            logs[f"{fraction:g} of the best"] = np.where(np.isfinite(value(share)), share, fewest)
+            allowed = np.isfinite(value(fewest))
+            if not allowed.all():
+                forbidden = crossings(
+                    lambda u, rows: np.where(np.isfinite(value(u, rows)), -1.0, 1.0), fewest, best
+                )
+                fewest = np.where(allowed, fewest, forbidden)
+            logs[f"{fraction:g} of the best"] = fewest
         return {
             name: np.where(np.isfinite(best), np.exp(u) / total, np.nan) for name, u in logs.items()
         }
-
-
-def _bisected(
-    low: float | np.ndarray, high: np.ndarray, holds: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """Where a condition begins to hold that holds at the upper end."""
-    lower, upper = np.full_like(high, 0.0) + low, high.copy()
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (lower + upper)
-        enough = holds(middle)
-        lower, upper = np.where(enough, lower, middle), np.where(enough, middle, upper)
-    return upper

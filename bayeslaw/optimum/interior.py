@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Initial and final barrier parameter, and its rates of decrease.
 BARRIER, _GONE, _SHRINK, _POWER = 1e-4, 1e-13, 0.1, 1.6
@@ -34,7 +35,8 @@ Function = Callable[[Any], Any]
 class State(NamedTuple):
     """State of a search: strictly feasible ``x``, and multipliers of bounds and caps.
 
-    ``done``: the barrier is at its final value and the first-order conditions are met.
+    ``done``: the barrier is at its final value and the first-order conditions are met; ``upward``:
+    what is not at a bound curves upwards there.
     """
 
     x: Any
@@ -43,12 +45,15 @@ class State(NamedTuple):
     cap: Any
     barrier: Any
     done: Any
+    upward: Any
 
 
 def begin(x: Any, low: Any, high: Any, room: Any) -> State:
-    """Initial state, at a strictly feasible point."""
-    barrier, done = jnp.asarray(BARRIER), jnp.asarray(False)
-    return State(x, BARRIER / (x - low), BARRIER / (high - x), BARRIER / room, barrier, done)
+    """Initial state at strictly feasible points, one or many."""
+    shape = x.shape[:-1]
+    barrier, done, upward = np.full(shape, BARRIER), np.full(shape, False), np.full(shape, False)
+    to_low, to_high, to_cap = (BARRIER / part for part in (x - low, high - x, room))
+    return State(x, to_low, to_high, to_cap, barrier, done, upward)
 
 
 def advance(
@@ -70,8 +75,13 @@ def advance(
 def _step(objective: Function, caps: Function, low: Any, high: Any, state: State) -> State:
     x, barrier = state.x, state.barrier
     to_low, to_high, to_cap = x - low, high - x, caps(x)
-    slopes = jax.jacfwd(caps)(x)
-    slope = jax.grad(objective)(x)
+
+    def first_order(x: Any) -> Any:
+        slopes = jax.grad(objective)(x), jax.jacfwd(caps)(x)
+        return slopes, slopes
+
+    # Traced once for both orders: tracing takes most of the first search of a process.
+    (bend, bends), (slope, slopes) = jax.jacfwd(first_order, has_aux=True)(x)
 
     residual = slope - state.low + state.high - slopes.T @ state.cap
     off = jnp.max(jnp.abs(residual))
@@ -82,9 +92,13 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
     smaller = jnp.maximum(_GONE, jnp.minimum(_SHRINK * barrier, barrier**_POWER))
     barrier = jnp.where(settled, smaller, barrier)
 
-    bent = curvature(objective, caps, low, high, state)
+    # The Newton system: Hessian of the Lagrangian plus terms of the inequalities.
+    bent = bend - jnp.tensordot(state.cap, bends, 1)
+    bent += jnp.diag(state.low / to_low + state.high / to_high)
+    bent += slopes.T @ ((state.cap / to_cap)[:, None] * slopes)
+    lower, diagonal = _pivots(bent)
     downhill = slope - barrier / to_low + barrier / to_high - slopes.T @ (barrier / to_cap)
-    move = -_solved(bent, downhill)
+    move = -_solved(lower, diagonal, downhill)
     move = move * jnp.minimum(1.0, jnp.min(_LONGEST * (high - low) / (jnp.abs(move) + 1e-300)))
     along = slopes @ move
 
@@ -92,7 +106,7 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
     reach = jnp.minimum(
         jnp.minimum(_reach(to_low, move), _reach(to_high, -move)), _reach(to_cap, along)
     )
-    lengths = reach * 0.5 ** jnp.arange(_HALVINGS)
+    lengths = reach * np.append(0.5 ** np.arange(_HALVINGS), 0.0)
 
     def merit(x: Any) -> Any:
         inside = [x - low, high - x, caps(x)]
@@ -104,9 +118,9 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
     merits = jax.vmap(lambda length: merit(x + length * move))(lengths)
     expected = 1e-4 * lengths * (downhill @ move)
     # Near convergence, accept Newton steps whose decrease is below rounding.
-    better = merits <= merit(x) + expected + _ROUNDING
-    length = jnp.where(jnp.any(better), lengths[jnp.argmax(better)], 0.0)
-    x = x + length * move
+    better = merits <= merits[-1] + expected + _ROUNDING
+    # Where no step is better, the last is none.
+    x = x + lengths[jnp.argmax(better)] * move
 
     def multiplier(old: Any, before: Any, change: Any, now: Any) -> Any:
         step = barrier / before - old - old / before * change
@@ -120,30 +134,17 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
         multiplier(state.cap, to_cap, along, caps(x)),
         barrier,
         done,
+        jnp.all(jnp.stack(diagonal) > 0),
     )
     kept: State = jax.tree.map(
-        lambda old, new: jnp.where(done, old, new), state._replace(done=done), new
+        lambda old, new: jnp.where(done, old, new),
+        state._replace(done=done, upward=new.upward),
+        new,
     )
     return kept
 
 
-def curvature(objective: Function, caps: Function, low: Any, high: Any, state: State) -> Any:
-    """Matrix of the Newton system: Hessian of the Lagrangian plus terms of the inequalities."""
-    x = state.x
-
-    def lagrangian(x: Any) -> Any:
-        return objective(x) - state.cap @ caps(x)
-
-    slopes = jax.jacfwd(caps)(x)
-    stiff = state.low / (x - low) + state.high / (high - x)
-    return (
-        jax.hessian(lagrangian)(x)
-        + jnp.diag(stiff)
-        + slopes.T @ ((state.cap / caps(x))[:, None] * slopes)
-    )
-
-
-def pivots(matrix: Any) -> tuple[list[list[Any]], list[Any]]:
+def _pivots(matrix: Any) -> tuple[list[list[Any]], list[Any]]:
     """LDL' factorisation, unrolled: faster than a library call for at most five rows."""
     size = matrix.shape[0]
     lower: list[list[Any]] = [[] for _ in range(size)]
@@ -162,8 +163,7 @@ def _bent(pivot: Any) -> Any:
     return jnp.maximum(jnp.abs(pivot), 1e-12)
 
 
-def _solved(matrix: Any, right: Any) -> Any:
-    lower, diagonal = pivots(matrix)
+def _solved(lower: list[list[Any]], diagonal: list[Any], right: Any) -> Any:
     size = len(diagonal)
     forward: list[Any] = []
     for i in range(size):

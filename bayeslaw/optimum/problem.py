@@ -44,7 +44,7 @@ class Structure:
         return columns
 
     def room(self, columns: Mapping[str, Any], amount: Any, limits: Any, xp: ModuleType) -> Any:
-        """How far inside each limit a configuration is, on the logarithm."""
+        """How far inside each limit configurations are, on the logarithm; a row a limit."""
         parts = [xp.log(limits[i]) - xp.log(cap(columns, xp)) for i, cap in enumerate(self.caps)]
         if self.cost is not None and self.spent is None:
             parts.append(xp.log(amount) - xp.log(self.cost(columns, xp)))
@@ -56,7 +56,7 @@ class Structure:
             # What follows is not searched: its bounds are limits like any other.
             parts += [columns[self.spent] - low] if low > -np.inf else []
             parts += [high - columns[self.spent]] if high < np.inf else []
-        return xp.stack(parts) if parts else xp.zeros(0)
+        return xp.stack(parts) if parts else xp.zeros((0, *np.shape(amount)))
 
     @cached_property
     def spent_domain(self) -> tuple[float, float]:

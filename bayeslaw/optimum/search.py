@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,15 @@ from bayeslaw.optimum import interior
 from bayeslaw.optimum.interior import FLAT, State
 from bayeslaw.optimum.problem import Problem, Structure
 
-# Batch sizes of compiled searches: large, and small.
-_CHUNK, _FEW = 1024, 64
+# Searches in a batch: one size, since every other is traced and compiled again.
+_CHUNK = 256
 # Number of rows searched from every start, or one in so many if that is more.
 _PILOT = 64
 # Steps between removals of converged searches, and number of removals.
 _STEPS, _ROUNDS = 14, 10
+
+#: What searches found, a row a search.
+type Ends = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Solution:
     """Minimisers, draw by draw: arrays of shape (draws, free), (draws, caps) and (draws,).
 
     ``converged``: nothing improves to first order, and what is not at a bound curves upwards.
-    ``negative``: the law is not positive at a bound, with the others at the first start: the likely
-    cause if a search fails. ``as_good``: the law is no worse at a bound, with the others at the
-    solution: a law that is flat in a variable has no optimum in it.
+    ``negative``: the law is not positive at an end of the search, with the others at the first
+    start: the likely cause if a search fails. ``as_good``: the law is no worse at such an end, with
+    the others at the solution: a law that is flat in a variable has no optimum in it.
     """
 
     x: np.ndarray
@@ -63,16 +66,17 @@ def minimise(problems: Sequence[Problem], draws: Mapping[str, np.ndarray]) -> li
         "limits": np.repeat([problem.limits for problem in problems], size, axis=0),
     }
     starts = np.repeat([problem.starts for problem in problems], size, axis=0)
-    same = (first.structure, first.fixed, first.low, first.high)
+    search = _Search(first, own)
     with compiled():
-        ends = _minima(same, own, starts)
-        probes = _in_chunks(_probe, same, own, (ends, starts[:, 0]))
+        ends = _minima(search, starts)
+    with np.errstate(all="ignore"):
+        probes = search.probed(ends, starts[:, 0])
     names = ("x", "at_low", "at_high", "at_cap", "converged")
     solution = Solution(*(ends[name] for name in names), *probes)
     return [solution.part(slice(i * size, (i + 1) * size)) for i in range(len(problems))]
 
 
-def _minima(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
+def _minima(search: _Search, starts: np.ndarray) -> Ends:
     """The best solution of every row.
 
     All rows are searched from the first start, and some of them from every start. If no other start
@@ -80,23 +84,25 @@ def _minima(same: Any, own: Any, starts: np.ndarray) -> dict[str, np.ndarray]:
     are searched from further starts; otherwise all rows are searched from all starts.
     """
     rows = len(starts)
-    ends = _search(same, own, starts[:, 0])
+    ends = search.run(starts[:, 0])
     pilot = np.unique(np.linspace(0, rows - 1, min(rows, max(_PILOT, rows // _PILOT))).astype(int))
-    if _again(same, own, starts, ends, pilot):
-        _again(same, own, starts, ends, np.setdiff1d(np.arange(rows), pilot))
+    if _again(search, starts, ends, pilot):
+        _again(search, starts, ends, np.setdiff1d(np.arange(rows), pilot))
     else:
         lost = np.flatnonzero(~ends["converged"])
-        _again(same, own, starts, ends, np.setdiff1d(lost, pilot))
+        _again(search, starts, ends, np.setdiff1d(lost, pilot))
     return ends
 
 
-def _again(
-    same: Any, own: Any, starts: np.ndarray, ends: dict[str, np.ndarray], rows: np.ndarray
-) -> bool:
+def _again(search: _Search, starts: np.ndarray, ends: Ends, rows: np.ndarray) -> bool:
     """Search some rows from their other starts; whether a converged one improved."""
-    improved = False
-    for other in range(1, starts.shape[1] if len(rows) else 0):
-        found = _search(same, _rows(own, rows), starts[rows, other])
+    improved, others = False, starts.shape[1] - 1
+    if not len(rows) or not others:
+        return improved
+    # Of all other starts at once: batches are filled up.
+    every = search.of(np.tile(rows, others)).run(np.concatenate(starts[rows, 1:].swapaxes(0, 1)))
+    for other in range(others):
+        found = _rows(every, slice(other * len(rows), (other + 1) * len(rows)))
         # A converged solution ranks before any other.
         old, new = _rank(_rows(ends, rows)), _rank(found)
         better = new < old - FLAT
@@ -106,135 +112,133 @@ def _again(
     return improved
 
 
-def _rank(ends: dict[str, np.ndarray]) -> np.ndarray:
+def _rank(ends: Ends) -> np.ndarray:
     value = np.where(np.isfinite(ends["value"]), ends["value"], np.inf)
     return np.where(ends["converged"], value, value + 1e3)
 
 
-def _search(same: Any, own: Any, start: np.ndarray) -> dict[str, np.ndarray]:
-    """Search every row from one start."""
-    states = _in_chunks(_begin, same, own, (start,))
-    waiting = np.arange(len(start))
-    for _ in range(_ROUNDS):
-        some, open_ = _rows((own, states), waiting)
-        moved = _in_chunks(_advance, same, some, (open_,))
-        for part, new in zip(states, moved, strict=True):
-            part[waiting] = new
-        waiting = waiting[~states.done[waiting]]
-        if not len(waiting):
-            break
-    found: dict[str, np.ndarray] = _in_chunks(_end, same, own, (State(*states),))
-    return found
-
-
-def _in_chunks(function: Any, same: Any, own: Any, more: tuple[Any, ...]) -> Any:
-    """Map a compiled function over searches, in batches of two sizes."""
-    rows = len(own["amount"])
-    size = _FEW if rows <= _FEW else _CHUNK
-
-    def chunk(first: int) -> Any:
-        # The last chunk is filled up with its own rows.
-        chosen = np.resize(np.arange(first, min(first + size, rows)), size)
-        some, rest = _rows((own, more), chosen)
-        # JAX's precision is a setting of each thread; its cache, of the process.
-        with jax.enable_x64(True):
-            return jax.device_get(function(*same, some, *rest))
-
-    # The first batch compiles.
-    parts = [chunk(0)]
-    if rows > size:
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            parts += pool.map(chunk, range(size, rows, size))
-    return jax.tree.map(lambda *pieces: np.concatenate(pieces)[:rows], *parts)
-
-
-def _rows(tree: Any, rows: np.ndarray) -> Any:
+def _rows(tree: Any, rows: Any) -> Any:
     return jax.tree.map(lambda part: part[rows], tree)
 
 
-def _functions(
-    structure: Structure, fixed: Any, amount: Any, limits: Any, raw: Any
-) -> tuple[interior.Function, interior.Function]:
-    """Objective and constraints of one search."""
+@dataclass(frozen=True)
+class _Search:
+    """Many searches for one structure; ``own`` has the numbers of each, a row a search."""
 
-    def objective(x: Any) -> Any:
-        value = structure.form.predict(structure.columns(x, fixed, amount, jnp), raw, jnp)
-        # Its logarithm, since tolerances are relative and laws are power laws. Where a law is not
-        # positive it is undefined: with k < 0, zhao2025 is negative at a huge G and an N_a near
-        # zero, and its optimum is the local minimum in between.
-        return jnp.log(value) if structure.sense == "min" else -jnp.log(value)
+    problem: Problem
+    own: Mapping[str, Any]
 
-    def caps(x: Any) -> Any:
-        return structure.room(structure.columns(x, fixed, amount, jnp), amount, limits, jnp)
+    def of(self, rows: np.ndarray) -> _Search:
+        """Some of the searches."""
+        return replace(self, own=_rows(self.own, rows))
 
-    return objective, caps
+    def run(self, start: np.ndarray) -> Ends:
+        """Search every row from one start."""
+        low, high = self.problem.low, self.problem.high
+        with np.errstate(all="ignore"):
+            states = interior.begin(start.copy(), low, high, self.room(start))
+        waiting = np.arange(len(start))
+        for _ in range(_ROUNDS):
+            moved = self.of(waiting).advanced(_rows(states, waiting))
+            for part, new in zip(states, moved, strict=True):
+                part[waiting] = new
+            waiting = waiting[~states.done[waiting]]
+            if not len(waiting):
+                break
+        with np.errstate(all="ignore"):
+            return self.ended(states)
 
+    def advanced(self, states: State) -> State:
+        """Searches some steps further, in batches side by side."""
+        problem, rows = self.problem, len(states.x)
+        same = (problem.structure, problem.fixed, problem.low, problem.high)
 
-@partial(jax.jit, static_argnames="structure")
-def _begin(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, start: Any) -> Any:
-    def one(own: Any, x: Any) -> State:
-        _, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
-        return interior.begin(x, low, high, caps(x))
+        def chunk(first: int) -> State:
+            # The last batch is filled up with its own rows.
+            chosen = np.resize(np.arange(first, min(first + _CHUNK, rows)), _CHUNK)
+            own, some = _rows((self.own, states), chosen)
+            # JAX's precision is a setting of each thread; its cache, of the process.
+            with jax.enable_x64(True):
+                moved: State = jax.device_get(_advance(*same, own, some))
+            return moved
 
-    return jax.vmap(one)(own, start)
+        # The first batch compiles.
+        parts = [chunk(0)]
+        if rows > _CHUNK:
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                parts += pool.map(chunk, range(_CHUNK, rows, _CHUNK))
+        return State(*(np.concatenate(pieces)[:rows] for pieces in zip(*parts, strict=True)))
 
-
-@partial(jax.jit, static_argnames="structure")
-def _advance(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
-    def one(own: Any, state: State) -> State:
-        objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
-        return interior.advance(objective, caps, low, high, state, _STEPS)
-
-    return jax.vmap(one)(own, state)
-
-
-@partial(jax.jit, static_argnames="structure")
-def _end(structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: Any) -> Any:
-    """Solution of a search, exactly on its active bounds."""
-
-    def one(own: Any, state: State) -> dict[str, Any]:
-        objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
+    def ended(self, state: State) -> Ends:
+        """Solutions of searches, exactly on their active bounds."""
+        low, high = self.problem.low, self.problem.high
         # As the barrier vanishes, either a multiplier or its slack does (strict complementarity).
         width = high - low
         at_low = state.low * width > (state.x - low) / width
         at_high = state.high * width > (high - state.x) / width
-        x = jnp.where(at_low, low, jnp.where(at_high, high, state.x))
-        _, diagonal = interior.pivots(interior.curvature(objective, caps, low, high, state))
-        upward = jnp.all(jnp.stack(diagonal) > 0)
-        value = objective(x)
+        x = np.where(at_low, low, np.where(at_high, high, state.x))
+        value = self.objective(x)
         return {
             "x": x,
             "at_low": at_low,
             "at_high": at_high,
-            "at_cap": state.cap > caps(state.x),
+            "at_cap": state.cap > self.room(state.x),
             "value": value,
-            "converged": state.done & upward & jnp.isfinite(value),
+            "converged": state.done & state.upward & np.isfinite(value),
         }
 
-    return jax.vmap(one)(own, state)
+    def probed(self, ends: Ends, middle: np.ndarray) -> list[np.ndarray]:
+        """Where the search has an end: whether the law is not positive, and whether as good."""
+        problem = self.problem
+        negative, as_good = np.zeros((2, 2, *middle.shape), bool)
+        for side, (bound, far) in enumerate(
+            ((problem.low, problem.far_low), (problem.high, problem.far_high))
+        ):
+            for i in np.flatnonzero(far):
+                there, start = ends["x"].copy(), middle.copy()
+                there[:, i] = start[:, i] = bound[i]
+                negative[side, :, i] = ~(self.value(start) > 0)
+                allowed = (self.room(there) >= -FLAT).all(axis=1)
+                as_good[side, :, i] = allowed & (self.objective(there) <= ends["value"] + FLAT)
+        return [*negative, *as_good]
+
+    def value(self, x: np.ndarray) -> np.ndarray:
+        """The law at a point of each search."""
+        structure = self.problem.structure
+        columns = structure.columns(x, self.problem.fixed, self.own["amount"], np)
+        return np.asarray(structure.form.predict(columns, self.own["raw"]))
+
+    def objective(self, x: np.ndarray) -> np.ndarray:
+        """What is minimised, at a point of each search."""
+        logs = np.log(self.value(x))
+        return logs if self.problem.structure.sense == "min" else -logs
+
+    def room(self, x: np.ndarray) -> np.ndarray:
+        """How far inside each limit each search is, of shape (searches, limits)."""
+        structure, amount = self.problem.structure, self.own["amount"]
+        columns = structure.columns(x, self.problem.fixed, amount, np)
+        return np.asarray(structure.room(columns, amount, self.own["limits"].T, np).T)
 
 
 @partial(jax.jit, static_argnames="structure")
-def _probe(
-    structure: Structure, fixed: Any, low: Any, high: Any, own: Any, end: Any, middle: Any
-) -> Any:
-    """At each bound: whether the law is not positive, and whether it is as good as the optimum."""
+def _advance(
+    structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: State
+) -> State:
+    def one(own: Any, state: State) -> State:
+        def columns(x: Any) -> Any:
+            return structure.columns(x, fixed, own["amount"], jnp)
 
-    def one(own: Any, end: dict[str, Any], middle: Any) -> list[Any]:
-        objective, caps = _functions(structure, fixed, own["amount"], own["limits"], own["raw"])
+        def objective(x: Any) -> Any:
+            value = structure.form.predict(columns(x), own["raw"], jnp)
+            # Its logarithm, since tolerances are relative and laws are power laws. Where a law is
+            # not positive it is undefined: with k < 0, zhao2025 is negative at a huge G and an N_a
+            # near zero, and its optimum is the local minimum in between.
+            return jnp.log(value) if structure.sense == "min" else -jnp.log(value)
 
-        def negative(i: Any, bound: Any) -> Any:
-            columns = structure.columns(middle.at[i].set(bound), fixed, own["amount"], jnp)
-            return ~(structure.form.predict(columns, own["raw"], jnp) > 0)
+        def caps(x: Any) -> Any:
+            return structure.room(columns(x), own["amount"], own["limits"], jnp)
 
-        def as_good(i: Any, bound: Any) -> Any:
-            there = end["x"].at[i].set(bound)
-            allowed = jnp.all(caps(there) >= -FLAT)
-            return allowed & (objective(there) <= end["value"] + FLAT)
+        return interior.advance(objective, caps, low, high, state, _STEPS)
 
-        each = jnp.arange(len(low))
-        return [
-            jax.vmap(probe)(each, bound) for probe in (negative, as_good) for bound in (low, high)
-        ]
-
-    return jax.vmap(one)(own, end, middle)
+    moved: State = jax.vmap(one)(own, state)
+    return moved
