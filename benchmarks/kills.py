@@ -60,7 +60,7 @@ COMMANDS: dict[str, list[str]] = {
             "study",
             "runs.csv",
             "--laws",
-            "chinchilla,power_law",
+            "chinchilla,skaling2026",
             "--at",
             "N=1e11",
         ),

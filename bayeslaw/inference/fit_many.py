@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bayeslaw.core.batches import compute_batches
 from bayeslaw.core.calls import public
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError, whole
@@ -72,8 +74,10 @@ def fit_many(
         Keeps finished batches. A batch that it holds, for the same tables, law and settings, is
         read instead of fitted.
     executor : concurrent.futures.Executor, optional
-        Takes the batches: a process pool, Dask's ``client.get_executor()``, mpi4py's pool. Without
-        one, tables are fitted by the threads of this process.
+        Takes the batches, plain data of some 10 kB: a process pool (spawn), loky, Dask's
+        ``client.get_executor()``, mpi4py's, executorlib's (Slurm) or parsl's. Without one, tables
+        are fitted by the threads of this process. Where a worker dies the other batches are
+        finished and kept; an error names the lost ones.
     rows : int, optional
         Fill shorter tables up to this many rows, which do not count.
     batch : int
@@ -109,6 +113,7 @@ def fit_many(
             reference,
             replace(settings, seed=settings.seed + i),
             rows,
+            i,
         )
         for i in range(0, len(tables), batch)
     ]
@@ -140,14 +145,17 @@ def _fit_all(
         for i in open_batches:
             done(i, batches[i].fit(os.cpu_count() or 1))
     else:
-        futures = {executor.submit(batches[i].fit, 1): i for i in open_batches}
-        try:
-            for future in as_completed(futures):
-                done(futures[future], future.result())
-        finally:
-            # After an error or an interrupt, nothing new is begun.
-            for future in futures:
-                future.cancel()
+        first = {f"tables from {batches[i].first}": i for i in open_batches}
+        remedy = "Call again with the same folder=, which has the finished ones, and a new executor"
+        if folder is None:
+            remedy = "Give folder=, which keeps finished ones, and a new executor"
+        compute_batches(
+            {name: partial(batches[i].fit, 1) for name, i in first.items()},
+            executor,
+            lambda name, posteriors: done(first[name], posteriors),
+            place="fit_many",
+            remedy=remedy,
+        )
     return [posterior for i in range(len(batches)) for posterior in fits[i]]
 
 
@@ -161,6 +169,8 @@ class _Batch:
     reference: ReferenceRun
     settings: FitSettings
     rows: int | None
+    #: Number of its first table.
+    first: int
 
     @property
     def law(self) -> Law:

@@ -294,20 +294,6 @@ def test_kept_posteriors_do_all_that_fresh_ones_do(
 # --- executors -------------------------------------------------------------------------------
 
 
-def test_another_process_finds_the_same(
-    tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior], tmp_path: Path
-) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    options: dict[str, Any] = {"reference": reference, "batch": 1, "folder": tmp_path}
-    with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        found = many(tables[:2], executor=pool, **options)
-    same(found, fitted[:2])
-    new = {"N": [1e9], "D": [1e11]}
-    assert found[1].predict(new).equals(fitted[1].predict(new))
-    # This process wrote what that one found.
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 def test_an_executors_batches_may_end_in_any_order(
     tables: list[bl.Runs],
     reference: ReferenceRun,
@@ -354,13 +340,75 @@ def test_a_failure_in_an_executor_reaches_the_caller(
     assert {path.suffix for path in tmp_path.iterdir()} <= {".npz"}
 
 
-def test_a_dask_cluster_finds_the_same(
-    tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior]
+class DiesOnce(concurrent.futures.Executor):
+    """An executor whose worker dies over one of the batches, as one without memory does."""
+
+    def __init__(self, executor: Any, number: int) -> None:
+        self.executor, self.number, self.count = executor, number, 0
+
+    def submit(self, fn: Any, /, *args: Any) -> Any:
+        self.count += 1
+        if self.count - 1 == self.number:
+            return self.executor.submit(os._exit, 1)
+        return self.executor.submit(fn, *args)
+
+
+def lost(
+    tables: list[bl.Runs], executor: Any, number: int, folder: Path | None, **options: Any
+) -> str:
+    executor = DiesOnce(executor, number)
+    with pytest.raises(RequestError) as caught:
+        many(tables, executor=executor, batch=1, folder=folder, **options)
+    assert caught.value.place == "fit_many, executor"
+    assert f"tables from {number}" in caught.value.problem
+    assert "folder=" in caught.value.remedy
+    return caught.value.problem
+
+
+def spawned() -> Any:
+    spawn = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=spawn)
+
+
+def loky_pool() -> Any:
+    loky = pytest.importorskip("loky")
+    return loky.ProcessPoolExecutor(max_workers=1)
+
+
+@pytest.mark.parametrize("pool", [spawned, loky_pool])
+def test_a_worker_that_dies_takes_nothing_finished_with_it(
+    tables: list[bl.Runs],
+    reference: ReferenceRun,
+    fitted: list[bl.Posterior],
+    calls: list[int],
+    tmp_path: Path,
+    pool: Any,
+) -> None:
+    with pool() as executor:
+        problem = lost(tables[:3], executor, 1, tmp_path, reference=reference)
+    # A pool of one machine ends with its worker: what was not begun is named too.
+    assert problem.startswith("2 of 3 batches are lost (tables from 1, tables from 2): ")
+    assert len(list(tmp_path.iterdir())) == 1
+    same(many(tables[:3], reference=reference, batch=1, folder=tmp_path), fitted[:3])
+    assert len(calls) == 2
+
+
+def test_a_dask_cluster_loses_only_the_batch_of_a_worker_that_dies(
+    tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior], tmp_path: Path
 ) -> None:
     distributed = pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
     with (
-        distributed.LocalCluster(processes=False, n_workers=1, dashboard_address=None) as cluster,
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        found = many(tables[:2], reference=reference, batch=1, executor=client.get_executor())
-    same(found, fitted[:2])
+        executor = client.get_executor()
+        problem = lost(tables[:3], executor, 1, tmp_path, reference=reference)
+        found = many(tables[:3], reference=reference, batch=1, folder=tmp_path, executor=executor)
+    # The cluster starts another worker, which goes on.
+    assert problem.startswith("1 of 3 batches are lost (tables from 1): KilledWorker")
+    assert len(list(tmp_path.iterdir())) == 3
+    same(found, fitted[:3])
