@@ -23,6 +23,8 @@ from .comparison.nested import (
 )
 from .comparison.result import Comparison as Comparison
 from .comparison.savage_dickey import SavageDickey as SavageDickey, savage_dickey as savage_dickey
+from .comparison.speedup import speedup as speedup
+from .comparison.speedup_result import Speedup as Speedup
 from .core.compilation import clear_cache as clear_cache
 from .core.errors import BayesLawError as BayesLawError
 from .core.notes import Note as Note

@@ -214,6 +214,13 @@ def nested(nested: bl.NestedComparison) -> Iterator[Block]:
     yield nested.summary
 
 
+def speedup(speedup: bl.Speedup) -> Iterator[Block]:
+    """Speedups by what is spent."""
+    title = f"{speedup.variant} over {speedup.baseline}, {_intervals(speedup.ci_prob)}"
+    yield Table.of(title, speedup.frame.rename(columns={"extrapolation_factor": "beyond"}))
+    yield Wrapped(speedup.summary)
+
+
 def new_runs(check: bl.NewRunsCheck) -> Iterator[Block]:
     """New runs and their predictions."""
     yield Table.of(f"New runs, {_intervals(check.ci_prob)}", check.frame)

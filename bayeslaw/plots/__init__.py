@@ -10,6 +10,7 @@ from bayeslaw.plots.decision import decision, regret_map
 from bayeslaw.plots.isoflop import isoflop
 from bayeslaw.plots.optimum import frontier, optimum, regret, target
 from bayeslaw.plots.residuals import residuals
+from bayeslaw.plots.speedup import speedup
 from bayeslaw.plots.study import study
 from bayeslaw.plots.variance_shares import variance_shares
 
@@ -33,6 +34,7 @@ __all__ = [
     "regret_map",
     "residuals",
     "rolling",
+    "speedup",
     "study",
     "target",
     "variance_shares",

@@ -47,6 +47,7 @@ def commands(given: Material) -> dict[str, list[str]]:
         "decide": [fit, "--candidates", table, "--out", f"{folder}/new.csv"],
         "compare": [table, "--laws", "chinchilla,power_law", "--cuts", "0.2"],
         "compare-nested": [table, "alpha = beta", *law, "--seed", "1"],
+        "speedup": [fit, fit, "--at", "D=1e12", "--throughput", "0.9"],
         "check-new-runs": [fit, table, "--seed", "1"],
         "rolling-origin": [fit, "--over", "N", "--origins", "2"],
         "prior-sensitivity": [fit, "--train-flops", "1e21"],

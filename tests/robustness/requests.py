@@ -124,6 +124,17 @@ def calls(given: Material) -> dict[str, tuple[Callable[..., Any], dict[str, Any]
         "fit_by_group": (_fits(bl.fit_by_group), {**fit, "by": "family"}),
         "compare": (_fits(bl.compare), {**_without(both, "law"), "laws": names}),
         "compare_nested": (_fits(bl.compare_nested), {**both, "constraint": "alpha = beta"}),
+        "speedup": (
+            bl.speedup,
+            {"source": {"a": posterior, "b": posterior}, "variant": "a", "baseline": "b",
+             "over": "D", "at": {"D": [1e10, "1T"]}, "loss": None, "throughput": 1.0,
+             "ci_prob": 0.5},
+        ),
+        "speedup of runs": (
+            _fits(bl.speedup),
+            {"source": runs, "law": law, "by": "N", "variant": "a", "baseline": "b",
+             "shared": False},
+        ),
         "calibrate": (
             _fits(bl.calibrate),
             {**_without(fit, "runs"), "design": "independent", "rows": 8, "tables": 2, "at": None},
