@@ -27,6 +27,8 @@ ROUNDS = 15
 #: The same beside a discrepancy, where a round factors hundreds of matrices.
 ROUNDS_WITH_MISFIT = 8
 _DEGREES, _WIDER = 10.0, 1.3
+# Numbers in the arrays of a batch of points.
+_NUMBERS = 1_000_000
 # Weights are flattened until they leave this many draws for each parameter of a covariance.
 _DRAWS_EACH = 20
 
@@ -65,8 +67,10 @@ class Weighted:
 
 @partial(jax.jit, static_argnames="density")
 def potentials(density: Density, z: Any, data: Data) -> Any:
-    """Minus the log density at many points."""
-    return jax.vmap(lambda point: density.potential(point, data))(z)
+    """Minus the log density at many points, in batches that fit into a processor's cache."""
+    largest = max(part.size for part in jax.tree.leaves(data))
+    size = min(max(_NUMBERS // largest, 1), len(z))
+    return jax.lax.map(lambda point: density.potential(point, data), z, batch_size=size)
 
 
 def laplace(

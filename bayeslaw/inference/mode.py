@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from scipy.optimize import minimize
 
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
+from bayeslaw.inference.descent import descend
 from bayeslaw.inference.quiet import quiet
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
@@ -22,6 +22,8 @@ from bayeslaw.model.model import Data
 PLATEAU = 1e15
 # Where the prior is so wide that few of its draws have a density at all, more are tried.
 _MORE_STARTS = 60
+# Tables with more runs are searched by so many of them first.
+_MANY, _FEW = 50_000, 5_000
 # A second mode so far below the first in nats cannot hold much.
 _BELOW = 12.0
 # As high as the best and nearer than this, in standard deviations there, it is the best.
@@ -102,8 +104,14 @@ class _End(NamedTuple):
 def find_mode(
     target: Target, *, seed: int, starts: int = 4, points: Sequence[np.ndarray] | None = None
 ) -> Mode:
-    """Search for the mode from ``points``, or from the prior's median and draws of the prior."""
-    objective = _objective(target)
+    """Search for the mode from ``points``, or from the prior's median and draws of the prior.
+
+    Of a large table a few runs locate it, and all runs refine it.
+    """
+    objective = _Objective(target)
+    if len(target.data.observed) > _MANY:
+        few = find_mode(target.thinned(_FEW), seed=seed, starts=starts, points=points)
+        return updated(objective, few)
     try:
         return search(objective, _starts(target, seed, starts) if points is None else points)
     except NoFiniteStart:
@@ -120,12 +128,10 @@ def search(objective: Objective, starts: Sequence[np.ndarray], *, most: int | No
             f"the posterior density is finite at none of {len(starts)} starting points",
             remedy="Check units of the table, the reference run and the priors",
         )
-    options = {"gtol": 1e-3, "maxiter": 2000}
-    ends = []
-    for start in usable:
-        with quiet():
-            end = minimize(objective, start, jac=True, method="BFGS", options=options)
-        ends.append(_End(end.x, float(end.fun), _spread(end.hess_inv)))
+    if isinstance(objective, _Objective):
+        ends = objective.descents(usable)
+    else:
+        ends = [_minimised(objective, start, 1e-3) for start in usable]
     best = min(ends, key=lambda end: end.potential)
     # Twice this difference is far below what could change an interval.
     converged = sum(end.potential < best.potential + 1e-2 for end in ends)
@@ -192,18 +198,44 @@ def _barrier(objective: Objective, a: np.ndarray, at_a: float, b: np.ndarray, at
     return between > max(at_a, at_b) + _BARRIER
 
 
-def _objective(target: Target) -> Objective:
-    """Potential and gradient for SciPy."""
+@dataclass(frozen=True)
+class _Objective:
+    """Potential and gradient of a target, and its searches as one compiled call."""
 
-    def objective(z: np.ndarray) -> tuple[float, np.ndarray]:
-        at = value_and_gradient(target.density, z, target.device_data)
+    target: Target
+
+    def __call__(self, z: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient; a plateau where either overflows."""
+        at = value_and_gradient(self.target.density, z, self.target.device_data)
         value, gradient = (np.asarray(part) for part in at)
         if np.isfinite(value) and np.isfinite(gradient).all():
             return float(value), gradient
         # A line search that stepped into overflow has to come back, which it does from a plateau.
         return PLATEAU, np.zeros_like(z)
 
-    return objective
+    def descents(self, starts: Sequence[np.ndarray]) -> list[_End]:
+        """The end of a search from each start."""
+        points = np.stack(starts)
+        found = _descents(self.target.density, points, self.target.device_data)
+        ends = zip(*(np.asarray(part) for part in found), strict=True)
+        return [_End(z, float(value), _spread(inverse)) for z, value, inverse in ends]
+
+
+@partial(jax.jit, static_argnames="density")
+def _descents(density: Density, starts: Any, data: Data) -> Any:
+    # One after another: side by side, each would wait for the longest.
+    return jax.lax.map(
+        lambda start: descend(lambda z: density.potential(z, data), start, 1e-3), starts
+    )
+
+
+def _minimised(objective: Objective, start: np.ndarray, tolerance: float) -> _End:
+    """The end of a search by SciPy."""
+    from scipy.optimize import minimize
+
+    with quiet():
+        end = minimize(objective, start, jac=True, method="BFGS", options={"gtol": tolerance})
+    return _End(end.x, float(end.fun), _spread(end.hess_inv))
 
 
 def _descend(
@@ -215,10 +247,8 @@ def _descend(
         value, gradient = objective(centre + matrix @ x)
         return value, matrix.T @ gradient
 
-    start, options = np.zeros_like(centre), {"gtol": tolerance}
-    with quiet():
-        end = minimize(whitened, start, jac=True, method="BFGS", options=options)
-    return centre + matrix @ end.x, float(end.fun)
+    end = _minimised(whitened, np.zeros_like(centre), tolerance)
+    return centre + matrix @ end.z, end.potential
 
 
 def _spread(covariance: np.ndarray) -> np.ndarray:

@@ -50,6 +50,15 @@ class Target:
         """The same with other weights of the runs' noise."""
         return replace(self, data=replace(self.data, weights=weights))
 
+    def thinned(self, size: int) -> Target:
+        """The same given some of the runs, chosen at random."""
+        count = len(self.data.observed)
+        rows = np.sort(np.random.default_rng(0).choice(count, size, replace=False))
+        arrays = ("table", "observed", "errors", "counted", "inputs", "weights", "places")
+        parts = {name: getattr(self.data, name) for name in arrays}
+        chosen = {n: part[..., rows] for n, part in parts.items() if part is not None}
+        return replace(self, data=replace(self.data, **chosen))
+
     def constrain(self, z: np.ndarray) -> dict[str, np.ndarray]:
         """Everything that is reported of points in sampling coordinates."""
         return self.density.constrain(z, self.data)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-_MOST, _CLOSE = 60, 1e-11
+# Steps of interpolation, then halvings at most, and the width of a bracket that is none.
+_STEPS, _HALVINGS, _CLOSE = 20, 50, 1e-11
 
 #: Values of some functions, of which the rows are given.
 type Functions = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -16,8 +17,7 @@ def crossings(f: Functions, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Where each function is no longer positive on its way from ``low`` to ``high``.
 
     At ``high`` none is positive; one that is not at ``low`` either crosses there. NaN is positive.
-    False position with the Illinois rule, and a bisection wherever three steps did not halve the
-    bracket (as Brent's and Chandrupatla's methods do).
+    False position with the Illinois rule, and bisection of what is left: jumps.
     """
     root, rows = high.copy(), np.arange(len(high))
     f_low, f_high = f(low, rows), f(high, rows)
@@ -25,15 +25,11 @@ def crossings(f: Functions, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     root[begins] = low[begins]
     rows = np.flatnonzero(~begins & np.isfinite(high))
     a, b, fa, fb = low[rows], high[rows], f_low[rows], f_high[rows]
-    wide, before = b - a, np.zeros(len(rows))
-    for turn in range(_MOST):
+    before = np.zeros(len(rows))
+    for turn in range(_STEPS + _HALVINGS):
         with np.errstate(all="ignore"):
             x = b - fb * (b - a) / (fb - fa)
-        halve = ~((x > a) & (x < b))
-        if turn % 3 == 2:
-            halve |= b - a > 0.5 * wide
-            wide = b - a
-        x = np.where(halve, 0.5 * (a + b), x)
+        x = np.where((x > a) & (x < b) & (turn < _STEPS), x, 0.5 * (a + b))
         fx = f(x, rows)
         above = ~(fx <= 0)
         # The end that stays twice counts half.
@@ -43,9 +39,7 @@ def crossings(f: Functions, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         b, fb = np.where(above, b, x), np.where(above, fb * again, fx)
         root[rows], before = b, side
         open_ = (b - a > _CLOSE) & (fb < 0)
-        rows, a, b, fa, fb, wide, before = (
-            part[open_] for part in (rows, a, b, fa, fb, wide, before)
-        )
+        rows, a, b, fa, fb, before = (part[open_] for part in (rows, a, b, fa, fb, before))
         if not len(rows):
             break
     return root

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import bayeslaw as bl
 from bayeslaw.inference.density import Density
+from bayeslaw.inference.descent import descend
 from bayeslaw.inference.mode import find_mode, value_and_gradient
 from bayeslaw.inference.target import Target
 from bayeslaw.model.specification import Specification
+
+MODE = import_module("bayeslaw.inference.mode")
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +62,40 @@ def test_the_search_for_the_mode_begins_where_it_is_told(table: bl.Runs) -> None
     assert (both.converged, both.starts) == (1, 2)
     np.testing.assert_allclose(again.z, found.z, atol=1e-6)
     assert again.potential <= found.potential + 1e-9
+
+
+def test_a_descent_follows_a_valley_and_comes_back_from_beyond_a_wall() -> None:
+    """Rosenbrock's valley, and a wall beyond which the function is not a number."""
+
+    def valley(z: jax.Array) -> jax.Array:
+        return 100 * (z[1] - z[0] ** 2) ** 2 + (1 - z[0]) ** 2
+
+    def walled(z: jax.Array) -> jax.Array:
+        return z[0] - jnp.log(z[0]) + z[1] ** 2
+
+    with jax.enable_x64(True):
+        curved = descend(valley, jnp.array([-1.2, 1.0]), 1e-6)
+        walls = descend(walled, jnp.array([1e-6, 30.0]), 1e-6)
+    np.testing.assert_allclose(curved.z, [1.0, 1.0], atol=1e-5)
+    np.testing.assert_allclose(walls.z, [1.0, 0.0], atol=1e-5)
+
+
+def test_a_large_table_is_searched_by_some_of_its_runs_first(
+    table: bl.Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specification = Specification.of(table, bl.law("chinchilla"))
+    target = Target.of(specification, table)
+    with jax.enable_x64(True):
+        usual = find_mode(target, seed=1)
+        monkeypatch.setattr(MODE, "_MANY", 50)
+        monkeypatch.setattr(MODE, "_FEW", 30)
+        refined = find_mode(target, seed=1)
+    # In posterior standard deviations.
+    away = np.linalg.solve(usual.whitening.matrix, refined.z - usual.z)
+    assert abs(away).max() < 0.05
+    np.testing.assert_allclose(
+        np.linalg.solve(usual.whitening.matrix, refined.whitening.matrix)
+        @ np.linalg.solve(usual.whitening.matrix, refined.whitening.matrix).T,
+        np.eye(len(away)),
+        atol=0.05,
+    )
