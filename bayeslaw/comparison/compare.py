@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bayeslaw.comparison.bayes_factors import bayes_factors
 from bayeslaw.comparison.candidates import Candidates, LawLike, read_candidates
-from bayeslaw.comparison.extrapolation import CUTS, Leave, plan_held_out
+from bayeslaw.comparison.extrapolation import CUTS, HeldOut, Leave, plan_held_out
 from bayeslaw.comparison.notes import comparison_notes
-from bayeslaw.comparison.ranking import rank, score_law
+from bayeslaw.comparison.ranking import LawScores, rank, score_law
 from bayeslaw.comparison.result import Comparison
+from bayeslaw.core.batches import compute_batches
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import PosteriorError, refuse
 from bayeslaw.core.intervals import INTERVAL
@@ -37,6 +41,7 @@ def compare(
     draws: int = 1000,
     warmup: int = 400,
     ci_prob: float = INTERVAL,
+    executor: Executor | None = None,
     progress: bool | None = None,
 ) -> Comparison:
     """Compare laws by out-of-sample ELPD, in interpolation and extrapolation.
@@ -65,6 +70,8 @@ def compare(
         Add Bayes factors, with their range under other widths of the priors.
     ci_prob : float
         Probability of the predictive intervals whose coverage is reported.
+    executor : concurrent.futures.Executor, optional
+        Takes the laws, each with all of its fits and refits; as for ``fit_many``.
 
     Returns
     -------
@@ -81,8 +88,12 @@ def compare(
     held_out = plan_held_out(candidates, leave, over, cuts)
     options = {"seed": seed, "chains": chains, "draws": draws, "warmup": warmup}
     how = {"noise": noise, "progress": progress, **options}
-    fits = {label: _fit(candidates, label, force, how) for label in candidates.laws}
-    scores = {label: score_law(fits[label], held_out, ci_prob, progress) for label in fits}
+    if executor is None:
+        fits = {label: _fit(candidates, label, force, how) for label in candidates.laws}
+        scores = {label: score_law(fits[label], held_out, ci_prob, progress) for label in fits}
+    else:
+        scores = _elsewhere(executor, candidates, held_out, force, how, ci_prob)
+        fits = {label: each.posterior for label, each in scores.items()}
     columns, evidence_notes = bayes_factors(fits, seed, progress) if evidence else (None, [])
     frame, extrapolation = rank(scores, held_out, columns)
     notes = comparison_notes(candidates.runs, scores, frame, extrapolation, held_out)
@@ -100,6 +111,48 @@ def compare(
         predicts=next(iter(candidates.laws.values())).predicts,
         notes=(*candidates.notes, *held_out.notes, *notes, *evidence_notes),
     )
+
+
+def _elsewhere(
+    executor: Executor,
+    candidates: Candidates,
+    held_out: HeldOut,
+    force: bool,
+    how: dict[str, Any],
+    ci_prob: float,
+) -> dict[str, LawScores]:
+    """Fits and scores of all laws, each computed by a worker."""
+    scores: dict[str, LawScores] = {}
+    batches = {
+        label: partial(
+            _fit_and_score,
+            replace(candidates, laws={label: law}),
+            label,
+            held_out,
+            force,
+            how,
+            ci_prob,
+        )
+        for label, law in candidates.laws.items()
+    }
+    remedy = "Give an executor whose workers live, or none"
+    compute_batches(batches, executor, scores.__setitem__, place="compare", remedy=remedy)
+    return {label: scores[label] for label in candidates.laws}
+
+
+def _fit_and_score(
+    candidates: Candidates,
+    label: str,
+    held_out: HeldOut,
+    force: bool,
+    how: dict[str, Any],
+    ci_prob: float,
+) -> LawScores:
+    """What a worker does with a law."""
+    posterior = _fit(candidates, label, force, {**how, "progress": False})
+    scores = score_law(posterior, held_out, ci_prob, progress=False)
+    # Without what was derived from its draws, which need not be sent.
+    return replace(scores, posterior=replace(posterior))
 
 
 def _fit(candidates: Candidates, label: str, force: bool, how: dict[str, Any]) -> Posterior:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -223,6 +223,32 @@ def test_an_executor_gives_the_same(plan: bl.Runs) -> None:
         theirs = bl.calibrate(plan, LAW, executor=pool, batch=3, **options)
     ours = bl.calibrate(plan, LAW, batch=2, **options)
     np.testing.assert_array_equal(theirs.outcomes.pit, ours.outcomes.pit)
+
+
+class DiesOnce(ThreadPoolExecutor):
+    """An executor that loses the worker of its second batch."""
+
+    count = 0
+
+    def submit(self, fn: Any, /, *args: Any, **options: Any) -> Any:
+        self.count += 1
+        if self.count == 2:
+            raise BrokenExecutor("a worker died")
+        return super().submit(fn, *args, **options)
+
+
+def test_a_round_that_loses_a_worker_loses_one_batch(plan: bl.Runs, tmp_path: Path) -> None:
+    options = {**QUICK, "tables": 6, "batch": 2, "compute_factor": None, "folder": tmp_path}
+    with DiesOnce(1) as pool:
+        with pytest.raises(RequestError, match=r"1 of 3 batches are lost \(tables from 2\)"):
+            bl.calibrate(plan, LAW, executor=pool, **options)
+        assert len(list(tmp_path.glob("*/*.npz"))) == 2
+        pool.count = 2
+        theirs = bl.calibrate(plan, LAW, executor=pool, **options)
+        assert pool.count == 3
+    # What belonged to the round alone is gone.
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npz"]
+    assert theirs.outcomes.pit.shape[0] == 6
 
 
 def test_truths_of_a_posterior_are_fitted_with_its_runs(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,33 @@ def test_differences_are_those_of_the_runs(answer: bl.Comparison) -> None:
     references = [posterior.reference for posterior in answer.posteriors.values()]
     assert len({reference.loss for reference in references}) == 1
     assert len({reference.at["N"] for reference in references}) == 1
+
+
+class Elsewhere(Executor):
+    """Computes what comes out of a pickle, and hands over what comes out of another."""
+
+    def submit(self, fn: Any, /, *args: Any, **options: Any) -> Any:
+        sent = pickle.dumps((fn, args, options))
+        # A law each: a table and a card, no draws.
+        assert len(sent) < 100_000
+        function, given, named = pickle.loads(sent)
+        future: Future[Any] = Future()
+        future.set_result(pickle.loads(pickle.dumps(function(*given, **named))))
+        return future
+
+
+def test_an_executor_finds_the_same(table: bl.Runs, answer: bl.Comparison) -> None:
+    laws = [TIED, "chinchilla"]
+    found = bl.compare(table, laws, cuts=(0.1, 0.4), executor=Elsewhere(), **SHORT)
+    for label in (TIED.name, "chinchilla"):
+        np.testing.assert_array_equal(found.pointwise[label], answer.pointwise[label])
+        held_out, expected = found.held_out[label], answer.held_out[label]
+        for ours, theirs in zip(held_out, expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        one, other = found.posteriors[label], answer.posteriors[label]
+        assert one.notes == other.notes
+        assert one.to_frame().equals(other.to_frame())
+    assert found.frame.loc["chinchilla", "elpd"] == answer.frame.loc["chinchilla", "elpd"]
 
 
 def test_what_a_difference_reads() -> None:

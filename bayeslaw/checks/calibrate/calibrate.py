@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -170,6 +171,7 @@ class _Rounds:
             path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.npz"
             if path.exists():
                 return Outcomes.read(path)
+        unfinished = path.with_suffix("") if path is not None and self.executor else None
         sane = [i for i, table in enumerate(tables) if self.simulation.sane(table.runs)]
         options = {k: v for k, v in self.settings.to_dict().items() if k not in ("seed", "pool")}
         options |= {"discrepancy": self.simulation.specification.discrepancy, "progress": False}
@@ -180,12 +182,16 @@ class _Rounds:
             seed=self.settings.seed + numbers.start + (sane[0] if sane else 0),
             batch=self.batch,
             executor=self.executor,
+            # A round that loses a worker loses one batch.
+            folder=unfinished,
             **options,
         )
         by_table = dict(zip(sane, fits, strict=True))
         found = outcomes(tables, [by_table.get(i) for i in range(len(tables))], self.quantities)
         if path is not None:
             found.write(path)
+        if unfinished is not None:
+            shutil.rmtree(unfinished, ignore_errors=True)
         return found
 
 
