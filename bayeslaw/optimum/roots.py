@@ -7,29 +7,40 @@ from collections.abc import Callable
 import numpy as np
 
 # Steps of interpolation, then halvings at most, and the width of a bracket that is none.
-_STEPS, _HALVINGS, _CLOSE = 20, 50, 1e-11
+_STEPS, _HALVINGS, _CLOSE = 20, 50, 1e-10
+# The first stride.
+_STRIDE = 1.0
 
 #: Values of some functions, of which the rows are given.
 type Functions = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def crossings(f: Functions, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Where each function is no longer positive on its way from ``low`` to ``high``.
+    """Where each function ceases to be positive on the way to ``high``, where none is.
 
-    At ``high`` none is positive; one that is not at ``low`` either crosses there. NaN is positive.
-    False position with the Illinois rule, and bisection of what is left: jumps.
+    The last such place; ``low`` where there is none above. NaN is positive. Strides from ``high``
+    find a bracket, false position with the Illinois rule closes it, and bisection what it leaves:
+    jumps.
     """
-    root, rows = high.copy(), np.arange(len(high))
-    f_low, f_high = f(low, rows), f(high, rows)
-    begins = f_low <= 0
-    root[begins] = low[begins]
-    rows = np.flatnonzero(~begins & np.isfinite(high))
-    a, b, fa, fb = low[rows], high[rows], f_low[rows], f_high[rows]
+    root, rows = high.copy(), np.flatnonzero(np.isfinite(high))
+    b, fb, stride = high[rows], f(high[rows], rows), _STRIDE
+    a, fa = b.copy(), fb.copy()
+    striding = np.arange(len(rows))
+    while len(striding):
+        b[striding], fb[striding] = a[striding], fa[striding]
+        a[striding] = np.maximum(low[rows[striding]], a[striding] - stride)
+        fa[striding] = f(a[striding], rows[striding])
+        striding = striding[(fa[striding] <= 0) & (a[striding] > low[rows[striding]])]
+        stride *= 2.0
+    root[rows] = np.where(fa <= 0, a, b)
+    rows, a, b, fa, fb = (part[~(fa <= 0)] for part in (rows, a, b, fa, fb))
     before = np.zeros(len(rows))
     for turn in range(_STEPS + _HALVINGS):
         with np.errstate(all="ignore"):
             x = b - fb * (b - a) / (fb - fa)
         x = np.where((x > a) & (x < b) & (turn < _STEPS), x, 0.5 * (a + b))
+        # A step beyond the root closes the bracket.
+        x = np.clip(x, a + 0.5 * _CLOSE, b - 0.5 * _CLOSE)
         fx = f(x, rows)
         above = ~(fx <= 0)
         # The end that stays twice counts half.

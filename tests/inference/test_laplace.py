@@ -143,7 +143,7 @@ def test_weights_make_up_for_a_wrong_centre_and_width(shift: float, width: float
     wrong = Whitening(mean + root @ np.full(size, shift), width * root)
     with jax.enable_x64(True):
         data = (mean, precision)
-        found = laplace(NORMAL, data, wrong, seed=5, draws=draws)
+        found = laplace(NORMAL, data, [wrong], seed=5, draws=draws)
     assert found.pareto_k < 0.7
     x = np.linalg.solve(root, (found.z - mean).T).T
     # In coordinates in which the target is standard normal. Twice the variance: once for the
@@ -170,7 +170,7 @@ def test_a_target_with_far_heavier_tails_has_a_large_pareto_k() -> None:
     narrow = Whitening(np.zeros(4), np.eye(4) / 6)
     heavy: Any = Cauchy()
     with jax.enable_x64(True):
-        found = laplace(heavy, np.zeros(4), narrow, seed=5, draws=4000)
+        found = laplace(heavy, np.zeros(4), [narrow], seed=5, draws=4000)
     assert found.pareto_k > 0.7
     assert not found.reliable
 
@@ -183,7 +183,7 @@ def test_an_approximation_far_off_is_moved_to_where_the_weights_are(
     draws = 4000
     with jax.enable_x64(True):
         data = (np.zeros(4), np.eye(4))
-        found = laplace(NORMAL, data, wrong, seed=5, draws=draws)
+        found = laplace(NORMAL, data, [wrong], seed=5, draws=draws)
     assert found.reliable
     error = np.sqrt(1 / found.effective + 1 / draws)
     assert abs(found.z.mean(axis=0)).max() < 4 * error
