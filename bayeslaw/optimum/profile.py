@@ -201,8 +201,9 @@ class _Slices:
 
 def _levels(places: np.ndarray, same: float) -> np.ndarray:
     ordered = np.sort(places)
-    groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > same) + 1)
-    return np.array([group.mean() for group in groups])
+    first = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > same)
+    sizes = np.diff(first, append=len(ordered))
+    return np.asarray(np.add.reduceat(ordered, first) / sizes)
 
 
 def _knots(places: np.ndarray, same: float) -> np.ndarray:
