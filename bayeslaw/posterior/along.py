@@ -11,8 +11,10 @@ from scipy.stats import f as f_distribution, norm, rankdata
 
 from bayeslaw.core.notes import Note
 from bayeslaw.formula import parse_expression
+from bayeslaw.law import Law
 from bayeslaw.posterior.linearised import OWN, Linearised, orthonormal
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import on_scale
 
 #: Share of fits with a finding if noise is independent, over all directions together.
@@ -22,6 +24,8 @@ _DEGREE = 5
 # At fixed compute, of lower degree, but free to change with compute.
 _SWEEP_DEGREE = 3
 _FEWEST_DEGREES = 4
+# Of more runs, so many are judged: a bend that they do not show is far below the noise.
+_LARGEST_TABLE = 20_000
 # Shares of a range: of a gap between levels, of the width of a level, and of no variation.
 _GAP, _LEVEL, _SAME = 5e-3, 2e-2, 1e-6
 # Levels that are reported by themselves; more are reported in parts.
@@ -78,13 +82,14 @@ def look_along(posterior: Posterior) -> tuple[Along, ...]:
     what the law's parameters can take up. Under independent noise the ratio of their mean squares
     follows the F distribution.
     """
-    linear = None if posterior.discrepancy else Linearised.of(posterior, posterior.runs)
+    runs = _some(posterior.runs)
+    linear = None if posterior.discrepancy else Linearised.of(posterior, runs)
     if linear is None:
         return ()
     taken, count = linear.taken, len(linear.value)
     scores = _left(norm.ppf((rankdata(linear.residuals) - 0.5) / count), taken)
     found = []
-    for name, values, block in _directions(posterior):
+    for name, values, block in _directions(posterior.law, runs):
         bends, _ = np.linalg.qr(block - block.mean(axis=0))
         own = orthonormal(_left(bends, taken), OWN)
         bent, free = own.shape[1], count - taken.shape[1] - own.shape[1]
@@ -121,9 +126,16 @@ def _left(values: np.ndarray, taken: np.ndarray) -> np.ndarray:
     return np.asarray(values - taken @ (taken.T @ values))
 
 
-def _directions(posterior: Posterior) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def _some(runs: Runs) -> Runs:
+    if len(runs) <= _LARGEST_TABLE:
+        return runs
+    mask = np.zeros(len(runs), dtype=bool)
+    mask[np.random.default_rng(0).choice(len(runs), _LARGEST_TABLE, replace=False)] = True
+    return runs.select(mask)
+
+
+def _directions(law: Law, runs: Runs) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, values and polynomials of each direction in which the runs vary."""
-    law, runs = posterior.law, posterior.runs
     constant = runs.constant(law.variables)
     varied = [name for name in law.variables if name not in constant]
     columns = runs.columns(law.variables)
@@ -162,7 +174,7 @@ def _levels(x: np.ndarray) -> list[np.ndarray]:
     span = np.ptp(x)
     levels = np.split(order, np.flatnonzero(np.diff(x[order]) > _GAP * span) + 1)
     if any(np.ptp(x[rows]) > _LEVEL * span for rows in levels):
-        return [np.array([row]) for row in order]
+        return list(order[:, None])
     return levels
 
 
