@@ -43,14 +43,15 @@ class _State(NamedTuple):
     evaluations: Any
 
 
-def descend(function: Callable[[Any], Any], start: Any, tolerance: float) -> End:
+def descend(slope: Callable[[Any], tuple[Any, Any]], start: Any, tolerance: float) -> End:
     """Descend from a point at which a function is finite, until its gradient is within tolerance.
+
+    ``slope`` returns value and gradient, and is traced once.
 
     Steps are bisected until they satisfy Wolfe's weak conditions (Lewis and Overton 2013,
     doi:10.1007/s10107-012-0514-2), so that the curvature stays positive; where the function is not
     finite a step is too long.
     """
-    slope = jax.value_and_grad(function)
     size = len(start)
 
     def going(at: _State) -> Any:
@@ -64,10 +65,15 @@ def descend(function: Callable[[Any], Any], start: Any, tolerance: float) -> End
         downhill = at.gradient @ at.move
         lower = value <= at.value + _DECREASE * at.step * downhill
         lower &= jnp.isfinite(gradient).all()
-        taken = lower & (gradient @ at.move >= _CURVATURE * downhill)
+        taken = lower & (gradient @ at.move >= _CURVATURE * downhill) | (at.evaluations == 0)
         low, high = jnp.where(lower, at.step, at.low), jnp.where(lower, at.high, at.step)
         between = jnp.where(jnp.isfinite(high), 0.5 * (low + high), 2.0 * low)
-        inverse = _updated(at, change, gradient - at.gradient)
+        inverse = jnp.where(
+            at.evaluations == 0,
+            # A first step of unit length.
+            jnp.eye(size) / jnp.linalg.norm(gradient),
+            _updated(at, change, gradient - at.gradient),
+        )
         tried = at._replace(
             step=between,
             low=low,
@@ -80,10 +86,9 @@ def descend(function: Callable[[Any], Any], start: Any, tolerance: float) -> End
         )
         return _State(*(jnp.where(taken, *pair) for pair in zip(fresh, tried, strict=True)))
 
-    value, gradient = slope(start)
-    # A first step of unit length.
-    inverse = jnp.eye(size) / jnp.linalg.norm(gradient)
-    first = _State(start, value, gradient, inverse, -inverse @ gradient, 1.0, 0.0, np.inf, 0, 0)
+    # The first trial evaluates the start.
+    nothing = jnp.zeros(size)
+    first = _State(start, np.inf, nothing + np.inf, jnp.eye(size), nothing, 1.0, 0.0, np.inf, 0, 0)
     end = jax.lax.while_loop(going, trial, first)
     return End(end.z, end.value, end.inverse)
 
@@ -92,7 +97,7 @@ def _updated(at: _State, change: Any, bend: Any) -> Any:
     """The inverse curvature after a step; at first on the scale of that step."""
     along = change @ bend
     inverse = jnp.where(
-        at.evaluations == at.trials, jnp.eye(len(change)) * along / (bend @ bend), at.inverse
+        at.evaluations == at.trials + 1, jnp.eye(len(change)) * along / (bend @ bend), at.inverse
     )
     way = inverse @ bend
     cross = jnp.outer(change, way)

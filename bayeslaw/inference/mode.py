@@ -225,7 +225,7 @@ class _Objective:
 def _descents(density: Density, starts: Any, data: Data) -> Any:
     # One after another: side by side, each would wait for the longest.
     return jax.lax.map(
-        lambda start: descend(lambda z: density.potential(z, data), start, 1e-3), starts
+        lambda start: descend(lambda z: value_and_gradient(density, z, data), start, 1e-3), starts
     )
 
 

@@ -74,8 +74,8 @@ def test_a_descent_follows_a_valley_and_comes_back_from_beyond_a_wall() -> None:
         return z[0] - jnp.log(z[0]) + z[1] ** 2
 
     with jax.enable_x64(True):
-        curved = descend(valley, jnp.array([-1.2, 1.0]), 1e-6)
-        walls = descend(walled, jnp.array([1e-6, 30.0]), 1e-6)
+        curved = descend(jax.value_and_grad(valley), jnp.array([-1.2, 1.0]), 1e-6)
+        walls = descend(jax.value_and_grad(walled), jnp.array([1e-6, 30.0]), 1e-6)
     np.testing.assert_allclose(curved.z, [1.0, 1.0], atol=1e-5)
     np.testing.assert_allclose(walls.z, [1.0, 0.0], atol=1e-5)
 
