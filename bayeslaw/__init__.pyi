@@ -1,5 +1,5 @@
 # What `import bayeslaw as bl` offers, and the room that each name comes from.
-from . import plots as plots
+from . import datasets as datasets, plots as plots
 from .architecture.architecture import Architecture as Architecture, architecture as architecture
 from .architecture.buildable import Buildable as Buildable, buildable as buildable
 from .checks.calibrate.calibrate import calibrate as calibrate
@@ -34,6 +34,7 @@ from .inference.fit_many import fit_many as fit_many
 from .law.cost import costs as costs
 from .law.law import Law as Law
 from .law.library import law as law, laws as laws
+from .model.by_source import BySource as BySource
 from .model.extrapolation import (
     ExtrapolationError as ExtrapolationError,
     ExtrapolationPrior as ExtrapolationPrior,
@@ -56,6 +57,7 @@ from .posterior.mixture import Mixture as Mixture, average_laws as average_laws
 from .posterior.posterior import Posterior as Posterior
 from .report.contents import Report as Report
 from .report.report import report as report
+from .runs.pooled import pool_runs as pool_runs
 from .runs.read import read_runs as read_runs
 from .runs.reference import ReferenceRun as ReferenceRun
 from .runs.replicates import ReplicateNoise as ReplicateNoise, replicate_noise as replicate_noise

@@ -68,9 +68,11 @@ def score(
         chosen[first : first + step] = True
         block = runs.select(chosen)
         centre, measured = log_law(posterior.model, block), log_measured(posterior, block)
-        kept, mean, sd = misfit(posterior.model, posterior.model.columns(block))
-        noise, errors = posterior.model.noise_draws(kept), block.errors(posterior.law.predicts)
-        beyond = posterior.model.extrapolation_error(posterior.model.columns(block))
+        columns = posterior.model.columns(block)
+        kept, mean, sd = misfit(posterior.model, columns)
+        noise = posterior.model.noise_draws(kept, columns)
+        errors = block.errors(posterior.law.predicts)
+        beyond = posterior.model.extrapolation_error(columns)
         centre = (centre + beyond)[kept] + mean
         draws = centre + sd * rng.standard_normal(sd.shape)
         draws = draws + posterior.noise.draw(rng, noise, centre.shape, errors)
@@ -82,7 +84,7 @@ def score(
                 # The measured value's position in the distribution before widening.
                 at = middle + (measured - middle) / factor
         if posterior.discrepancy is None:
-            density = noise_density(posterior.model, centre, at, errors)
+            density = noise_density(posterior.model, centre, at, errors, columns)
         else:
             # For new runs the misfit's spread dominates the tails of the noise.
             wide = np.hypot(sd, noise["noise_scale"])

@@ -161,11 +161,9 @@ def sampling_coordinates(target: Target, points: Sequence[Mapping[str, float]]) 
     with np.errstate(all="ignore"):
         # Where a draw of the prior overflows, no search begins.
         located = [density.locate(point, data) for point in points]
-    floor = density.model.form.floor
-    if floor is not None:
-        where = density.model.sampled.index(floor)
-        for z in located:
-            z[where] = np.exp(np.mean(data.observed[data.counted])) / data.scale
+    for z in located:
+        for where, level in density.levels(data).items():
+            z[where] = level
     return located
 
 

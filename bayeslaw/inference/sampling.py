@@ -22,6 +22,7 @@ from bayeslaw.posterior.info import FitInfo, FitSettings
 
 #: Acceptance probability at first, and in the one retry.
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
+TARGET_ACCEPT_OF_SOURCES = 0.95
 #: Iterations for each kept draw of the retry.
 RETRY_THIN = 4
 #: Shares of the mass from which another mode gives a note, and from which, being more than what 89%
@@ -79,7 +80,10 @@ def _nuts(
     target: Target, mode: Mode, settings: FitSettings, report: Report, threads: int
 ) -> Sample:
     whitening, attempts = mode.whitening, 0
-    for accept, thin in ((TARGET_ACCEPT, 1), (TARGET_ACCEPT_RETRY, RETRY_THIN)):
+    by_source = any(pool.direct for pool in target.density.model.pool)
+    # Spreads between sources are where chains diverge; a retry would take several times as long.
+    first = (TARGET_ACCEPT_OF_SOURCES if by_source else TARGET_ACCEPT, 1)
+    for accept, thin in (first, (TARGET_ACCEPT_RETRY, RETRY_THIN)):
         attempts += 1
         chains = nuts(
             target.density,

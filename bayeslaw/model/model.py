@@ -50,6 +50,10 @@ class Data:
         Standardised inputs of the discrepancy, and factors of each run's noise precision.
     places : array of int of shape (pooled, runs), optional
         The group of each run, for each coefficient that varies by group.
+    firsts : array of int of shape (groups of the floor,), optional
+        A run of each group, where the floors of groups are sampled by themselves.
+    points : array of shape (variables, groups of the floor), optional
+        The typical run of each of these groups.
     """
 
     table: Array
@@ -65,6 +69,8 @@ class Data:
     weights: Any = None
     errors: Array | None = None
     places: Array | None = None
+    firsts: Array | None = None
+    points: Array | None = None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -126,6 +132,7 @@ class Model:
                 numpyro.deterministic(name, value)
         if self.pool:
             raw = self.of_groups(raw, values, data, data.places, jnp)
+            values = self.noise_of_groups(values, data, data.places, jnp)
         centre = self.centre(raw, data)
         if self.discrepancy is not None:
             centre, values = self._with_misfit(centre, values, data)
@@ -181,9 +188,23 @@ class Model:
         moved = dict(values)
         for pool, place in zip(self.pool, places, strict=True):
             name = pool.parameter
+            if name not in self.form.parameters:
+                continue
             moved[name] = pool.move(values, priors[name], families[name], place, xp)
         common, own = self.raw(values, data, xp), self.raw(moved, data, xp)
         return {name: raw[name] + (own[name] - common[name]) for name in raw}
+
+    def noise_of_groups(
+        self, values: Mapping[str, Any], data: Data, places: Any, xp: ModuleType
+    ) -> dict[str, Any]:
+        """Parameters with those of the noise of groups, one place for each pooled coefficient."""
+        families, priors = dict(self.families), data.priors
+        moved = dict(values)
+        for pool, place in zip(self.pool, places, strict=True):
+            name = pool.parameter
+            if name in self.noise.priors:
+                moved[name] = pool.move(values, priors[name], families[name], place, xp)
+        return moved
 
     def centre(self, raw: Mapping[str, Any], data: Data) -> jax.Array:
         """Log of the law's value at the runs."""

@@ -9,8 +9,10 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.law import Law
+from bayeslaw.model.by_source import BySource
 from bayeslaw.model.discrepancy import KERNELS, Discrepancy
 from bayeslaw.model.kernels import Kernel, Offsets, OverVariables
+from bayeslaw.model.noise import Noise
 from bayeslaw.model.pooling import Pool
 from bayeslaw.runs import Runs
 
@@ -21,8 +23,11 @@ _WITHOUT = "fit without a discrepancy"
 
 #: A name, a kernel, or a sequence of them, which is their sum.
 DiscrepancyOption = str | Kernel | Discrepancy | Sequence[str | Kernel] | None
-#: Coefficients that vary by group: names (of the only grouping column), or a column for each.
-PoolOption = Sequence[str] | Mapping[str, str]
+#: The option ``pool`` for a table of several sources, at the defaults of ``BySource``.
+SOURCES = "sources"
+#: Coefficients that vary by group: names (of the only grouping column), a column for each, or what
+#: sources have of their own.
+PoolOption = Sequence[str] | Mapping[str, str] | BySource
 
 
 def read_discrepancy(
@@ -92,9 +97,15 @@ def _check_inputs(
     raise RequestError(problem, place=place, remedy=remedy)
 
 
-def read_pool(option: PoolOption, law: Law, runs: Runs, *, place: str) -> tuple[Pool, ...]:
-    """The coefficients of a law that vary by the groups of a table."""
+def read_pool(
+    option: PoolOption, law: Law, runs: Runs, *, place: str, noise: Noise
+) -> tuple[Pool, ...]:
+    """The coefficients of a law, and of the noise, that vary by the groups of a table."""
     place = f"{place}, pool"
+    if isinstance(option, str) and option == SOURCES and SOURCES not in law.parameters:
+        option = BySource()
+    if isinstance(option, BySource):
+        return option.pools(law, runs, noise)
     if not isinstance(option, Mapping):
         listed = isinstance(option, Iterable) and not isinstance(option, str)
         names: list[Any] = [*option] if listed else [option]

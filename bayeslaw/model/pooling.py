@@ -17,19 +17,25 @@ import numpy as np
 
 from bayeslaw.law.priors import Prior
 
-# Spread between groups: a tenth, in the logarithm of what a lognormal prior is stated on, or in
-# standard deviations of a normal one.
-_SPREAD = Prior("lognormal", 0.1, 3.0)
+#: Spread between groups: a tenth, in the logarithm of what a lognormal prior is stated on, or in
+#: standard deviations of a normal one.
+SPREAD = Prior("lognormal", 0.1, 3.0)
 _UNIT = Prior("normal", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """A coefficient that varies by the groups of a column, in the order of their first runs."""
+    """A coefficient that varies by the groups of a column, in the order of their first runs.
+
+    ``spread`` is the prior of how far groups differ. ``direct``: every group's own value is
+    sampled, as suits groups that each have many runs, instead of its distance from the common one.
+    """
 
     parameter: str
     column: str
     groups: tuple[str, ...]
+    spread: Prior = SPREAD
+    direct: bool = False
 
     @property
     def scale(self) -> str:
@@ -44,7 +50,7 @@ class Pool:
     @property
     def priors(self) -> dict[str, Prior]:
         """The spread's, and a unit normal for each group."""
-        return {self.scale: _SPREAD, **dict.fromkeys(self.sites, _UNIT)}
+        return {self.scale: self.spread, **dict.fromkeys(self.sites, _UNIT)}
 
     def places(self, labels: Iterable[object]) -> np.ndarray:
         """The place of each label among the groups; minus one for an unseen group."""
@@ -60,3 +66,23 @@ class Pool:
         if family == "lognormal":
             return prior[2] + (common - prior[2]) * xp.exp(away)
         return common + prior[1] * away
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "parameter": self.parameter,
+            "column": self.column,
+            "groups": [*self.groups],
+            "spread": [self.spread.location, self.spread.spread, self.spread.low],
+            "direct": self.direct,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any] | list[Any]) -> Pool:
+        """The inverse of ``to_dict``; a list is parameter, column and groups alone."""
+        if not isinstance(data, Mapping):
+            parameter, column, groups = data
+            return cls(parameter, column, tuple(groups))
+        spread = Prior("lognormal", *data["spread"])
+        groups = tuple(data["groups"])
+        return cls(data["parameter"], data["column"], groups, spread, data["direct"])

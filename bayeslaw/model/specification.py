@@ -13,12 +13,20 @@ from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.law import Law, Prior
 from bayeslaw.law.library import law as load_law
+from bayeslaw.model.by_source import BySource
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.model import Data, Model, prior_site
 from bayeslaw.model.noise import Noise
-from bayeslaw.model.options import DiscrepancyOption, PoolOption, read_discrepancy, read_pool
+from bayeslaw.model.options import (
+    SOURCES,
+    DiscrepancyOption,
+    PoolOption,
+    read_discrepancy,
+    read_pool,
+)
 from bayeslaw.model.pooling import Pool
 from bayeslaw.runs import ReferenceRun, Runs
+from bayeslaw.runs.pooled import SOURCE, sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +53,11 @@ class Specification:
     ) -> Specification:
         """Read what a user asks for, for a law and its table; errors name the option."""
         if reference is None:
-            reference = ReferenceRun.of(runs, law.variables, law.predicts)
+            by = None
+            if isinstance(pool, BySource) or (isinstance(pool, str) and pool == SOURCES):
+                sources(runs)
+                by = SOURCE
+            reference = ReferenceRun.of(runs, law.variables, law.predicts, by=by)
         _check_reference(reference, law, place)
         misfit = read_discrepancy(discrepancy, law, runs, place=place)
         return cls(
@@ -53,7 +65,7 @@ class Specification:
             reference,
             Noise(noise, replicate=misfit is not None),
             misfit,
-            read_pool(pool, law, runs, place=place),
+            read_pool(pool, law, runs, place=place, noise=Noise(noise)),
         )
 
     @cached_property
@@ -81,6 +93,24 @@ class Specification:
             if form.floor is not None:
                 draws["T"] = form.predict(self.reference.at, raw)
         return draws
+
+    def _groups_of_floors(self, runs: Runs) -> dict[str, np.ndarray]:
+        """A run and the typical run of each group whose floor is sampled by itself."""
+        law = self.law
+        for pool in self.pool:
+            if pool.parameter != law.form.floor or not pool.direct:
+                continue
+            members = [pool.places(runs.labels(pool.column)) == i for i in range(len(pool.groups))]
+            typical = [
+                ReferenceRun.of(runs.select(mask), law.variables, law.predicts).at
+                for mask in members
+            ]
+            points = [[at[name] for at in typical] for name in law.variables]
+            return {
+                "firsts": np.array([int(np.argmax(mask)) for mask in members]),
+                "points": np.array(points),
+            }
+        return {}
 
     def build(self, runs: Runs, *, rows: int | None = None) -> tuple[Model, Data]:
         """The NumPyro model and its data; ``rows`` fills a table up to a size that others have."""
@@ -113,6 +143,7 @@ class Specification:
             weights=weights,
             errors=None if errors is None else errors[taken],
             places=np.stack(places) if places else None,
+            **self._groups_of_floors(runs),
         )
         return Model(law.form, families, self.noise, law.predicts, misfit, self.pool), data
 

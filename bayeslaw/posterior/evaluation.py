@@ -43,8 +43,9 @@ def evaluate_with_error(model: FittedModel, columns: Mapping[str, np.ndarray]) -
     return np.asarray(evaluate(model, columns) * np.exp(model.extrapolation_error(columns)))
 
 
-def group_draws(model: FittedModel, labels: Mapping[str, str]) -> dict[str, np.ndarray]:
+def group_draws(model: FittedModel, labels: Mapping[str, str | None]) -> dict[str, np.ndarray]:
     """Draws with the coefficients of one group in the place of the common ones."""
+    labels = _with_implied(model, labels)
     _check_labels(model, labels)
     specification, shape = model.specification, model.draws["noise_scale"].shape
     pools, reference = specification.pool, specification.reference
@@ -56,6 +57,9 @@ def group_draws(model: FittedModel, labels: Mapping[str, str]) -> dict[str, np.n
     effects = {name for pool in pools for name in pool.priors}
     draws = {name: value for name, value in model.draws.items() if name not in effects}
     draws |= {name: sites[name] for name in draws if name in sites} | raw
+    groups = {name: np.array([labels[name]]) for name in labels}
+    for name, values in model.noise_draws(columns=groups).items():
+        draws[name] = values.reshape(shape)
     if "T" in draws:
         draws["T"] = form.predict(reference.at, raw)
     return draws
@@ -64,6 +68,7 @@ def group_draws(model: FittedModel, labels: Mapping[str, str]) -> dict[str, np.n
 def _group_coefficients(model: FittedModel, places: np.ndarray) -> dict[str, np.ndarray]:
     """Raw coefficients of one group; a place of -1 is a group that no run belongs to."""
     specification, pools = model.specification, model.specification.pool
+    places = np.asarray(places)
     names = [*model.law.parameters, *(name for pool in pools for name in pool.priors)]
     values = {name: model.draws[specification.site(name)].ravel() for name in names}
     rng = np.random.default_rng(model.seed)
@@ -75,7 +80,25 @@ def _group_coefficients(model: FittedModel, places: np.ndarray) -> dict[str, np.
     return numpyro_model.of_groups(model.coefficients, values, data, known, np)
 
 
-def _check_labels(model: FittedModel, labels: Mapping[str, str]) -> None:
+def _with_implied(model: FittedModel, labels: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Labels of every column: those of a column whose labels all runs of the group share."""
+    known = dict(labels)
+    if all(label is None for label in labels.values()):
+        return {**{pool.column: None for pool in model.specification.pool}, **known}
+    for column in {pool.column for pool in model.specification.pool} - {*known}:
+        runs = model.runs
+        named = [
+            runs.labels(name).astype(str) == str(v)
+            for name, v in labels.items()
+            if name in runs.table
+        ]
+        values = {*runs.labels(column)[np.logical_and.reduce(named)]} if named else set()
+        if len(values) == 1:
+            known[column] = str(values.pop())
+    return known
+
+
+def _check_labels(model: FittedModel, labels: Mapping[str, str | None]) -> None:
     problem = remedy = ""
     pools = model.specification.pool
     columns = sorted({pool.column for pool in pools})
@@ -90,9 +113,9 @@ def _check_labels(model: FittedModel, labels: Mapping[str, str]) -> None:
         remedy = f"Name each: of_group({', '.join(f'{name}=...' for name in columns)})"
     else:
         for pool in pools:
-            label = str(labels[pool.column])
-            if label not in pool.groups:
+            label = labels[pool.column]
+            if label is not None and str(label) not in pool.groups:
                 problem = f"no run has the {pool.column} {label!r}"
-                remedy = nearest(label, pool.groups)
+                remedy = nearest(str(label), pool.groups)
     if problem:
         raise RequestError(problem, place="of_group", remedy=remedy)

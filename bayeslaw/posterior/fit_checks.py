@@ -45,7 +45,8 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
         centre = np.log(posterior.evaluate(model.columns(model.runs))[some])
     if not np.isfinite(centre).all():
         return None
-    noise, errors, rng = model.noise_draws(some), model.errors, np.random.default_rng(0)
+    noise = model.noise_draws(some, model.columns(model.runs))
+    errors, rng = model.errors, np.random.default_rng(0)
     with compiled():
         scatter = model.noise.distribution(centre, noise, errors)
         density = np.asarray(scatter.log_prob(model.measured))

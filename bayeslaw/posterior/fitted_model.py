@@ -11,6 +11,7 @@ import numpy as np
 from bayeslaw.law import Law
 from bayeslaw.model.extrapolation import ExtrapolationError
 from bayeslaw.model.noise import Noise
+from bayeslaw.model.pooling import Pool
 from bayeslaw.model.specification import Specification
 from bayeslaw.runs import Runs
 from bayeslaw.runs.reach import Reach
@@ -80,9 +81,39 @@ class FittedModel:
             return 0.0
         return self.extrapolation.log_error(self.reach, columns)
 
-    def noise_draws(self, kept: np.ndarray | slice = slice(None)) -> dict[str, np.ndarray]:
-        """Parameters of the noise, each of shape (draws kept, 1), as ``Noise`` takes them."""
-        return {name: self.draws[name].reshape(-1, 1)[kept] for name in self.noise.priors}
+    def noise_draws(
+        self,
+        kept: np.ndarray | slice = slice(None),
+        columns: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Parameters of the noise as ``Noise`` takes them, each of shape (draws kept, 1).
+
+        A parameter that varies by group has a column for each configuration whose columns name its
+        group; an unseen group draws from the population.
+        """
+        draws = {name: self.draws[name].reshape(-1, 1)[kept] for name in self.noise.priors}
+        for pool in self.specification.pool:
+            if pool.parameter in draws and columns is not None and pool.column in columns:
+                places = pool.places(columns[pool.column])
+                draws[pool.parameter] = self._noise_of_groups(pool, places, kept)
+        return draws
+
+    def _noise_of_groups(
+        self, pool: Pool, places: np.ndarray, kept: np.ndarray | slice
+    ) -> np.ndarray:
+        """A parameter of the noise in the group of each configuration."""
+        prior = self.specification.priors[pool.parameter]
+        names = (pool.parameter, *pool.priors)
+        values = {name: self.draws[name].ravel()[kept] for name in names}
+        rng = np.random.default_rng([self.seed, 2])
+        unseen = {**values, pool.sites[0]: rng.standard_normal(values[pool.scale].shape)}
+        known = {
+            place: pool.move(
+                values if place >= 0 else unseen, prior.numbers, prior.family, max(place, 0), np
+            )
+            for place in np.unique(places).tolist()
+        }
+        return np.stack([known[place] for place in places.tolist()], axis=1)
 
     def columns(self, table: Runs) -> dict[str, np.ndarray]:
         """The law's variables in a table, and the columns that group runs where it has them."""

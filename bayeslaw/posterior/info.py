@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from bayeslaw.core.errors import RequestError, nearest, whole
+from bayeslaw.model.by_source import BySource
 from bayeslaw.model.noise import Noise
-from bayeslaw.model.options import DiscrepancyOption, PoolOption
+from bayeslaw.model.options import SOURCES, DiscrepancyOption, PoolOption
 
 Method = Literal["nuts", "laplace", "mode"]
 METHODS: tuple[Method, ...] = ("nuts", "laplace", "mode")
@@ -60,9 +61,13 @@ class FitSettings:
         if parts is not None and not isinstance(parts, str):
             every = parts if isinstance(parts, Sequence) else [parts]
             parts = [part if isinstance(part, str) else repr(part) for part in every]
-        pool: Any = [self.pool] if isinstance(self.pool, str) else [*self.pool]
-        if isinstance(self.pool, Mapping):
+        pool: Any
+        if isinstance(self.pool, BySource):
+            pool = {"by_source": self.pool.to_dict()}
+        elif isinstance(self.pool, Mapping):
             pool = dict(self.pool)
+        else:
+            pool = [self.pool] if isinstance(self.pool, str) else [*self.pool]
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         return {**plain, "discrepancy": parts, "pool": pool or None}
 
@@ -70,7 +75,10 @@ class FitSettings:
     def from_dict(cls, data: Mapping[str, Any]) -> FitSettings:
         """The settings from plain data."""
         known = {item.name: data[item.name] for item in fields(cls) if item.name in data}
-        return cls(**{**known, "pool": known.get("pool") or ()})
+        pool = known.get("pool") or ()
+        if isinstance(pool, Mapping) and isinstance(pool.get("by_source"), Mapping):
+            pool = BySource.from_dict(pool["by_source"])
+        return cls(**{**known, "pool": SOURCES if pool == [SOURCES] else pool})
 
 
 @dataclass(frozen=True)
@@ -92,8 +100,8 @@ class FitInfo:
         Laplace: Pareto k and effective sample size of the importance weights.
     starts_at_mode : tuple of (int, int), optional
         Number of searches that converge to the best mode, and of all searches.
-    group : dict of str to str, optional
-        The group that the coefficients belong to.
+    group : dict of str to str or None, optional
+        The group that the coefficients belong to; None of one that no run belongs to.
     versions : dict of str to str
         Of the packages that made the fit.
     """
@@ -107,7 +115,7 @@ class FitInfo:
     pareto_k: float | None = None
     effective_draws: float | None = None
     starts_at_mode: tuple[int, int] | None = None
-    group: dict[str, str] | None = None
+    group: dict[str, str | None] | None = None
     versions: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

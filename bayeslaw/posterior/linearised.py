@@ -46,6 +46,8 @@ class Linearised:
         if slopes is None or not np.isfinite(residuals).all():
             return None
         for pool in posterior.pool:
+            if pool.parameter not in law.parameters:
+                continue
             # A coefficient of each group's own.
             own = slopes[:, [list(law.parameters).index(pool.parameter)]]
             places = pool.places(columns[pool.column])

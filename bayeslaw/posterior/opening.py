@@ -155,7 +155,7 @@ def _fields(content: Mapping[str, storage.Arrays], meta: dict[str, Any]) -> dict
         "reference": ReferenceRun.from_dict(meta["reference"]),
         "noise": Noise(meta["noise"], replicate=bool(kernels)),
         "discrepancy": Discrepancy.from_dict(kernels) if kernels else None,
-        "pool": tuple(Pool(parameter, column, tuple(g)) for parameter, column, g in pools),
+        "pool": tuple(map(Pool.from_dict, pools)),
         "weights": constant.get(storage.WEIGHTS),
         "draws": draws,
         "stats": {name: values for name, values in stats.items() if name not in beyond},

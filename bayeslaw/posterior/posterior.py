@@ -211,13 +211,14 @@ class Posterior(Displayed):
         """
         return evaluate(self.model, columns)
 
-    def of_group(self, **labels: str) -> Posterior:
+    def of_group(self, **labels: str | None) -> Posterior:
         """The posterior of one group, where coefficients vary by group.
 
         Parameters
         ----------
         **labels : str
-            The group in each column by which coefficients vary: ``of_group(family="new")``.
+            The group in each column by which coefficients vary: ``of_group(family="new")``. None
+            stands for a group that no run belongs to, drawn from the population.
 
         Returns
         -------

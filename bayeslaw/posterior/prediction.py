@@ -58,7 +58,7 @@ def predictive(
         shift = mean + sd * rng.standard_normal(mean.shape)
         shift = shift + np.broadcast_to(model.extrapolation_error(block), value.shape)[kept]
         if level == "observation" or model.specification.discrepancy is None:
-            noise, errors = model.noise_draws(kept), None
+            noise, errors = model.noise_draws(kept, block), None
             if level == "run":
                 # Misfit variance is noise variance less replicate variance; poor tuning is misfit.
                 share = _replicate_sd(model) / noise["noise_scale"]
@@ -79,10 +79,14 @@ def log_law(model: FittedModel, runs: Runs) -> np.ndarray:
 
 
 def noise_density(
-    model: FittedModel, centre: np.ndarray, measured: np.ndarray, errors: np.ndarray | None
+    model: FittedModel,
+    centre: np.ndarray,
+    measured: np.ndarray,
+    errors: np.ndarray | None,
+    columns: Mapping[str, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Log density of log losses around ``centre``, minus infinity where that is not finite."""
-    noise, possible = model.noise_draws(), np.isfinite(centre)
+    noise, possible = model.noise_draws(columns=columns), np.isfinite(centre)
     with compiled():
         scatter = model.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
         return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
@@ -98,7 +102,7 @@ def log_likelihood(model: FittedModel, runs: Runs) -> np.ndarray:
         )
     predicts = model.law.predicts
     measured, errors = np.log(runs.column(predicts)), runs.errors(predicts)
-    return noise_density(model, log_law(model, runs), measured, errors)
+    return noise_density(model, log_law(model, runs), measured, errors, model.columns(runs))
 
 
 def _replicate_sd(model: FittedModel) -> float:

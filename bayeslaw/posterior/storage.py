@@ -109,7 +109,7 @@ def _to_json(model: FittedModel, notes: tuple[Note, ...], info: FitInfo) -> dict
         "reference": specification.reference.to_dict(),
         "noise": model.noise.name,
         "discrepancy": discrepancy and discrepancy.to_dict(),
-        "pool": [[pool.parameter, pool.column, pool.groups] for pool in specification.pool],
+        "pool": [pool.to_dict() for pool in specification.pool],
         "extrapolation": None
         if model.extrapolation is None
         else {"prior": asdict(model.extrapolation.prior), "shapes": [*model.extrapolation.tilt]},

@@ -34,7 +34,9 @@ class ReferenceRun:
     at: dict[str, float]
 
     @classmethod
-    def of(cls, runs: Runs, names: Iterable[str], predicts: str = "loss") -> ReferenceRun:
+    def of(
+        cls, runs: Runs, names: Iterable[str], predicts: str = "loss", *, by: str | None = None
+    ) -> ReferenceRun:
         """Compute the reference from a table.
 
         Parameters
@@ -43,6 +45,8 @@ class ReferenceRun:
             The full table.
         names, predicts : iterable of str, str
             Variables that the model reads, and the predicted quantity.
+        by : str, optional
+            A column whose groups count alike, however many runs they have.
 
         Returns
         -------
@@ -60,11 +64,15 @@ class ReferenceRun:
             problem = "no runs to take a reference run from"
             remedy = "Give at least one run"
             raise TableError(problem, place=runs.source, remedy=remedy)
+        labels = None if by is None else runs.labels(by).to_numpy()
         at = {}
         for name in names:
             values = runs.column(name)
-            at[name] = float(values.mean()) if variable(name).includes_zero else _geometric(values)
-        return cls(loss=float(f"{_geometric(runs.column(predicts)):.0e}"), at=at)
+            straight = variable(name).includes_zero
+            middle = _mean(values if straight else np.log(values), labels)
+            at[name] = middle if straight else float(np.exp(middle))
+        loss = np.exp(_mean(np.log(runs.column(predicts)), labels))
+        return cls(loss=float(f"{loss:.0e}"), at=at)
 
     def to_dict(self) -> dict[str, Any]:
         """The reference as plain data.
@@ -104,5 +112,8 @@ class ReferenceRun:
             raise RequestError(problem, place="ReferenceRun.from_dict", remedy=remedy) from error
 
 
-def _geometric(values: np.ndarray) -> float:
-    return float(np.exp(np.log(values).mean()))
+def _mean(values: np.ndarray, labels: np.ndarray | None) -> float:
+    """The mean, or the mean over groups of their means."""
+    if labels is None:
+        return float(values.mean())
+    return float(np.mean([values[labels == label].mean() for label in dict.fromkeys(labels)]))

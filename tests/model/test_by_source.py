@@ -1,0 +1,146 @@
+"""Sources with coefficients of their own: their density, what they find, and what they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from numpyro.infer.util import log_density
+
+import bayeslaw as bl
+from bayeslaw.core.errors import RequestError
+from bayeslaw.inference.density import Density
+from bayeslaw.model.specification import Specification
+
+# Of each source: floor, amplitude of parameters, noise.
+TRUTH = {"a": (1.6, 400.0, 0.002), "b": (1.8, 500.0, 0.004), "c": (2.0, 450.0, 0.008)}
+
+
+@pytest.fixture(scope="module")
+def runs() -> bl.Runs:
+    law, parts = bl.law("chinchilla"), {}
+    for seed, (name, (floor, size, noise)) in enumerate(TRUTH.items()):
+        raw = {**law.published(), "E": floor, "A": size}
+        parts[name] = bl.simulate(law, rows=25, noise_sd=noise, seed=seed, coefficients=raw)
+    return bl.pool_runs(parts)
+
+
+@pytest.fixture(scope="module")
+def fitted(runs: bl.Runs) -> bl.Posterior:
+    return bl.fit(runs, "chinchilla", pool="sources", chains=2, warmup=300, draws=300, seed=1)
+
+
+def test_the_density_is_that_of_the_numpyro_model(runs: bl.Runs) -> None:
+    """In coordinates in which the values of sources are sampled by themselves."""
+    specification = Specification.of(runs, bl.law("chinchilla"), noise="normal", pool="sources")
+    model, data = specification.build(runs)
+    priors, density = specification.priors, Density(model)
+    rng, found = np.random.default_rng(0), []
+    for _ in range(4):
+        values = {name: float(prior.sample(rng, 1)[0]) for name, prior in priors.items()}
+        values["noise_scale"] = 0.3
+        with jax.enable_x64(True):
+            z = density.locate(values, data)
+            sites = {model.site(name): value for name, value in values.items()}
+            volume = sum(
+                np.log(values[name] - prior.numbers[2])
+                for name, prior in priors.items()
+                if prior.family == "lognormal"
+            )
+            for pool in model.pool:
+                # From a distance to the value itself: the spread, and for floors the value itself.
+                volume -= len(pool.groups) * np.log(values[pool.scale])
+            (floors,) = (pool for pool in model.pool if pool.parameter == "E")
+            own = [values["E"] * np.exp(values[floors.scale] * values[s]) for s in floors.sites]
+            volume -= np.log(own).sum()
+            on_density = float(log_density(model, (data,), {}, sites)[0])
+            found.append(float(density.potential(z, data)) + on_density + volume)
+            again = density.constrain(z, data)
+        for name in specification.priors:
+            assert float(again[model.site(name)]) == pytest.approx(values[name], rel=1e-6, abs=1e-9)
+    np.testing.assert_allclose(found, found[0], rtol=0, atol=1e-6)
+
+
+def test_every_source_has_its_floor_and_noise(fitted: bl.Posterior) -> None:
+    for name, (floor, _, noise) in TRUTH.items():
+        frame = fitted.of_group(source=name).to_frame()
+        # Within one and a half widths of an 89% interval; three sources at once.
+        row = frame.loc["E"]
+        assert abs(row["median"] - floor) < 1.5 * (row["high"] - row["low"])
+        row = frame.loc["noise_scale"]
+        assert abs(np.log(row["median"] / noise)) < 1.5 * np.log(row["high"] / row["low"])
+    scales = [fitted.of_group(source=n).to_frame().loc["noise_scale", "median"] for n in TRUTH]
+    assert np.all(np.diff(scales) > 0)
+
+
+def test_predictions_have_the_noise_of_the_source(fitted: bl.Posterior) -> None:
+    at = {"N": [1e9] * 2, "D": [2e10] * 2, "source": ["a", "c"]}
+    law, measured = fitted.predict(at), fitted.predict(at, level="observation")
+    noise = (measured["high"] - measured["low"]) - (law["high"] - law["low"])
+    # The noise of c is four times that of a.
+    assert noise[1] > 1.5 * noise[0]
+
+
+def test_a_source_is_a_posterior_like_any(fitted: bl.Posterior) -> None:
+    at = {"N": [1e9, 1e10], "D": [2e10, 2e11]}
+    for level in ("law", "observation"):
+        alone = fitted.of_group(source="b").predict(at, level=level)
+        same = fitted.predict({**at, "source": ["b", "b"]}, level=level)
+        np.testing.assert_allclose(alone["median"], same["median"], rtol=1e-10)
+
+
+def test_an_unseen_source_is_as_uncertain_as_sources_differ(fitted: bl.Posterior) -> None:
+    at = {"N": [1e9], "D": [2e10]}
+    one, new = fitted.of_group(source="a"), fitted.of_group(source=None)
+    known, unseen = (p.predict(at).iloc[0] for p in (one, new))
+    assert unseen["high"] - unseen["low"] > 5 * (known["high"] - known["low"])
+    same = fitted.predict({**at, "source": ["none of them"]}).iloc[0]
+    assert same["high"] == pytest.approx(unseen["high"], rel=1e-10)
+
+
+def test_it_opens_as_it_was_saved(fitted: bl.Posterior, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "fit.nc")
+    again = bl.load(tmp_path / "fit.nc")
+    assert again.pool == fitted.pool
+    assert again.info.settings == fitted.info.settings
+    ours, theirs = (p.of_group(source="c").to_frame()["median"] for p in (fitted, again))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("law", "own", "partial"),
+    [
+        ("zhao2025", {"a", "b", "c", "epsilon"}, {"alpha", "beta"}),
+        ("ludziejewski2025", {"a", "b", "c"}, {"alpha", "beta"}),
+        ("wang2024", {"A", "B", "sigma"}, {"alpha", "beta"}),
+        ("chinchilla", {"A", "B", "E"}, {"alpha", "beta"}),
+    ],
+)
+def test_by_default_floor_and_amplitudes_are_own(law: str, own: set, partial: set) -> None:
+    roles = bl.BySource().roles(bl.law(law))
+    assert {name for name, role in roles.items() if role == "own"} == own
+    assert {name for name, role in roles.items() if role == "partial"} == partial
+
+
+def test_roles_can_be_named(runs: bl.Runs) -> None:
+    roles = bl.BySource(partial=["E"]).roles(bl.law("chinchilla"))
+    assert roles == {"E": "partial", "A": "own", "B": "own", "alpha": "shared", "beta": "shared"}
+    with pytest.raises(RequestError, match="no parameter 'gamma'"):
+        bl.fit(runs, "chinchilla", pool=bl.BySource(own=["gamma"]))
+    with pytest.raises(RequestError, match="alpha cannot be both"):
+        bl.BySource(own=["alpha"], partial=["alpha"])
+    with pytest.raises(RequestError, match="no list of coefficients"):
+        bl.BySource(own="alpha")
+    with pytest.raises(RequestError, match="no column 'source'"):
+        bl.fit(bl.simulate("chinchilla", rows=20), "chinchilla", pool="sources")
+
+
+def test_a_reference_run_counts_sources_alike(runs: bl.Runs) -> None:
+    kept = (runs.labels("source") != "a").to_numpy() | (np.arange(len(runs)) < 5)
+    few = runs.select(kept)
+    means = [np.log(few.column("N")[(few.labels("source") == n).to_numpy()]).mean() for n in "abc"]
+    alike = bl.ReferenceRun.of(few, ["N", "D"], by="source")
+    assert alike.at["N"] == pytest.approx(np.exp(np.mean(means)))
+    assert alike.at["N"] != pytest.approx(bl.ReferenceRun.of(few, ["N", "D"]).at["N"])
