@@ -73,7 +73,7 @@ COMMANDS: dict[str, list[str]] = {
 #: Files that are there before, where a command replaces them.
 OLD = ("out.nc", "out.csv", "out.html")
 #: What a killed command keeps.
-KEPT = ("rounds/*.npz", "fits/*.nc")
+KEPT = ("rounds/*.npz", "fits/*")
 #: Root without its right to write everywhere.
 CLOSED = """
 import ctypes, os, sys

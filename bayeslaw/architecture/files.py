@@ -26,9 +26,10 @@ def read_config(source: object) -> tuple[Mapping[str, Any], str, Path | None]:
             remedy="Give a config.json or its content",
         )
     path = Path(source)
-    path = path / "config.json" if path.is_dir() else path
-    name = path.parent.name if path.name == "config.json" and path.parent.name else path.name
+    name = path.name
     try:
+        path = path / "config.json" if path.is_dir() else path
+        name = path.parent.name if path.name == "config.json" and path.parent.name else path.name
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(

@@ -10,8 +10,7 @@ import bayeslaw as bl
 from bayeslaw.cli import options, results
 from bayeslaw.cli.command import Answer, command, new_app, write_picture
 from bayeslaw.cli.show import plain
-from bayeslaw.core.errors import RequestError
-from bayeslaw.core.files import write_file
+from bayeslaw.core.files import make_folder, write_file
 from bayeslaw.core.intervals import INTERVAL
 
 app = new_app("")
@@ -38,8 +37,8 @@ def study(
     seed: options.Seed = 0,
 ) -> Answer:
     """Answer from a table: laws averaged, with their error beyond the runs."""
-    if out is not None and out.exists() and not out.is_dir():
-        raise RequestError(f"{str(out)!r} is no folder", place="--out", remedy="Name a folder")
+    if out is not None:
+        make_folder(out, place="--out")
     names = None if laws is None else [name.strip() for name in laws.split(",") if name.strip()]
     found = bl.study(
         reading.read(table),

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bayeslaw.core.errors import PosteriorError, RequestError
+from bayeslaw.core.errors import PosteriorError
+from bayeslaw.core.files import make_folder
 from bayeslaw.core.version import __version__
 from bayeslaw.law import Law
 from bayeslaw.posterior.load import load
@@ -28,13 +29,7 @@ class Kept:
         """Make the folder."""
         if folder is None:
             return cls(None, runs.fingerprint)
-        path = Path(folder)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            problem = f"the folder {path.name!r} cannot be made ({error.strerror})"
-            raise RequestError(problem, place="study", remedy="Name another") from None
-        return cls(path, runs.fingerprint)
+        return cls(make_folder(folder, place="study"), runs.fingerprint)
 
     def posterior(
         self, law: Law, seed: int, fit: Callable[[], Posterior], kind: str = ""

@@ -71,6 +71,7 @@ def test_an_interrupted_study_goes_on_from_its_folder(
 
 def test_bad_input(place: Path) -> None:
     (place / "file").write_text("")
-    refused(run(place, "--out", place / "file"), "--out", "is no folder")
+    refused(run(place, "--out", place / "file"), "--out", "cannot be made (File exists)")
+    refused(run(place, "--out", place / ("x" * 300)), "--out", "File name too long")
     refused(run(place, "--laws", "chinchila"), "unknown law 'chinchila'")
     refused(bayeslaw("study", place / "sweep.csv", "--at", "N=x"), "--at N", "not a number")

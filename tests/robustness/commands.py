@@ -53,6 +53,7 @@ def commands(given: Material) -> dict[str, list[str]]:
         "prior-sensitivity": [fit, "--train-flops", "1e21"],
         "calibrate": [table, *law, "--tables", "2", "--compute-factor", "0"],
         "report": [fit, "--train-flops", "1e21", "--out", f"{folder}/new.html", "--question", "Q"],
+        "study": [table, "--laws", "chinchilla", "--at", "N=1e11", "--out", f"{folder}/study"],
         "architecture": [f"{folder}/config.json"],
         "laws list": [],
         "laws costs": [],
@@ -73,7 +74,7 @@ def quick(given: Material) -> Iterator[None]:
     def refitted(*args: Any, **options: Any) -> Any:
         raise bl.BayesLawError("minutes of fits", place="test", remedy="None")
 
-    slow = ("compare", "compare_nested", "calibrate", "rolling_origin")
+    slow = ("compare", "compare_nested", "calibrate", "rolling_origin", "study")
     with patch.object(bl, "fit", fitted), patch.multiple(bl, **dict.fromkeys(slow, refitted)):
         yield
 

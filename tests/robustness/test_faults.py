@@ -20,6 +20,10 @@ from robustness.requests import Material, material
 DOUBLING = "\n".join(f"x{i} = {f'x{i - 1}*x{i - 1}' if i else 'N'}" for i in range(60))
 
 
+def planned() -> bl.Runs:
+    return bl.simulate("chinchilla", rows=30, seed=1)
+
+
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return material(tmp_path_factory.mktemp("faults"))
@@ -30,6 +34,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Material:
     [
         (lambda: bl.law("a\0.toml"), "null byte"),
         (lambda: bl.read_runs("a\0.csv"), "no name of a file"),
+        (lambda: bl.architecture("x" * 300), "File name too long"),
+        (lambda: bl.study(planned(), at={"N": 1e11}, folder="a\0b"), "cannot be made .*null"),
         (lambda: bl.simulate("chinchilla", noise="student_t"), "Did you mean 'noise_sd'"),
         (lambda: bl.simulate("chinchilla", noise_sd="student_t"), "noise_sd = 'student_t'"),
         (lambda: bl.simulate("chinchilla", design={"N": "x"}), "no numbers"),
