@@ -28,6 +28,8 @@ from .comparison.speedup_result import Speedup as Speedup
 from .core.compilation import clear_cache as clear_cache
 from .core.errors import BayesLawError as BayesLawError
 from .core.notes import Note as Note
+from .design.next_runs import next_runs as next_runs
+from .design.result import NextRuns as NextRuns
 from .inference.fit import fit as fit
 from .inference.fit_by_group import fit_by_group as fit_by_group
 from .inference.fit_many import fit_many as fit_many

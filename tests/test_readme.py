@@ -25,7 +25,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.S | re.M)
 COMMANDS = re.findall(r"^    bayeslaw (.*)", README.read_text(), re.M)
 
 
-def test_the_five_jobs_run_one_after_the_other(
+def test_the_six_jobs_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -37,8 +37,8 @@ def test_the_five_jobs_run_one_after_the_other(
     study = {"laws": ["chinchilla"], "progress": False}
     for name, less in (("study", study), ("fit", {"method": "laplace"}), ("compare", few)):
         monkeypatch.setattr(bl, name, partial(getattr(bl, name), **less))
-    jobs = BLOCKS[:5]
-    assert [len(job.strip().splitlines()) <= 6 for job in jobs] == [True] * 5
+    jobs = BLOCKS[:6]
+    assert [len(job.strip().splitlines()) <= 6 for job in jobs] == [True] * 6
     names: dict[str, object] = {}
     for job in jobs:
         exec(compile(job, str(README), "exec"), names)
@@ -49,6 +49,7 @@ def test_the_five_jobs_run_one_after_the_other(
     assert set(names["laws"].to_frame().index) == {"zhao2025", "chinchilla"}
     assert len(names["choice"].near_optimal) >= 1
     assert names["plan"].quantities["N_a/N"].low > 0
+    assert 1 <= len(names["batch"].frame) <= 10
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[0][:40])

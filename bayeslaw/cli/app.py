@@ -8,13 +8,22 @@ from typing import Annotated
 import typer
 
 import bayeslaw as bl
-from bayeslaw.cli import architecture, checking, comparing, deciding, fitting, laws, studying
+from bayeslaw.cli import (
+    architecture,
+    checking,
+    comparing,
+    deciding,
+    fitting,
+    laws,
+    planning,
+    studying,
+)
 from bayeslaw.cli.command import Answer, command, new_app
 from bayeslaw.core.errors import BayesLawError
 
 app = new_app("Bayesian scaling laws for Mixture-of-Experts language models.")
 cache = new_app("Compiled code kept on disk.")
-for group in (fitting, studying, deciding, comparing, checking, architecture):
+for group in (fitting, studying, deciding, planning, comparing, checking, architecture):
     app.add_typer(group.app)
 app.add_typer(laws.app, name="laws")
 app.add_typer(cache, name="cache")

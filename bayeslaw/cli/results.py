@@ -83,6 +83,13 @@ def study(study: bl.Study) -> Iterator[Block]:
         yield Table.of(f"Predictions, {_intervals(study.ci_prob)}", study.predictions)
 
 
+def next_runs(batch: bl.NextRuns) -> Iterator[Block]:
+    """The runs to train, and the verdict."""
+    yield Wrapped(batch.summary)
+    if len(batch.frame):
+        yield Table.of(f"Runs to train, costs in {batch.unit}", batch.frame)
+
+
 def cheapest(cheapest: bl.Cheapest) -> Iterator[Block]:
     """The cheapest configuration that reaches a target."""
     rows = [

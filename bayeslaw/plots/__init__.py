@@ -8,6 +8,7 @@ from bayeslaw.plots.comparison import comparison, nested
 from bayeslaw.plots.contours import contours
 from bayeslaw.plots.decision import decision, regret_map
 from bayeslaw.plots.isoflop import isoflop
+from bayeslaw.plots.next_runs import next_runs
 from bayeslaw.plots.optimum import frontier, optimum, regret, target
 from bayeslaw.plots.residuals import residuals
 from bayeslaw.plots.speedup import speedup
@@ -27,6 +28,7 @@ __all__ = [
     "frontier",
     "isoflop",
     "nested",
+    "next_runs",
     "optimum",
     "predictive",
     "prior_posterior",

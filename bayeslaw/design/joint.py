@@ -1,0 +1,118 @@
+"""Covariances of a target with candidates, from draws reduced to the directions that they span."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayeslaw.core.threads import one_thread
+from bayeslaw.design.misfit import Misfit, misfit_of
+from bayeslaw.design.rule import Joint
+from bayeslaw.design.sampled import Sampled
+from bayeslaw.design.target import Target
+
+# Candidates that the directions are found from.
+_SOME = 400
+_RANK = 60
+# Variance, over the noise, that the directions left out may have.
+_LEFT = 1e-3
+# Draws times candidates that are held at once.
+_CELLS = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Covariances of a target and candidates, and what they are taken from.
+
+    Attributes
+    ----------
+    joint : Joint
+        The covariances.
+    explained : float
+        Share of the targets' variance that candidates without noise would remove.
+    share : float
+        Share of misfit in the scatter of a run.
+    """
+
+    joint: Joint
+    explained: float
+    share: float
+
+
+def setting_of(sampled: Sampled, target: Target, columns: Mapping[str, np.ndarray]) -> Setting:
+    """Evaluate target and candidates under all draws."""
+    weights = sampled.weights
+    values, counts = target.narrowed(sampled)
+    size = len(next(iter(columns.values())))
+    points, factors = target.contrast or ({}, np.empty(0))
+    together = {
+        name: np.concatenate([column, points[name]]) if name in points else column
+        for name, column in columns.items()
+    }
+    misfit = _mixed(sampled, together)
+    beyond = np.arange(size, size + len(factors))
+    cross = np.zeros((values.shape[1], size))
+    variances = weights @ (values - weights @ values) ** 2
+    if len(factors):
+        block = misfit.block(beyond, np.arange(size + len(factors)))
+        cross = factors[None, :] @ block[:, :size]
+        variances = variances + factors @ block[:, size:] @ factors
+    roots = np.sqrt(weights)[:, None]
+    aims = (values - weights @ values) * roots
+
+    def centred(places: np.ndarray) -> np.ndarray:
+        logs = sampled.log_losses({name: column[places] for name, column in columns.items()})
+        return np.asarray((logs - weights @ logs) * roots)
+
+    some = centred(np.unique(np.linspace(0, size - 1, min(size, _SOME)).astype(int)))
+    basis = _basis(some, misfit.noise[:size])
+    step = max(1, _CELLS // len(weights))
+    blocks = [np.arange(first, min(first + step, size)) for first in range(0, size, step)]
+    with one_thread():
+        reduced = np.concatenate([basis.T @ centred(block) for block in blocks], axis=1)
+        joint = Joint(
+            factors=reduced,
+            targets=basis.T @ aims,
+            variances=variances,
+            weights=counts / max(float(counts @ variances), 1e-300),
+            noise=misfit.noise[:size],
+            misfit=misfit.block,
+            misfit_variance=misfit.variance[:size],
+            misfit_targets=cross,
+        )
+    explained = float(joint.weights @ (joint.targets**2).sum(axis=0))
+    return Setting(joint, explained, misfit.share)
+
+
+def _basis(some: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Orthonormal directions of the draws in which candidates vary by more than noise.
+
+    Draws of a law of a dozen coefficients span about as many; the rest of a sample's covariance is
+    chance, by which the most promising of many candidates would be chosen.
+    """
+    values, vectors = np.linalg.eigh(some.T @ some)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    left = np.cumsum(np.maximum(values, 0.0)[::-1])[::-1] / some.shape[1]
+    rank = int(np.sum(left > _LEFT * float(np.median(noise))))
+    rank = min(max(rank, 1), _RANK, max(len(some) // 4, 1), int(np.sum(values > 1e-12 * values[0])))
+    return np.asarray(some @ vectors[:, :rank] / np.sqrt(values[:rank]))
+
+
+def _mixed(sampled: Sampled, columns: Mapping[str, np.ndarray]) -> Misfit:
+    """The average misfit of the laws."""
+    parts = [misfit_of(one, columns) for one in sampled.posteriors]
+    shares = sampled.shares
+
+    def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.asarray(
+            sum(share * part.block(rows, others) for share, part in zip(shares, parts, strict=True))
+        )
+
+    return Misfit(
+        block,
+        np.asarray(sum(s * part.variance for s, part in zip(shares, parts, strict=True))),
+        np.asarray(sum(s * part.noise for s, part in zip(shares, parts, strict=True))),
+        float(shares @ [part.share for part in parts]),
+    )
