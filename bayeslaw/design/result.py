@@ -116,13 +116,6 @@ class NextRuns(Result):
     def _end(self, design: str) -> float:
         return float(self.path.loc[self.path["design"] == design, "width"].iloc[-1])
 
-    def _repr_html_(self) -> str:
-        """The summary and the runs in a notebook."""
-        from html import escape
-
-        table = self.frame.to_html(float_format="{:.4g}".format)
-        return f"<p>{escape(self.summary)}</p>{table}"
-
     def to_dict(self) -> dict[str, Any]:
         """The batch as plain data.
 
