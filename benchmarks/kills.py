@@ -53,19 +53,9 @@ COMMANDS: dict[str, list[str]] = {
     "save": ["-c", SAVE],
     "fit_many, folder": ["-c", MANY],
     "calibrate, folder": ["-c", CALIBRATE],
-    "study": [
-        *(
-            "-m",
-            "bayeslaw",
-            "study",
-            "runs.csv",
-            "--laws",
-            "chinchilla,skaling2026",
-            "--at",
-            "N=1e11",
-        ),
-        *("--seed", "1", "--out", "."),
-    ],
+    "study": (
+        "-m bayeslaw study runs.csv --laws chinchilla,skaling2026 --train-flops 1e22 --seed 1 --out ."
+    ).split(),
     "report": [
         *("-m", "bayeslaw", "report", "fit.nc", "--train-flops", "1e22", "--out", "out.html")
     ],
