@@ -54,7 +54,8 @@ COMMANDS: dict[str, list[str]] = {
     "fit_many, folder": ["-c", MANY],
     "calibrate, folder": ["-c", CALIBRATE],
     "study": (
-        "-m bayeslaw study runs.csv --laws chinchilla,skaling2026 --train-flops 1e22 --seed 1 --out ."
+        "-m bayeslaw study runs.csv --laws chinchilla,skaling2026"
+        " --train-flops 1e22 --seed 1 --out ."
     ).split(),
     "report": [
         *("-m", "bayeslaw", "report", "fit.nc", "--train-flops", "1e22", "--out", "out.html")
