@@ -5,6 +5,10 @@ from .architecture.buildable import Buildable as Buildable, buildable as buildab
 from .checks.calibrate.calibrate import calibrate as calibrate
 from .checks.calibrate.result import Calibration as Calibration
 from .checks.card import check_card as check_card
+from .checks.leave_source_out import (
+    SourceTransfer as SourceTransfer,
+    leave_one_source_out as leave_one_source_out,
+)
 from .checks.new_runs import NewRunsCheck as NewRunsCheck, check_new_runs as check_new_runs
 from .checks.predictive import (
     PosteriorPredictiveCheck as PosteriorPredictiveCheck,

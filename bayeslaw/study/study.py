@@ -19,6 +19,7 @@ from bayeslaw.inference.progress import bar
 from bayeslaw.law import Law
 from bayeslaw.model.extrapolation import ExtrapolationPrior, field_prior
 from bayeslaw.optimum.budget import Budget
+from bayeslaw.posterior.as_prior import law_with_prior, prior_note
 from bayeslaw.posterior.mixture import Mixture, average_laws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
@@ -47,7 +48,7 @@ def study(
     free: Iterable[str] | None = None,
     predict: Runs | pd.DataFrame | Mapping[str, Any] | None = None,
     predicts: str = "loss",
-    prior: ExtrapolationPrior | None = None,
+    prior: ExtrapolationPrior | Posterior | None = None,
     ci_prob: float = INTERVAL,
     seed: int = 0,
     folder: str | Path | None = None,
@@ -73,7 +74,9 @@ def study(
         Configurations whose losses are to be predicted.
     predicts : str
         The quantity that the laws predict.
-    prior : ExtrapolationPrior, optional
+    prior : ExtrapolationPrior or Posterior, optional
+        A posterior of other sources (``fit(pool_runs(...), law, pool="sources")``) gives its law
+        the priors that an unseen source has; other laws keep theirs. An ``ExtrapolationPrior``:
         How badly laws extrapolate; as learned from public tables unless given.
     ci_prob : float
         Probability of the intervals.
@@ -99,6 +102,9 @@ def study(
     whole(seed, "seed", place=_PLACE)
     runs = runs if isinstance(runs, Runs) else read_runs(runs)
     chosen, notes = study_laws(runs, laws, predicts)
+    if isinstance(prior, Posterior):
+        chosen, told = _with_prior(chosen, prior, runs)
+        notes, prior = [*notes, told], None
     variables = list(dict.fromkeys(name for law in chosen for name in law.variables))
     runs = runs.require([*variables, predicts], purpose="the study")
     least = max(_LEAST_RUNS, min(len(law.parameters) for law in chosen) + 2)
@@ -244,6 +250,19 @@ def _study_one(
         report=advance,
     )
     return fitted, blocks
+
+
+def _with_prior(laws: list[Law], prior: Posterior, runs: Runs) -> tuple[list[Law], Note]:
+    """The laws, the one that a posterior of other sources is of with its priors."""
+    names = [law.name for law in laws]
+    if prior.law.name not in names:
+        problem = f"the prior is of {prior.law.name}, and the study is of {', '.join(names)}"
+        remedy = f'Give laws=["{prior.law.name}", ...], or fit the other sources by one of these'
+        raise RequestError(problem, place=f"{_PLACE}, prior", remedy=remedy)
+    runs = runs.require([*prior.law.variables, prior.law.predicts], purpose="the study")
+    reference = ReferenceRun.of(runs, prior.law.variables, prior.law.predicts)
+    informed = law_with_prior(prior, reference)
+    return [informed if law.name == informed.name else law for law in laws], prior_note(prior)
 
 
 def _no_origins(runs: Runs) -> Note:

@@ -1,0 +1,51 @@
+"""Leaving sources out: what the others add to a source's few smallest runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayeslaw as bl
+from bayeslaw.core.errors import RequestError
+
+
+@pytest.fixture(scope="module")
+def runs() -> bl.Runs:
+    law, parts = bl.law("chinchilla"), {}
+    for seed, floor in enumerate((1.6, 1.8, 2.0)):
+        raw = {**law.published(), "E": floor}
+        parts[f"s{seed}"] = bl.simulate(law, rows=20, noise_sd=0.003, seed=seed, coefficients=raw)
+    return bl.pool_runs(parts)
+
+
+def test_sources_that_agree_help(runs: bl.Runs) -> None:
+    options = {"few": 6, "only": "s0", "warmup": 200, "draws": 200}
+    found = bl.leave_one_source_out(runs, "chinchilla", **options)
+    (row,) = found.to_frame().to_dict("records")
+    assert (row["few"], row["larger"]) == (6, 14)
+    # Six runs leave five coefficients nearly free; two whole sweeps of the same law do not.
+    assert row["ratio"] == pytest.approx(row["crps_with_others"] / row["crps_alone"])
+    assert row["ratio"] < 0.7
+    assert "hurts none" in found.summary
+
+
+def test_what_cannot_be_left_out_is_refused(runs: bl.Runs) -> None:
+    with pytest.raises(RequestError, match="no source 's9'"):
+        bl.leave_one_source_out(runs, "chinchilla", only="s9")
+    with pytest.raises(RequestError, match="no source with more than 19"):
+        bl.leave_one_source_out(runs, "chinchilla", few=19)
+
+
+def test_a_posterior_of_other_sources_is_the_prior_of_a_study(runs: bl.Runs) -> None:
+    from bayeslaw.posterior.as_prior import law_with_prior
+
+    fitted = bl.fit(runs, "chinchilla", pool="sources", method="laplace", draws=500, seed=1)
+    new = bl.simulate("chinchilla", rows=12, seed=9)
+    law = law_with_prior(fitted, bl.ReferenceRun.of(new, ["N", "D"]))
+    wide = bl.law("chinchilla").parameters["alpha"].prior
+    prior = law.parameters["alpha"].prior
+    # Three sweeps say more of the exponent than the card does, and centre it near the truth.
+    assert np.log(prior.spread) < 0.5 * np.log(wide.spread)
+    assert prior.location == pytest.approx(0.3478, rel=0.1)
+    with pytest.raises(RequestError, match="the prior is of chinchilla"):
+        bl.study(new, laws=["skaling2026"], prior=fitted)
