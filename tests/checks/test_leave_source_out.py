@@ -34,18 +34,3 @@ def test_what_cannot_be_left_out_is_refused(runs: bl.Runs) -> None:
         bl.leave_one_source_out(runs, "chinchilla", only="s9")
     with pytest.raises(RequestError, match="no source with more than 19"):
         bl.leave_one_source_out(runs, "chinchilla", few=19)
-
-
-def test_a_posterior_of_other_sources_is_the_prior_of_a_study(runs: bl.Runs) -> None:
-    from bayeslaw.posterior.as_prior import law_with_prior
-
-    fitted = bl.fit(runs, "chinchilla", pool="sources", method="laplace", draws=500, seed=1)
-    new = bl.simulate("chinchilla", rows=12, seed=9)
-    law = law_with_prior(fitted, bl.ReferenceRun.of(new, ["N", "D"]))
-    wide = bl.law("chinchilla").parameters["alpha"].prior
-    prior = law.parameters["alpha"].prior
-    # Three sweeps say more of the exponent than the card does, and centre it near the truth.
-    assert np.log(prior.spread) < 0.5 * np.log(wide.spread)
-    assert prior.location == pytest.approx(0.3478, rel=0.1)
-    with pytest.raises(RequestError, match="the prior is of chinchilla"):
-        bl.study(new, laws=["skaling2026"], prior=fitted)
