@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,8 @@ from bayeslaw.cli.show import Block, Heading, Table, Wrapped
 
 app = new_app("The laws that come with bayeslaw.")
 # Characters that the texts about a parameter take, its name and meaning alone, and a number.
+# What a narrow list of laws leaves out first.
+_OPTIONAL = ("status", "year", "parameters", "predicts")
 _TEXTS, _MEANS, _NUMBER = 128, 44, 8
 
 
@@ -25,7 +27,8 @@ def list_laws() -> Answer:
     from bayeslaw.law.library import catalogue
 
     laws = catalogue()
-    return Answer(data={"laws": laws}, text=[_without("source", "Laws", laws)])
+    shown = replace(_without("source", "Laws", laws), optional=_OPTIONAL)
+    return Answer(data={"laws": laws}, text=[shown])
 
 
 @command(app, "bayeslaw laws costs")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import bayeslaw as bl
 from bayeslaw.architecture.fields import FIELDS
 from bayeslaw.cli.show import Block, Table, Wrapped, number
+from bayeslaw.core.quantities import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +55,9 @@ def optimum(optimum: bl.Optimum) -> Iterator[Block]:
     rows.append([optimum.predicts, *optimum.predicted_interval, None, "", ""])
     heads = ["best", "median", "low", "high", "published", "prior's interval", "draws"]
     budget = optimum.budget
-    where = [f"{name} = {value:.4g}" for name, value in optimum.at.items()]
-    where += [] if budget.flops is None else [f"{budget.flops:.4g} FLOPs"]
-    where += [f"{cap.expression.text} <= {cap.limit:.4g}" for cap in budget.limits]
+    where = [f"{name} = {count(value, 4)}" for name, value in optimum.at.items()]
+    where += [] if budget.flops is None else [f"{count(budget.flops, 4)} FLOPs"]
+    where += [f"{cap.expression.text} <= {count(cap.limit, 4)}" for cap in budget.limits]
     title = f"At {', '.join(where) or 'no constraint'}, {_intervals(optimum.ci_prob)}"
     yield Table(title, heads, rows)
     yield from optimum.near_optimal_lines()
@@ -128,7 +129,7 @@ def decision(decision: bl.Decision) -> Iterator[Block]:
     hidden = [name for name in decision.frame if name in FIELDS]
     hidden += ["activation", "granularity", "sparsity"] if hidden else []
     top = decision.frame.head(20).drop(columns=["extrapolation_factor", "variable", *hidden])
-    fixed = ", ".join(f"{name} = {value:.4g}" for name, value in decision.at.items())
+    fixed = ", ".join(f"{name} = {count(value, 4)}" for name, value in decision.at.items())
     title = f"The first {len(top)} of {len(decision.frame)} configurations"
     yield Table.of(f"{title} at {fixed}" if fixed else title, top)
     yield (

@@ -7,7 +7,7 @@ import math
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bayeslaw.core.errors import printable
@@ -16,18 +16,24 @@ from bayeslaw.core.notes import Note
 if TYPE_CHECKING:
     import pandas as pd
 
+# Characters between columns, and of a line of text in a column that is wrapped.
+_BETWEEN, _WRAPPED = 2, 18
 # The gravest first.
 _COLOURS = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a title."""
+    """A table with a title; on a narrow terminal the optional columns are left out, first to last.
+
+    What still does not fit stands in a further table below, with the first column again.
+    """
 
     title: str
     heads: Sequence[str]
     rows: Iterable[Sequence[Any]]
     digits: int = 4
+    optional: Sequence[str] = ()
 
     @classmethod
     def of(cls, title: str, frame: pd.DataFrame) -> Table:
@@ -114,25 +120,72 @@ def _lines(text: str) -> str:
 
 
 def _table(table: Table) -> None:
+    rows = [list(row) for row in table.rows]
+    cells = [[_lines(number(value, table.digits)) for value in row] for row in rows]
+    table = replace(table, rows=rows, heads=[_lines(head) for head in table.heads])
+    blocks, left_out = _fitted(table, cells, width())
+    for place, columns in enumerate(blocks):
+        _grid(table, cells, columns, title=table.title + ", continued" * bool(place))
+    if left_out:
+        sys.stdout.write(f"Left out for width: {', '.join(left_out)}\n")
+
+
+def _fitted(
+    table: Table, cells: Sequence[Sequence[str]], room: int
+) -> tuple[list[list[int]], list[str]]:
+    """Columns of each table that fits, and the optional ones that are left out."""
+    least = [_least(table, cells, column) for column in range(len(table.heads))]
+    kept, left_out = list(range(len(least))), []
+    for head in table.optional:
+        if sum(least[i] for i in kept) > room:
+            kept.remove(table.heads.index(head))
+            left_out.append(head)
+    blocks, used = [[0]], least[0]
+    for i in kept[1:]:
+        if used + least[i] > room and len(blocks[-1]) > 1:
+            blocks.append([0])
+            used = least[0]
+        blocks[-1].append(i)
+        used += least[i]
+    return blocks, left_out
+
+
+def _least(table: Table, cells: Sequence[Sequence[str]], column: int) -> int:
+    """Characters that a column needs, those between columns included; texts may wrap."""
+    texts = [table.heads[column], *(row[column] for row in cells)]
+    words = [word for text in texts for word in text.split()]
+    widest = max(map(len, texts if _whole(table, column) else words), default=0)
+    return _BETWEEN + max(widest, min(_WRAPPED, max(map(len, texts))))
+
+
+def _whole(table: Table, column: int) -> bool:
+    """Whether the cells of a column are never wrapped: names of rows and numbers."""
+    numeric = all(isinstance(row[column], int | float | None) for row in table.rows)
+    return column == 0 or numeric
+
+
+def _grid(
+    table: Table, cells: Sequence[Sequence[str]], columns: Sequence[int], *, title: str
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text
 
     # As text, since brackets in names would be taken for markup.
-    title = Text(_lines(table.title))
-    grid = Grid(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    rows = [list(row) for row in table.rows]
-    for position, head in enumerate(table.heads):
-        numeric = all(isinstance(row[position], int | float | None) for row in rows)
+    name = Text(_lines(title))
+    look: dict[str, Any] = {"title_justify": "left", "title_style": "bold"}
+    grid = Grid(title=name, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, **look)
+    for column in columns:
+        whole = _whole(table, column)
         grid.add_column(
-            Text(_lines(head)),
-            justify="right" if numeric else "left",
+            Text(table.heads[column]),
+            justify="right" if whole and column else "left",
             overflow="fold",
-            no_wrap=numeric or not position,
+            no_wrap=whole,
         )
-    for row in rows:
-        grid.add_row(*(Text(_lines(number(value, table.digits))) for value in row))
+    for row in cells:
+        grid.add_row(*(Text(row[column]) for column in columns))
     Console(width=width()).print(grid)
 
 

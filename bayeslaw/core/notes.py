@@ -73,7 +73,7 @@ class Note:
         """The finding without its figures: the message up to its first colon or full stop."""
         message = self.message.removeprefix(f"{self.label}: ")
         head = re.sub(r" \([^()]*\)", "", _END.split(message, maxsplit=1)[0])
-        return f"{head} ({self.label})" if self.label else head
+        return head if self.label in head else f"{head} ({self.label})"
 
 
 _END = re.compile(r"[:;.] ")

@@ -138,7 +138,11 @@ def fit_one(
             # One table among hundreds, or one law among several, does not take the others with it.
             drawn = sample_prior(target, settings, error)
         else:
+            if settings.method != "nuts":
+                # The search is half of the work, and draws come at once.
+                report(settings.iterations // 2)
             drawn = sample(target, mode, settings, report, threads)
+            report(settings.iterations)
     if squared is not None:
         shape, rng = drawn.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
         degrees = draw_degrees(squared, target.priors["noise_df"], rng, int(np.prod(shape)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import of_several
 from bayeslaw.optimum import notes
 from bayeslaw.optimum.disagreement import disagreements
@@ -83,8 +84,8 @@ def summarise(
         if np.isfinite(quantity.draws).all() and quantity.status != "none"
     }
     convergence = Convergence.of({name: values.reshape(shape) for name, values in sound.items()})
-    # Extrapolation of a quantity is that of its median.
-    medians = {name: quantities[name].median for name in own.status if name in quantities}
+    # Extrapolation of a variable is that of its median; of N_a too where N_a/N is reported.
+    medians = {name: _median(own, name) for name in own.status}
     finite = {name: median for name, median in medians.items() if np.isfinite(median)}
     places = {
         name: (value, float(extrapolation_factor(runs, {name: np.array([value])})[0][0]))
@@ -93,7 +94,12 @@ def summarise(
         if name in law.variables
     }
     near = near_optimal(
-        problem, draws, own.x, regret_tolerance=request.regret_tolerance, ci_prob=ci_prob
+        problem,
+        draws,
+        own.x,
+        runs=runs,
+        regret_tolerance=request.regret_tolerance,
+        ci_prob=ci_prob,
     )
     tied = _tied(problem, own) & set(near)
     return Optimum(
@@ -128,6 +134,12 @@ def summarise(
         ),
         predicted_draws=value,
     )
+
+
+def _median(optima: DrawOptima, name: str) -> float:
+    """Median of a variable at the optima of draws that converged."""
+    values = np.broadcast_to(optima.columns[name], optima.converged.shape)
+    return ends(values[optima.status[name] != "not_converged"], INTERVAL)[1]
 
 
 def _refuse_unbounded(problem: Problem, optima: DrawOptima, place: str) -> None:

@@ -9,10 +9,13 @@ import numpy as np
 
 from bayeslaw.core import vocabulary
 from bayeslaw.optimum.problem import Problem
+from bayeslaw.runs import Runs
 
 # Draws to evaluate: the standard error of a probability of .89 is .01.
 _DRAWS = 1000
 _POINTS, _ROUNDS = 81, 3
+# More of them over the range of the runs.
+_WIDE = 41
 # Largest factor from the median at which a count is evaluated.
 _FACTOR = 1e4
 # Tolerance of limits: an optimum on one may exceed it by rounding.
@@ -53,13 +56,14 @@ def near_optimal(
     draws: Mapping[str, np.ndarray],
     x: np.ndarray,
     *,
+    runs: Runs,
     regret_tolerance: float,
     ci_prob: float,
 ) -> dict[str, NearOptimal]:
     """Near-optimal values of every free variable.
 
     One variable varies at a time: the others are at each draw's own optimum, and a variable that
-    follows from the budget is recomputed.
+    follows from the budget is recomputed. Regret is evaluated over the range of the runs at least.
     """
     sound = np.flatnonzero(np.isfinite(x).all(axis=1))
     if not len(sound):
@@ -93,11 +97,17 @@ def near_optimal(
             peak = grid[np.argmax(p)]
             start, stop = (peak, peak) if around is None else around
             grid = np.linspace(max(low, start - step), min(high, stop + step), _POINTS)
-        # Grid for plots: wide enough to show both flanks.
-        span = max(stop - start, step)
-        grid = np.linspace(max(low, start - 1.5 * span), min(high, stop + 1.5 * span), _POINTS)
-        lost = regret(i, grid)
         to_raw = np.exp if logarithmic else np.asarray
+        # Grid for plots: wide enough to show both flanks, and what the runs tried.
+        span = max(stop - start, step)
+        left, right = start - 1.5 * span, stop + 1.5 * span
+        grid = np.linspace(max(low, left), min(high, right), _POINTS)
+        if name in runs.variables:
+            tried = runs.column(name)
+            tried = np.log(tried) if logarithmic else tried
+            wide = np.linspace(min(left, tried.min()), max(right, tried.max()), _WIDE)
+            grid = np.unique(np.concatenate([grid, np.clip(wide, low, high)]))
+        lost = regret(i, grid)
         ends = (np.nan, np.nan) if around is None else around
         found[name] = NearOptimal(
             low=float(to_raw(ends[0])),

@@ -11,12 +11,14 @@ from bayeslaw.plots.isoflop import isoflop
 from bayeslaw.plots.next_runs import next_runs
 from bayeslaw.plots.optimum import frontier, optimum, regret, target
 from bayeslaw.plots.residuals import residuals
+from bayeslaw.plots.save import WIDTHS, save
 from bayeslaw.plots.speedup import speedup
 from bayeslaw.plots.study import study
 from bayeslaw.plots.variance_shares import variance_shares
 
 __all__ = [
     "REAL_MODELS",
+    "WIDTHS",
     "RealModel",
     "active_share",
     "band",
@@ -36,6 +38,7 @@ __all__ = [
     "regret_map",
     "residuals",
     "rolling",
+    "save",
     "speedup",
     "study",
     "target",

@@ -152,11 +152,11 @@ def active_share(
     ax.set_yscale("log")
     ax.set_yticks(_TICKS, [f"{100 * tick:g}%" for tick in _TICKS])
     ax.minorticks_off()
-    ax.set_ylim(0.015, 3.0)
+    ax.set_ylim(0.015, 1.0)
     style.count_axis(ax, shown)
     ax.set_xlim(*ends)
     ax.set(xlabel=label("N"), ylabel=f"{math(_SHARE)}: share of active parameters")
-    ax.legend(fontsize=7, loc="upper center", ncols=2)
+    ax.legend(fontsize=6.5, loc="lower left")
     return figure
 
 
@@ -175,7 +175,8 @@ def _released(ax: Axes) -> None:
             size=6.5,
             zorder=5,
         )
-    ax.plot([], [], "o", color=style.RUNS, ms=5, label="released (routed+shared)")
+    for face, text in ((style.RUNS, "released (routed+shared)"), ("white", "no shared expert")):
+        ax.plot([], [], "o", color=style.RUNS, mfc=face, ms=5, label=text)
 
 
 def _size(optimum: Optimum) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.checks.residuals import residuals
 from bayeslaw.core.calls import public
 from bayeslaw.core.intervals import interval
 from bayeslaw.plots import style
@@ -52,8 +53,9 @@ def band(
     Returns
     -------
     matplotlib.figure.Figure
-        Median and bands, hatched beyond the range of the runs; the runs as ticks on the axis, the
-        published law as a line.
+        Median and bands, hatched beyond the range of the runs; the published law as a line. Runs
+        are points: each as far from the median as it is from the law at its own configuration
+        (ticks on the axis if ``relative``).
 
     Raises
     ------
@@ -78,7 +80,10 @@ def band(
         published = shown(law.form.predict(axis.columns, law.published()))
         ax.plot(axis.grid, published, label="published", **style.PUBLISHED_LINE)
     style.hatch(ax, axis.outside, 0.27, zorder=0)
-    axis.finish(ax)
+    if not relative:
+        left = residuals(posterior)
+        axis.runs_on(ax, np.median(value, axis=0), left.median * left.scale)
+    axis.finish(ax, ticks=relative)
     name = f"{law.predicts} above the best {math(over)}" if relative else law.predicts
     unit = predicted(law.predicts, posterior.runs.loss_unit)
     ax.set_ylabel(unit.replace(law.predicts, name, 1))

@@ -40,7 +40,8 @@ def coefficients(
     -------
     matplotlib.figure.Figure
         A panel for each coefficient, in the paper's units, on a logarithm where the draws span more
-        than a factor of three; an 89% interval as a bar. Titles mark coefficients that the runs do
+        than a factor of three; an 89% interval as a bar; the prior to the same scale, unless it is
+        too flat to be seen beside the posterior. Titles mark coefficients that the runs do
         not inform.
 
     Raises
@@ -62,14 +63,19 @@ def coefficients(
         moved = np.log10 if logarithmic else np.asarray
         low, _, high = (float(end) for end in interval(moved(draws)))
         also = [float(moved(published[name]))] if name in published else []
-        grid = style.posterior_panel(
-            panel, moved(draws), (low, high), also=also, label="posterior, 89% interval"
-        )
         before = moved(before[before > 0] if logarithmic else before)
-        # Tails far out of the panel would only widen the kernel. At half height both are seen.
+        # Tails far out of the panel would only widen the kernel.
         least, most = np.quantile(before, [0.005, 0.995])
-        prior = 0.5 * style.density(before[(before >= least) & (before <= most)], grid)
-        panel.plot(grid, prior, label="prior (not to scale)", **style.PRIOR_LINE)
+        positive = not logarithmic and draws.min() > 0 and before.min() > 0
+        grid = style.posterior_panel(
+            panel,
+            moved(draws),
+            (low, high),
+            also=also,
+            label="posterior, 89% interval",
+            support=(0.0, np.inf) if positive else style.EVERYWHERE,
+            prior=before[(before >= least) & (before <= most)],
+        )
         for value in also:
             panel.axvline(value, label="published", **style.PUBLISHED_LINE)
         informed_by = posterior.informed_by(name)
@@ -131,6 +137,9 @@ def prior_posterior(posterior: Posterior, *, ax: Axes | None = None) -> Figure:
         face = style.POSTERIOR if posterior.informed_by(name) == "runs" else "white"
         ax.plot([median], [row], "o", color=style.POSTERIOR, mfc=face, mew=1.4, ms=5, zorder=4)
         widest = max(widest, -low, high)
+    if any(posterior.informed_by(name) != "runs" for name in law.parameters):
+        hollow: style.Look = {"color": style.POSTERIOR, "mfc": "white", "mew": 1.4, "ms": 5}
+        ax.plot([], [], "o", label="not by the runs alone", **hollow)
     style.rows_of(ax, [math(entry.on.text) for entry in law.parameters.values()])
     style.without_height(ax)
     ax.set_xlim(-1.1 * widest, 1.1 * widest)

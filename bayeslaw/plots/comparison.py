@@ -118,10 +118,6 @@ def _distances(panel: Axes, answer: Comparison, styles: dict[str, tuple[str, str
     panel.set_ylabel(f"CRPS of log {answer.predicts}\n(less is better)")
 
 
-# Of fewer draws of the prior in a panel, its shape there is unknown.
-_FEW = 20
-
-
 @style.picture
 @public
 def nested(answer: NestedComparison, *, ax: Axes | None = None) -> Figure:
@@ -137,11 +133,11 @@ def nested(answer: NestedComparison, *, ax: Axes | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each parameter that the constraint fixes: posterior and prior of the free law,
-        each with its highest point at the same height, the interval as a bar, and the value under
-        the constraint as a line. Below them the difference of log predictive density, of what was
-        left out with one standard error and of each cut of larger runs; within the grey nothing is
-        distinguished.
+        A panel for each parameter that the constraint fixes: posterior and prior of the free law to
+        one scale (the prior unless it is too flat to be seen), the interval as a bar, and the value
+        under the constraint as a line. Below them the difference of log predictive density, of what
+        was left out with one standard error and, hollow, of each cut of larger runs; within the
+        grey nothing is distinguished.
     """
     many = len(answer.restricted)
     height = 0.28 * (1 + len(answer.extrapolation)) + 0.75
@@ -165,15 +161,18 @@ def nested(answer: NestedComparison, *, ax: Axes | None = None) -> Figure:
 
 def _posterior(panel: Axes, restricted: Restricted, label: str) -> None:
     ends = (restricted.low, restricted.high)
-    grid = style.posterior_panel(
-        panel, restricted.draws, ends, also=[restricted.value], label=label
+    prior = restricted.prior[np.isfinite(restricted.prior)]
+    positive = restricted.draws.min() > 0 and prior.min() > 0
+    support = (0.0, np.inf) if positive else style.EVERYWHERE
+    style.posterior_panel(
+        panel,
+        restricted.draws,
+        ends,
+        also=[restricted.value],
+        label=label,
+        support=support,
+        prior=prior,
     )
-    inside = restricted.prior[(restricted.prior >= grid[0]) & (restricted.prior <= grid[-1])]
-    if len(inside) >= _FEW:
-        # A smooth curve would reach across the end of a prior.
-        known = grid[(grid >= inside.min()) & (grid <= inside.max())]
-        height = style.density(inside, known)
-        panel.plot(known, height, label="prior (not to scale)", **style.PRIOR_LINE)
     panel.axvline(restricted.value, label="constraint", **style.PUBLISHED_LINE)
 
 

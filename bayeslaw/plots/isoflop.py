@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayeslaw.checks.residuals import residuals
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.optimum.budget import affordable
 from bayeslaw.plots import style
 from bayeslaw.plots.labels import count, label, math, predicted
-from bayeslaw.plots.slices import axis_grid, fixed_values, legal, title
+from bayeslaw.plots.slices import RUN_POINTS, axis_grid, fixed_values, legal, title
 from bayeslaw.posterior.posterior import Posterior
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _POINTS = 120
+_NEAR = 1.5
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -56,7 +58,9 @@ def isoflop(
     Returns
     -------
     matplotlib.figure.Figure
-        Medians with 89% bands, darker for more FLOPs, and a point where each median is best.
+        Medians with 89% bands, darker for more FLOPs, and a point where each median is best; runs
+        that cost within a factor of 1.5 of a curve as small points, each as far from it as it is
+        from the law at its own configuration.
 
     Raises
     ------
@@ -91,6 +95,7 @@ def isoflop(
         best = int((np.argmin if law.optimum.sense == "min" else np.argmax)(ends.median))
         if 0 < best < len(x) - 1:
             ax.plot(x[best], ends.median[best], "o", color=style.PUBLISHED, ms=5, zorder=4)
+        _runs(ax, posterior, over, amount, x, ends.median)
     style.count_axis(ax, grid)
     ax.set_xlim(grid[0], grid[-1])
     _limit(ax, [ends.median for _, ends in curves.values()])
@@ -127,6 +132,20 @@ def _curves(
             remedy="Give other FLOPs, at= or span=",
         )
     return curves
+
+
+def _runs(
+    ax: Axes, posterior: Posterior, over: str, amount: float, x: np.ndarray, curve: np.ndarray
+) -> None:
+    """Runs near a curve's cost, moved to it by the law."""
+    assert posterior.law.cost is not None
+    cost, runs = posterior.law.cost.expression, posterior.runs
+    spent, place = cost(runs.columns(cost.names)), runs.column(over)
+    left = residuals(posterior)
+    near = np.abs(np.log(spent / amount)) <= np.log(_NEAR)
+    near &= (place >= x[0]) & (place <= x[-1]) & np.isfinite(left.median)
+    height = np.interp(place[near], x, curve) * np.exp(left.median[near] * left.scale)
+    ax.plot(place[near], height, "o", **RUN_POINTS)
 
 
 def _limit(ax: Axes, medians: list[np.ndarray]) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Logarithms of ratios that differ by less are rounding.
+_SAME = 1e-6
+
 
 @style.picture
 @public
@@ -38,7 +41,9 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
     -------
     matplotlib.figure.Figure
         Densities with their interval, the prior's interval as a dashed bar, the published optimum
-        as a line, and the share of draws at a bound or without optimum as text.
+        as a line, and the share of draws without optimum as text. Where most draws have the optimum
+        at a bound, a bar as high as their share stands there. Of quantities that are multiples of
+        each other, such as N_a/N and N_a at a fixed N, the first is drawn.
 
     Raises
     ------
@@ -48,42 +53,84 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
     optima = [answers] if isinstance(answers, Optimum) else list(answers)
     if not optima:
         raise RequestError("no optimum is given", place="plots.optimum", remedy="Give one or more")
-    names = list(optima[0].quantities)
+    names = _distinct(optima)
     blocks = len(optima)
     figure, canvas, panels = style.panels_for(ax, len(names), (2.7, 2.0), (0, 0.5), blocks=blocks)
     pairs = itertools.product(optima, names)
     for (answer, name), panel in zip(pairs, panels, strict=True):
         quantity = answer.quantities[name]
-        _panel(panel, quantity, f"posterior, {percent(answer.ci_prob)} interval")
-        status = quantity.status.replace("_", " ")
-        status = "" if status == "interior" else f" ({status})"
+        _panel(panel, name, quantity, f"posterior, {percent(answer.ci_prob)} interval")
+        status = " (prior only)" if quantity.status == "prior_only" else ""
         size = {key: value for key, value in answer.at.items() if key == "N"}
         panel.set_title(f"optimal {best(name)}{status}{at_values(size)}")
     style.legend(canvas)
     return figure
 
 
-def _panel(panel: Axes, quantity: OptimumQuantity, label: str) -> None:
+def _distinct(optima: Sequence[Optimum]) -> list[str]:
+    """Quantities without those whose draws are a multiple of another's, such as N_a of N_a/N."""
+    kept: list[str] = []
+    for name in optima[0].quantities:
+        if not any(all(_multiple(o, name, other) for o in optima) for other in kept):
+            kept.append(name)
+    return kept
+
+
+def _multiple(optimum: Optimum, name: str, other: str) -> bool:
+    """Whether the draws of one quantity are a multiple of another's that varies."""
+    one, two = optimum.draws[name], optimum.draws[other]
+    with np.errstate(all="ignore"):
+        logs = np.log(np.stack([two, one / two]))
+    if not np.isfinite(logs).all():
+        return False
+    spread, ratio = np.ptp(logs, axis=1)
+    return bool(spread > _SAME > ratio)
+
+
+def _panel(panel: Axes, name: str, quantity: OptimumQuantity, label: str) -> None:
     published = quantity.published
     also = [published] if published is not None and np.isfinite(published) else []
-    style.posterior_panel(
-        panel, quantity.draws, (quantity.low, quantity.high), also=also, label=label
-    )
-    ends = panel.get_xlim()
-    prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
-    label = "prior's interval, where in view"
-    panel.plot(prior, [-0.06, -0.06], label=label, **{**style.PRIOR_LINE, "lw": 1.5})
-    panel.set_xlim(*ends)
+    shares = {kind: share for kind, share in quantity.shares.items() if share}
+    if quantity.status == "at_bound" and np.isfinite(quantity.median):
+        _bound(panel, quantity, style.support_of(name))
+        del shares["at_bound"]
+    else:
+        support = style.support_of(name)
+        ends = (quantity.low, quantity.high)
+        style.posterior_panel(panel, quantity.draws, ends, also=also, label=label, support=support)
+        ends = panel.get_xlim()
+        prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
+        label = "prior's interval, where in view"
+        panel.plot(prior, [-0.06, -0.06], label=label, **{**style.PRIOR_LINE, "lw": 1.5})
+        panel.set_xlim(*ends)
     panel.set_ylim(-0.12, 1.12)
-    if published is not None:
-        panel.axvline(published, label="published coefficients", **style.PUBLISHED_LINE)
+    if also:
+        panel.axvline(also[0], label="published coefficients", **style.PUBLISHED_LINE)
     text = "\n".join(
         f"{percent(share)} {kind.replace('_', ' ')}"
-        for kind, share in quantity.shares.items()
-        if kind != "interior" and share
+        for kind, share in shares.items()
+        if kind != "interior"
     )
     panel.text(0.98, 0.95, text, transform=panel.transAxes, ha="right", va="top", size=8)
     panel.xaxis.set_major_formatter(lambda value, _: count(value))
+
+
+def _bound(panel: Axes, quantity: OptimumQuantity, support: style.Support) -> None:
+    """An optimum that most draws have at a bound, as a bar in the middle of an axis."""
+    value = quantity.median
+    draws = quantity.draws[np.isfinite(quantity.draws)]
+    width = max(1.2 * float(np.abs(draws - value).max(initial=0.0)), 0.05 * abs(value), 1e-12)
+    share = quantity.shares["at_bound"]
+    look: style.Look = {"color": style.POSTERIOR, "alpha": 0.6, "lw": 0}
+    panel.bar(value, share, width=0.06 * width, **look)
+    text = f"{percent(share)} of draws\nat the bound {count(value)}"
+    last = value >= support[1]
+    look = {"textcoords": "offset points", "va": "top", "ha": "right" if last else "left"}
+    panel.annotate(text, (value, 0.8), xytext=(-8 if last else 8, 0), size=8, **look)
+    style.without_height(panel)
+    panel.set_yticks([])
+    panel.set_xlim(max(value - width, support[0]), min(value + width, support[1]))
+    panel.locator_params(axis="x", nbins=4)
 
 
 @style.picture
@@ -121,7 +168,7 @@ def regret(answer: Optimum, *, ax: Axes | None = None) -> Figure:
         if np.isfinite(near.low):
             label = f"below {limit} with probability {near.ci_prob:g}"
             panel.axvspan(near.low, near.high, label=label, **{**style.CREDIBLE, "alpha": 0.15})
-        panel.set_ylim(0, 6 * near.regret_tolerance)
+        panel.set_ylim(0, max(6 * near.regret_tolerance, 4 * float(near.regret[known].min())))
         style.count_axis(panel, near.values)
         panel.locator_params(axis="y", nbins=4)
         panel.set_title(math(name))
@@ -197,6 +244,7 @@ def target(answer: Cheapest, *, ax: Axes | None = None) -> Figure:
     draws = answer.predicted_draws[np.isfinite(answer.predicted_draws)]
     grid = style.grid_of(draws, [answer.target], 0.1)
     height = style.density(draws, grid)
+    height /= height.max()
     ax.plot(grid, height, color=style.POSTERIOR, lw=1.2)
     reached = grid <= answer.target
     text = f"reaches it: {percent(answer.reached)}"

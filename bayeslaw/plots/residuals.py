@@ -128,7 +128,10 @@ def _series(fits: Mapping[str, Posterior], by_law: Mapping[str, Residuals]) -> l
         text = textwrap.shorten(name, 30, placeholder="...")
         text += f" (scale {residual.scale:.2g})" if others else ""
         shown = chosen & np.isfinite(residual.median)
-        series.append(_Series(text, *styles[name], fits[law].runs, residual, shown))
+        colour, marker = styles[name]
+        # Nothing to be told apart from.
+        marker = marker if len(parts) > 1 else "o"
+        series.append(_Series(text, colour, marker, fits[law].runs, residual, shown))
     return series
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Span = tuple[float, float]
 _POINTS = 160
+#: Points of runs beside bands, which they must not hide.
+RUN_POINTS: style.Look = {"color": style.RUNS, "ms": 2.5, "mew": 0, "alpha": 0.55, "zorder": 1.5}
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,28 @@ class Slice:
         parts = (self.grid[self.grid < self.seen.min()], self.grid[self.grid > self.seen.max()])
         return [(float(part[0]), float(part[-1])) for part in parts if len(part)]
 
-    def finish(self, ax: Axes) -> None:
-        """Mark the runs as ticks and label the axis."""
-        ticks = self.seen[(self.seen >= self.grid[0]) & (self.seen <= self.grid[-1])]
-        place = np.full(len(ticks), 0.015)
-        look: style.Look = {"color": style.RUNS, "ms": 7, "alpha": 0.5, "label": "runs"}
-        ax.plot(ticks, place, "|", transform=ax.get_xaxis_transform(), **look)
+    def runs_on(self, ax: Axes, curve: np.ndarray, residuals: np.ndarray) -> None:
+        """Draw runs around a curve over the grid, each as far off as it is from the law."""
+        shown = (self.seen >= self.grid[0]) & (self.seen <= self.grid[-1]) & np.isfinite(residuals)
+        place = self.seen[shown]
+        height = np.interp(place, self.grid, curve) * np.exp(residuals[shown])
+        label = "runs, moved here by the law" if self.fixed else "runs"
+        ax.plot(place, height, "o", label=label, **RUN_POINTS)
+
+    def finish(self, ax: Axes, *, ticks: bool = True) -> None:
+        """Mark the runs as ticks, unless they are drawn, and label the axis."""
+        if ticks:
+            self._ticks(ax)
         if self.logarithmic:
             style.count_axis(ax, self.grid)
         ax.margins(x=0)
         ax.set_xlabel(label(self.over))
+
+    def _ticks(self, ax: Axes) -> None:
+        ticks = self.seen[(self.seen >= self.grid[0]) & (self.seen <= self.grid[-1])]
+        place = np.full(len(ticks), 0.015)
+        look: style.Look = {"color": style.RUNS, "ms": 7, "alpha": 0.5, "label": "runs"}
+        ax.plot(ticks, place, "|", transform=ax.get_xaxis_transform(), **look)
 
 
 def slice_along(
@@ -150,7 +165,10 @@ def title(posterior: Posterior, fixed: Mapping[str, float]) -> str:
         factor = float(extrapolation_factor(posterior.runs, {name: np.array([value])})[0][0])
         far = f" ({factor:.2g}x beyond the runs)" if factor > NEARBY else ""
         parts.append(f"{math(name)} = {count(value)}{far}")
-    return f"{posterior.law.name} at\n{', '.join(parts)}" if parts else posterior.law.name
+    # Three a line, which a column of a paper holds.
+    lines = [", ".join(some) for some in itertools.batched(parts, 3, strict=False)]
+    where = ",\n".join(lines)
+    return f"{posterior.law.name} at\n{where}" if parts else posterior.law.name
 
 
 def _invert(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from bayeslaw.core import vocabulary
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import interval
 from bayeslaw.plots.labels import count
@@ -29,6 +30,11 @@ MEDIAN: Look = {"color": POSTERIOR, "lw": 1.5}
 CREDIBLE: Look = {"color": POSTERIOR, "alpha": 0.3, "lw": 0}
 PRIOR_LINE: Look = {"color": PRIOR, "lw": 1.2, "ls": "--"}
 PUBLISHED_LINE: Look = {"color": PUBLISHED, "lw": 1.3, "ls": "-."}
+#: Ends of the values that something may have.
+Support = tuple[float, float]
+EVERYWHERE: Support = (-np.inf, np.inf)
+# A prior whose highest point is lower than this share of the posterior's is not seen beside it.
+_FLAT = 0.02
 FAR: Look = {"color": "black", "alpha": 0.06, "lw": 0}
 
 _SIZES: Any = {
@@ -152,21 +158,39 @@ def columns(quantities: Iterable[OptimumQuantity]) -> Iterator[np.ndarray]:
     yield from np.array(rows, dtype=float).T
 
 
-def density(draws: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """A smooth density of draws, its highest point at 1."""
+def density(draws: np.ndarray, grid: np.ndarray, support: Support = EVERYWHERE) -> np.ndarray:
+    """A smooth density of draws; none of it leaves their support."""
     from scipy.stats import gaussian_kde
 
-    height = np.asarray(gaussian_kde(draws)(grid))
-    return height / max(float(height.max()), 1e-300)
+    smooth = gaussian_kde(draws)
+    # What the kernel carries across an end is folded back.
+    folded = [2 * end - grid for end in support if np.isfinite(end)]
+    height = sum((np.asarray(smooth(places)) for places in folded), np.asarray(smooth(grid)))
+    return np.where((support[0] <= grid) & (grid <= support[1]), height, 0.0)
 
 
-def grid_of(draws: np.ndarray, also: Iterable[float] = (), margin: float = 0.15) -> np.ndarray:
-    """An axis that holds nearly all draws and some values besides."""
+def support_of(text: str) -> Support:
+    """The values that an expression over variables may have."""
+    if text.isidentifier():
+        domain = vocabulary.variable(text)
+        return domain.low, domain.high
+    share = tuple(text.split("/")) in vocabulary.ORDERED
+    return 0.0, 1.0 if share else np.inf
+
+
+def grid_of(
+    draws: np.ndarray,
+    also: Iterable[float] = (),
+    margin: float = 0.15,
+    support: Support = EVERYWHERE,
+) -> np.ndarray:
+    """An axis that holds nearly all draws and some values besides, within their support."""
     # Tails can reach a thousand times as far as the rest.
     reach = interval(draws, 0.998)
     shown = [float(reach.low), float(reach.high), *also]
     room = margin * (max(shown) - min(shown))
-    return np.linspace(min(shown) - room, max(shown) + room, 300)
+    ends = max(min(shown) - room, support[0]), min(max(shown) + room, support[1])
+    return np.linspace(*ends, 300)
 
 
 def posterior_panel(
@@ -176,14 +200,23 @@ def posterior_panel(
     *,
     also: Iterable[float] = (),
     label: str,
+    support: Support = EVERYWHERE,
+    prior: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw a posterior with its interval as a bar; the axis that it has."""
+    """Draw a posterior with its interval as a bar, and its prior to the same scale; its axis.
+
+    A prior too flat to be seen beside the posterior is left out.
+    """
     finite = draws[np.isfinite(draws)]
     if len(finite) and np.ptp(finite) > 0:
-        grid = grid_of(finite, also)
-        height = density(finite, grid)
-        panel.fill_between(grid, height, color=POSTERIOR, alpha=0.35, lw=0)
-        panel.plot(grid, height, color=POSTERIOR, lw=1.2)
+        grid = grid_of(finite, also, support=support)
+        height = density(finite, grid, support)
+        before = np.zeros(len(grid)) if prior is None else density(prior, grid, support)
+        top = max(float(height.max()), float(before.max()), 1e-300)
+        panel.fill_between(grid, height / top, color=POSTERIOR, alpha=0.35, lw=0)
+        panel.plot(grid, height / top, color=POSTERIOR, lw=1.2)
+        if before.max() > _FLAT * top:
+            panel.plot(grid, before / top, label="prior", **PRIOR_LINE)
         panel.set_xlim(grid[0], grid[-1])
     panel.plot(ends, [0.03, 0.03], color=POSTERIOR, lw=3, label=label)
     without_height(panel)

@@ -48,6 +48,8 @@ class Report(Displayed):
         Probability of all intervals.
     source : str
         The file of the posterior in the command that makes the page again.
+    candidates : str
+        That of the configurations to rank; empty for pairs of experts.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Report(Displayed):
     budget: Budget
     ci_prob: float
     source: str
+    candidates: str = ""
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -104,6 +107,7 @@ class Report(Displayed):
         fitted += ["--noise", self.posterior.noise.name, *_options(named), "--out", self.source]
         again = ["bayeslaw", "report", self.source, *_pairs("at", self.at)]
         again += _options(self.budget.to_dict())
+        again += ["--candidates", self.candidates] if self.candidates else []
         again += ["--ci-prob", f"{self.ci_prob:g}", "--out", self.path.name]
         return shlex.join(fitted), shlex.join(again)
 

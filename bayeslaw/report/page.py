@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from bayeslaw import plots
 from bayeslaw.core import vocabulary
+from bayeslaw.core.notes import Note, qualifying
 from bayeslaw.core.version import __version__
 from bayeslaw.law.description import page as card_page
 from bayeslaw.plots.formula import formula
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from bayeslaw.optimum.result import Optimum
 
 Contents = dict[str, Any]
+# Notes that "In short" has a line for already.
+_STATED = ("extrapolation",)
 
 
 def page(report: Report) -> str:
@@ -66,7 +70,7 @@ def contents(report: Report) -> Contents:
         "notes": [
             {"severity": note.severity, "text": text.note_text(note)} for note in report.notes
         ],
-        "short": _short(report),
+        "short": _short(report) | {"qualified": qualified(report.notes)},
         "data": _data(report),
         "law": _law(report),
         "coefficients": _coefficients(report),
@@ -104,22 +108,28 @@ def _short(report: Report) -> Contents:
     best, choice = report.optimum, report.decision
     if best is None:
         why, _, _ = report.without["optimum"].partition(". ")
-        more = [f"There is no optimum to report: {why}."]
-    else:
-        more = [f"Predicted {best.predicts} there: {text.with_interval(*best.predicted_interval)}."]
-    if choice is not None:
-        near = len(choice.near_optimal)
-        more.append(f"{text.first_of(choice)}; {near} are near-optimal.")
-    if best is not None and (far := text.furthest(best)):
-        more.append(far)
-    quantities = {} if best is None else best.quantities
-    return {
-        "best": [
-            (name, text.with_interval(q.median, q.low, q.high) + text.status_text(q))
-            for name, q in quantities.items()
-        ],
-        "more": more,
-    }
+        return {"best": [], "more": [f"There is no optimum to report: {why}."]}
+    more = [f"{text.first_of(choice)}."] if choice is not None else []
+    return {"best": best_of(best), "more": [*answer_lines(best), *more]}
+
+
+def best_of(best: Optimum) -> list[tuple[str, str]]:
+    """The best value of each quantity, with its interval and status."""
+    return [
+        (name, text.with_interval(q.median, q.low, q.high) + text.status_text(q))
+        for name, q in best.quantities.items()
+    ]
+
+
+def answer_lines(best: Optimum) -> list[str]:
+    """What is predicted at an optimum, and how far beyond the runs that is."""
+    there = text.with_interval(*best.predicted_interval)
+    return [f"Predicted {best.predicts} there: {there}.", *filter(None, [text.furthest(best)])]
+
+
+def qualified(notes: Iterable[Note]) -> list[str]:
+    """What qualifies an answer, but for how far it lies beyond the runs."""
+    return [f"{head[:1].upper()}{head[1:]}." for head in qualifying(notes, without=_STATED)]
 
 
 def _data(report: Report) -> Contents:

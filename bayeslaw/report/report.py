@@ -23,12 +23,15 @@ from bayeslaw.report.contents import Report
 from bayeslaw.report.page import page
 from bayeslaw.report.study import StudyReport, study_page, study_question
 from bayeslaw.report.text import default_question
+from bayeslaw.runs import Runs
 from bayeslaw.study.result import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayeslaw.runs import Runs
+
+# Models with a larger share of active parameters have no room for inactive experts.
+_DENSE = 0.99
 
 
 @overload
@@ -129,9 +132,18 @@ def report(
         budget=request.budget,
         ci_prob=ci_prob,
         source=source,
+        candidates=_file_of(candidates),
     )
     write_file(path, page(written), place="report")
     return written
+
+
+def _file_of(candidates: Runs | pd.DataFrame | Mapping[str, Any] | None) -> str:
+    """The file of candidates in a command; those of no file have to be written to one first."""
+    if candidates is None:
+        return ""
+    source = candidates.source if isinstance(candidates, Runs) else ""
+    return source if Path(source).suffix else "candidates.csv"
 
 
 def _report_study(study: Study, path: str | Path, question: str | None) -> StudyReport:
@@ -172,6 +184,11 @@ def _choice(
     unknown = [name for name in others if name not in where]
     if unknown:
         return f"the optimum has no median of {', '.join(unknown)}"
+    if "N" in where and where.get("N_a", 0.0) > _DENSE * where["N"]:
+        return (
+            "at the best N_a/N nearly every parameter is active: a dense model, which has no "
+            "experts to choose"
+        )
     at = {name: where[name] for name in others}
     return decide(posterior, expert_grid(), at=at, ci_prob=ci_prob)
 

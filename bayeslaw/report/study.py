@@ -12,7 +12,7 @@ from bayeslaw.core.results import Result
 from bayeslaw.core.version import __version__
 from bayeslaw.plots.labels import percent
 from bayeslaw.report import text
-from bayeslaw.report.page import Contents, image, optimum, render
+from bayeslaw.report.page import Contents, answer_lines, best_of, image, optimum, qualified, render
 from bayeslaw.study.result import Study
 
 
@@ -102,16 +102,16 @@ def study_page(report: StudyReport) -> str:
     )
 
 
-def _short(study: Study) -> list[str]:
-    """The summary, then how far it can be relied on."""
-    best, lines = study.optimum, [study.summary]
-    if best is not None:
-        there = text.with_interval(*best.predicted_interval)
-        lines.append(f"Predicted {best.predicts} there: {there}.")
-    count = sum(note.severity == "warning" for note in study.notes)
-    if count:
-        lines.append(f"Warnings that qualify this, below under Notes: {count}.")
-    return lines
+def _short(study: Study) -> Contents:
+    """The answer, the laws and how they fared, and what qualifies it."""
+    best = study.optimum
+    laws = [f"{name} {percent(weight)}" for name, weight in study.weights.items()]
+    lines = [f"Laws: {', '.join(laws)}.", study.fared]
+    return {
+        "best": [] if best is None else best_of(best),
+        "more": [*([] if best is None else answer_lines(best)), *lines],
+        "qualified": qualified(study.notes),
+    }
 
 
 def _back_test(study: Study) -> list[list[Any]]:

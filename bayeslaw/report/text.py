@@ -50,10 +50,11 @@ def furthest(best: Optimum) -> str:
     far = {name: factor for name, factor in best.extrapolation_factor.items() if factor > EDGE}
     if not far:
         return ""
-    name = max(far, key=far.__getitem__)
+    first, *others = sorted(far, key=far.__getitem__, reverse=True)
+    more = [f"{far[name]:.3g} times in {name}" for name in others]
     return (
-        f"The answer {extrapolation_text(name, far[name])}: the further, the more it rests on the "
-        "law and the less on the runs."
+        f"The answer {extrapolation_text(first, far[first])}{f', {listed(more)}' if more else ''}: "
+        "the further, the more it rests on the law and the less on the runs."
     )
 
 
@@ -126,8 +127,12 @@ def status_text(quantity: OptimumQuantity) -> str:
 
 def first_of(choice: Decision) -> str:
     """The configuration that a decision ranks first."""
-    count = len(choice.frame)
-    return f"Of {count} configurations {choice.best} has the least expected {choice.predicts}"
+    count, near = len(choice.frame), len(choice.near_optimal)
+    best = f"Of {count} configurations {choice.best} has the least expected {choice.predicts}"
+    limit = f"{choice.regret_tolerance:g} with probability {choice.ci_prob:g}"
+    if near:
+        return f"{best}; {near} with it have a regret below {limit}"
+    return f"{best}; no regret, its own included, is below {limit}"
 
 
 def decision_text(choice: Decision) -> str:

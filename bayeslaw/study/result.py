@@ -82,7 +82,7 @@ class Study(Result):
         lines = [f"Study({self.runs.described}: {laws})"]
         if self.optimum is not None:
             lines += [f"  best {n} = {each}" for n, each in self.optimum.quantities.items()]
-        return "\n".join([*lines, f"  {self._fared} {len(self.notes)} notes."])
+        return "\n".join([*lines, f"  {self.fared} {len(self.notes)} notes."])
 
     def _tables(self) -> list[str]:
         """The answers, or the weights of the laws, and the back-tests."""
@@ -118,7 +118,7 @@ class Study(Result):
             texts.append(f"Best {best}, with {100 * self.ci_prob:g}% intervals.")
             texts.append(self._distance)
         texts.append(f"Laws: {laws}.")
-        texts.append(self._fared)
+        texts.append(self.fared)
         texts.append(self._qualified)
         return " ".join(text for text in texts if text)
 
@@ -135,7 +135,7 @@ class Study(Result):
         return f"It lies {factors[furthest]:.3g} times beyond the runs in {furthest}."
 
     @property
-    def _fared(self) -> str:
+    def fared(self) -> str:
         """Coverage of the mixture's own past predictions."""
         frame = self.back_test
         if frame.empty:
