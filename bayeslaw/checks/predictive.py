@@ -53,6 +53,8 @@ class PosteriorPredictiveCheck(Result):
 
     _rows = "parts"
 
+    _drawn = ("predictive",)
+
     frame: pd.DataFrame = field(repr=False)
     over: str
     share: float

@@ -72,6 +72,8 @@ class RollingOrigin(Result):
     posterior: Posterior = field(repr=False)
     over: str
     largest: float
+    _drawn = ("rolling",)
+
     rows: pd.DataFrame = field(repr=False)
     growth: float
     ci_prob: float

@@ -26,7 +26,7 @@ def compare(
     laws: Annotated[str, "Names or cards of laws, separated by commas."],
     reading: options.Reading,
     holding_out: options.HoldingOut,
-    sampling: options.Sampling,
+    sampling: options.Comparing,
     skip_incompatible: Annotated[bool, "Leave out laws that need other columns."] = False,
     evidence: Annotated[bool, "Add Bayes factors, which depend on every prior."] = False,
     out: options.Out = None,
@@ -56,7 +56,7 @@ def compare_nested(
     law: Annotated[str, "Name of a law, or path of a law card."],
     reading: options.Reading,
     holding_out: options.HoldingOut,
-    sampling: options.Sampling,
+    sampling: options.Comparing,
     picture: options.Picture = None,
     ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:

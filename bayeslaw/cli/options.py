@@ -83,6 +83,13 @@ class Sampling(Group):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Comparing(Sampling):
+    """How to fit laws that are compared."""
+
+    method: Annotated[Literal["nuts", "laplace"], "Algorithm."] = "nuts"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fitting(Sampling):
     """How to fit one law."""
 

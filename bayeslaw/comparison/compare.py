@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from bayeslaw.comparison.bayes_factors import bayes_factors
 from bayeslaw.comparison.candidates import Candidates, LawLike, read_candidates
@@ -19,15 +20,21 @@ from bayeslaw.core.calls import public
 from bayeslaw.core.errors import PosteriorError, refuse
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.inference.fit import fit
+from bayeslaw.inference.progress import bar
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
+from bayeslaw.runs.read import as_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @public
 def compare(
-    runs: Runs,
+    runs: Runs | pd.DataFrame | str | Path,
     laws: Sequence[LawLike] | Mapping[str, LawLike],
     *,
+    method: Literal["nuts", "laplace"] = "nuts",
     noise: str = "student_t",
     reference: ReferenceRun | None = None,
     leave: Leave | None = None,
@@ -46,15 +53,15 @@ def compare(
 ) -> Comparison:
     """Compare laws by out-of-sample ELPD, in interpolation and extrapolation.
 
-    All laws have the same rows, loss scale and noise model. Fits to all runs are by NUTS, refits by
-    ``method="laplace"`` if its diagnostics pass.
+    All laws have the same rows, loss scale and noise model. Fits to all runs are by ``method``,
+    refits by ``method="laplace"`` if its diagnostics pass.
 
     Parameters
     ----------
-    runs, laws : Runs; sequence or mapping
-        The table, with the variables of every law; two or more laws: names, paths of cards, or
-        ``Law`` objects; a mapping labels them.
-    noise, reference, seed, chains, draws, warmup, progress
+    runs, laws : Runs, DataFrame, str or Path; sequence or mapping
+        The table as for ``fit``, with the variables of every law; two or more laws: names, paths of
+        cards, formulas, or ``Law`` objects; a mapping labels them.
+    method, noise, reference, seed, chains, draws, warmup, progress
         As for ``fit``, the same for all laws.
     leave : {"run", "group"}, optional
         Unit of cross-validation; by default groups if the runs have some (``group=`` of
@@ -84,16 +91,24 @@ def compare(
         If laws, options or table do not fit each other, or a fit cannot be trusted.
     """
     refuse("compare", (not 0 < ci_prob < 1, f"ci_prob = {ci_prob!r}", "Between 0 and 1"))
+    runs = as_runs(runs)
     candidates = read_candidates(runs, laws, reference, skip_incompatible=skip_incompatible)
     held_out = plan_held_out(candidates, leave, over, cuts)
     options = {"seed": seed, "chains": chains, "draws": draws, "warmup": warmup}
-    how = {"noise": noise, "progress": progress, **options}
-    if executor is None:
-        fits = {label: _fit(candidates, label, force, how) for label in candidates.laws}
-        scores = {label: score_law(fits[label], held_out, ci_prob, progress) for label in fits}
-    else:
-        scores = _elsewhere(executor, candidates, held_out, force, how, ci_prob)
-        fits = {label: each.posterior for label, each in scores.items()}
+    how = {"method": method, "noise": noise, "progress": False, **options}
+    count = len(candidates.laws)
+    with bar(progress, 2 * count, f"comparing {count} laws") as report:
+        if executor is None:
+            fits, scores = dict[str, Posterior](), dict[str, LawScores]()
+            for label in candidates.laws:
+                fits[label] = _fit(candidates, label, force, how)
+                report(len(fits))
+            for label in fits:
+                scores[label] = score_law(fits[label], held_out, ci_prob, False)
+                report(count + len(scores))
+        else:
+            scores = _elsewhere(executor, candidates, held_out, force, how, ci_prob)
+            fits = {label: each.posterior for label, each in scores.items()}
     columns, evidence_notes = bayes_factors(fits, seed, progress) if evidence else (None, [])
     frame, extrapolation = rank(scores, held_out, columns)
     notes = comparison_notes(candidates.runs, scores, frame, extrapolation, held_out)

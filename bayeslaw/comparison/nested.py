@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class NestedComparison(Result):
         Those of the comparison, and those on the constraint.
     """
 
+    _drawn = ("nested",)
     _omitted = ("comparison",)
 
     law: str
@@ -125,10 +126,11 @@ class NestedComparison(Result):
 
 @public
 def compare_nested(
-    runs: Runs,
+    runs: Runs | pd.DataFrame | str | Path,
     law: str | Path | Law,
     constraint: str | Sequence[str],
     *,
+    method: Literal["nuts", "laplace"] = "nuts",
     noise: str = "student_t",
     reference: ReferenceRun | None = None,
     leave: Leave | None = None,
@@ -149,12 +151,14 @@ def compare_nested(
 
     Parameters
     ----------
-    runs : Runs
-        The table, with the variables of the law.
+    runs : Runs, DataFrame, str or Path
+        The table as for ``fit``, with the variables of the law.
     law, constraint : str, Path or Law; str or sequence of str
         The law; ``"k = 0"``, ``"alpha = beta"``, ``"m = n = 0"`` (each of them zero), or several,
         which then hold together; each as for ``Law.constrain``.
-    noise, reference, leave, over, cuts, force, seed, chains, draws, warmup, ci_prob, progress
+    method, noise, reference, leave, over, cuts, force : str, ...
+        As for ``compare``.
+    seed, chains, draws, warmup, ci_prob, progress : int, ...
         As for ``compare``.
 
     Returns
@@ -178,6 +182,7 @@ def compare_nested(
     comparison = compare(
         runs,
         {free.name: free, tied.name: tied},
+        method=method,
         noise=noise,
         reference=reference,
         leave=leave,

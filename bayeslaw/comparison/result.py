@@ -61,6 +61,7 @@ class Comparison(Result):
         On table, fits and comparison.
     """
 
+    _drawn = ("comparison",)
     _rows = "laws"
     _omitted = ("posteriors", "held_out")
 

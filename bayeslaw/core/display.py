@@ -27,6 +27,8 @@ class Displayed:
 
     #: Columns of the frame that a notebook shows; all unless named.
     _shown: ClassVar[tuple[str, ...]] = ()
+    #: Functions of ``bl.plots`` that draw it.
+    _drawn: ClassVar[tuple[str, ...]] = ()
 
     if TYPE_CHECKING:
 
@@ -40,6 +42,16 @@ class Displayed:
 
         def to_frame(self) -> pd.DataFrame:
             """The main figures."""
+
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            """Name what draws a result where a method is tried."""
+            hint = ""
+            if name.startswith(("plot", "hist", "show")) and self._drawn:
+                hint = f". Write bl.plots.{' or bl.plots.'.join(self._drawn)}"
+            problem = f"{type(self).__name__!r} object has no attribute {name!r}{hint}"
+            raise AttributeError(problem)
 
     def __str__(self) -> str:
         """The summary and the gravest notes, a line each."""

@@ -73,7 +73,8 @@ class Note:
         """The finding without its figures: the message up to its first colon or full stop."""
         message = self.message.removeprefix(f"{self.label}: ")
         head = re.sub(r" \([^()]*\)", "", _END.split(message, maxsplit=1)[0])
-        return head if self.label in head else f"{head} ({self.label})"
+        named = not self.label or re.search(rf"\b{re.escape(self.label)}\b", head)
+        return head if named else f"{head} ({self.label})"
 
 
 _END = re.compile(r"[:;.] ")

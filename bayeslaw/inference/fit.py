@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -36,12 +37,16 @@ from bayeslaw.posterior.offsets import offset_notes
 from bayeslaw.posterior.outliers import outlier_notes
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
+from bayeslaw.runs.read import as_runs
 from bayeslaw.runs.tried import refuse_tried
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @public
 def fit(
-    runs: Runs,
+    runs: Runs | pd.DataFrame | str | Path,
     law: str | Path | Law,
     *,
     method: Method = "nuts",
@@ -60,10 +65,11 @@ def fit(
 
     Parameters
     ----------
-    runs : Runs
-        The table, with the law's variables and what it predicts.
+    runs : Runs, DataFrame, str or Path
+        The table, with the law's variables and what it predicts; a DataFrame or file needs
+        canonical column names (``read_runs`` maps others).
     law : str or Law
-        A law, its name, or the path of a card.
+        A law, its name, the path of a card, or a formula: ``"E + A/N**alpha + B/D**beta"``.
     method : {"nuts", "laplace", "mode"}
         ``nuts`` is the reference. ``laplace`` is the normal approximation at the mode with
         importance weights, for loops over hundreds of fits. ``mode`` is a single point.
@@ -108,6 +114,7 @@ def fit(
     TableError
         If the table lacks a column that the law needs.
     """
+    runs = as_runs(runs)
     settings = FitSettings(method, noise, seed, chains, draws, warmup, fallback, discrepancy, pool)
     law = load_law(law)
     with compiled(), bar(progress, settings.iterations, f"fitting {law.name}") as report:

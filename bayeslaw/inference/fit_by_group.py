@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import TableError
@@ -13,11 +13,15 @@ from bayeslaw.law import Law
 from bayeslaw.law.library import law as load_law
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
+from bayeslaw.runs.read import as_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @public
 def fit_by_group(
-    runs: Runs,
+    runs: Runs | pd.DataFrame | str | Path,
     law: str | Path | Law,
     *,
     by: str,
@@ -48,7 +52,7 @@ def fit_by_group(
     RequestError
         If an option does not fit.
     """
-    law = load_law(law)
+    law, runs = load_law(law), as_runs(runs)
     labels = runs.labels(by)
     runs = runs.require([*law.variables, law.predicts], purpose=f"the law {law.name!r}")
     gaps = labels.isna()

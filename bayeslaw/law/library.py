@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError, nearest
 from bayeslaw.core.files import write_file
+from bayeslaw.core.vocabulary import VOCABULARY
 from bayeslaw.formula import parse_expression
 from bayeslaw.law.files import read_toml
 from bayeslaw.law.law import Law
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+# What names of laws do not have, and E as a term by itself.
+_FORMULA, _FLOOR = re.compile(r"[*+^=/]\s*[\w(]"), re.compile(r"(^|[+=\n])\s*E\s*($|[+\n;])")
 
 
 def folder() -> Path:
@@ -66,8 +71,9 @@ def law(name: str | Path | Law) -> Law:
     Parameters
     ----------
     name : str, Path or Law
-        Name or alias of a law of the library, or the path of a card (``.toml``). A ``Law`` is
-        returned as it is.
+        Name or alias of a law of the library, the path of a card (``.toml``), or a formula over
+        canonical variables: ``"E + A/N**alpha + B/D**beta"``, in which an E that stands alone as a
+        term is a floor. A ``Law`` is returned as it is.
 
     Returns
     -------
@@ -88,10 +94,22 @@ def law(name: str | Path | Law) -> Law:
         return Law.from_toml(library[str(name)])
     if str(name).endswith(".toml"):
         return Law.from_toml(name)
+    if isinstance(name, str) and _FORMULA.search(name):
+        return Law.from_formula(name, variables=_variables(name))
     for path in library.values():
         if str(name) in read_toml(path)[0].get("aliases", ()):
             return Law.from_toml(path)
     raise RequestError(f"unknown law {str(name)!r}", remedy=nearest(str(name), library))
+
+
+def _variables(formula: str) -> list[str]:
+    """The canonical variables that a formula reads; a term E is a floor, not experts."""
+    names = set(re.findall(r"[A-Za-z_]\w*", formula)) & set(VOCABULARY) - {"loss", "loss_se"}
+    found = [name for name in VOCABULARY if name in names]
+    if not found:
+        known = ", ".join(VOCABULARY)
+        raise RequestError(f"the formula {formula!r} has no variable", remedy=f"There are: {known}")
+    return [name for name in found if not (name == "E" and _FLOOR.search(formula))]
 
 
 @public

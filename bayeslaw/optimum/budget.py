@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,6 +87,25 @@ class Budget:
     bytes_per_param: float = 2.0
     caps: Mapping[str, float] = field(default_factory=dict)
     cost: str | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            train_flops: float | str | None = None,
+            lifetime_flops: float | str | None = None,
+            inference_tokens: float | str | None = None,
+            max_params: float | str | None = None,
+            max_active: float | str | None = None,
+            max_tokens: float | str | None = None,
+            max_tokens_per_active: float | str | None = None,
+            max_total_per_active: float | str | None = None,
+            max_memory: float | str | None = None,
+            bytes_per_param: float = 2.0,
+            caps: Mapping[str, float | str] = ...,
+            cost: str | None = None,
+        ) -> None:
+            """Counts may be given as text, such as 100B; the fields are numbers."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""

@@ -62,6 +62,8 @@ class Cheapest(Displayed):
         The law's value at the configuration, for every draw.
     """
 
+    _drawn = ("target",)
+
     configuration: dict[str, float]
     cost: float
     cost_at_half: float

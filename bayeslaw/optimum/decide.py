@@ -57,6 +57,8 @@ class Decision(Displayed):
         The posterior's, and those on the ranking.
     """
 
+    _drawn = ("decision", "regret_map")
+
     frame: pd.DataFrame = field(repr=False)
     predicts: str
     at: dict[str, float]

@@ -39,6 +39,7 @@ class Frontier(Displayed):
         What the largest run cost: budgets beyond it are extrapolations.
     """
 
+    _drawn = ("frontier",)
     _shown = ("median", "low", "high", "status", "published")
 
     flops: np.ndarray
@@ -111,7 +112,7 @@ def _for_the_largest(alike: Sequence[tuple[float, Note]], budgets: int) -> Note:
 @public
 def frontier(
     posterior: Posterior | Mixture,
-    flops: Sequence[float] | np.ndarray | None = None,
+    flops: Sequence[float | str] | np.ndarray | None = None,
     *,
     at: Mapping[str, float | str] | None = None,
     budget: Budget | None = None,

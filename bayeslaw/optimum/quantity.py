@@ -100,7 +100,7 @@ class OptimumQuantity:
         if self.status == "prior_only":
             return "prior only"
         kind = "none" if self.status == "unbounded" else self.status
-        share = self.shares[kind]
+        share = self.shares.get(kind, 0.0)
         if kind == "interior" and share == 1:
             return ""
         words = {"at_bound": "at a bound", "none": "no optimum", "not_converged": "not converged"}
@@ -155,7 +155,7 @@ def _status(
 ) -> str:
     """The status of draws together."""
     most = max(shares, key=lambda name: shares[name])
-    tail = shares["none"] > (1 - ci_prob) / 2
+    tail = shares.get("none", 0.0) > (1 - ci_prob) / 2
     if prior_only:
         return "prior_only"
     return "unbounded" if most != "none" and tail and (np.isinf(high) or low == 0) else most

@@ -54,6 +54,7 @@ class Optimum(Displayed):
         least as far from it. None of a mixture.
     """
 
+    _drawn = ("optimum", "regret")
     _shown = ("median", "low", "high", "status", "prior_low", "prior_high", "published")
 
     quantities: dict[str, OptimumQuantity]

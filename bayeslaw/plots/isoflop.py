@@ -145,7 +145,8 @@ def _runs(
     near = np.abs(np.log(spent / amount)) <= np.log(_NEAR)
     near &= (place >= x[0]) & (place <= x[-1]) & np.isfinite(left.median)
     height = np.interp(place[near], x, curve) * np.exp(left.median[near] * left.scale)
-    ax.plot(place[near], height, "o", **RUN_POINTS)
+    if near.any():
+        ax.plot(place[near], height, "o", **RUN_POINTS)
 
 
 def _limit(ax: Axes, medians: list[np.ndarray]) -> None:

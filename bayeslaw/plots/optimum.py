@@ -93,7 +93,7 @@ def _panel(panel: Axes, name: str, quantity: OptimumQuantity, label: str) -> Non
     shares = {kind: share for kind, share in quantity.shares.items() if share}
     if quantity.status == "at_bound" and np.isfinite(quantity.median):
         _bound(panel, quantity, style.support_of(name))
-        del shares["at_bound"]
+        shares.pop("at_bound", None)
     else:
         support = style.support_of(name)
         ends = (quantity.low, quantity.high)
@@ -120,7 +120,7 @@ def _bound(panel: Axes, quantity: OptimumQuantity, support: style.Support) -> No
     value = quantity.median
     draws = quantity.draws[np.isfinite(quantity.draws)]
     width = max(1.2 * float(np.abs(draws - value).max(initial=0.0)), 0.05 * abs(value), 1e-12)
-    share = quantity.shares["at_bound"]
+    share = quantity.shares.get("at_bound", 1.0)
     look: style.Look = {"color": style.POSTERIOR, "alpha": 0.6, "lw": 0}
     panel.bar(value, share, width=0.06 * width, **look)
     text = f"{percent(share)} of draws\nat the bound {count(value)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -166,7 +165,7 @@ def title(posterior: Posterior, fixed: Mapping[str, float]) -> str:
         far = f" ({factor:.2g}x beyond the runs)" if factor > NEARBY else ""
         parts.append(f"{math(name)} = {count(value)}{far}")
     # Three a line, which a column of a paper holds.
-    lines = [", ".join(some) for some in itertools.batched(parts, 3, strict=False)]
+    lines = [", ".join(parts[i : i + 3]) for i in range(0, len(parts), 3)]
     where = ",\n".join(lines)
     return f"{posterior.law.name} at\n{where}" if parts else posterior.law.name
 

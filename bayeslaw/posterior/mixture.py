@@ -13,11 +13,16 @@ import pandas as pd
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note, of_several
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.posterior.prediction import Level, predictive, read_configurations
+from bayeslaw.posterior.prediction import (
+    Level,
+    given_configurations,
+    predictive,
+    read_configurations,
+)
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import extrapolation_factor
 
@@ -96,11 +101,12 @@ class Mixture(Displayed):
     @public
     def predict(
         self,
-        new: Runs | pd.DataFrame | Mapping[str, Any],
+        new: Runs | pd.DataFrame | Mapping[str, Any] | None = None,
         *,
         level: Level = "law",
         ci_prob: float = INTERVAL,
         seed: int = 0,
+        **variables: Any,
     ) -> pd.DataFrame:
         """Predict configurations, with intervals that include model uncertainty.
 
@@ -108,7 +114,7 @@ class Mixture(Displayed):
         ----------
         new : Runs, DataFrame or mapping
             Canonical variables of every law.
-        level, ci_prob, seed
+        level, ci_prob, seed, **variables
             As for ``Posterior.predict``.
 
         Returns
@@ -121,15 +127,18 @@ class Mixture(Displayed):
         RequestError
             If the configurations lack a variable of a law.
         """
+        new = given_configurations(new, variables)
+        known = [name for part in self.posteriors for name in part.law.variables]
+        check_names(variables, known, "no law has a variable {!r}", place="predict")
         tables = [read_configurations(new, posterior.law) for posterior in self.posteriors]
-        draws, factors, variables = [], [], []
+        draws, factors, furthest_in = [], [], []
         for posterior, table in zip(self.posteriors, tables, strict=True):
             model, at = posterior.model, table.columns(posterior.law.variables)
             blocks = list(predictive(model, model.columns(table), level=level, seed=seed))
             draws.append(np.concatenate(blocks, axis=1) if blocks else np.empty((1, 0)))
             factor, variable = extrapolation_factor(posterior.runs, at)
             factors.append(factor)
-            variables.append(variable)
+            furthest_in.append(variable)
         ends = interval(mixture_draws(draws, self.weights), ci_prob)
         furthest = np.argmax(factors, axis=0)[None, :]
         return pd.DataFrame(
@@ -138,7 +147,7 @@ class Mixture(Displayed):
                 "low": ends.low,
                 "high": ends.high,
                 "extrapolation_factor": np.take_along_axis(np.array(factors), furthest, 0)[0],
-                "variable": np.take_along_axis(np.array(variables), furthest, 0)[0],
+                "variable": np.take_along_axis(np.array(furthest_in), furthest, 0)[0],
             },
             index=tables[0].table.index,
         )

@@ -68,6 +68,7 @@ class Posterior(Displayed):
         runs, in rankings and in optima.
     """
 
+    _drawn = ("coefficients", "prior_posterior", "band", "residuals")
     _shown = ("median", "low", "high", "prior_low", "prior_high", "published", "informed_by")
 
     law: Law
@@ -238,11 +239,12 @@ class Posterior(Displayed):
     @public
     def predict(
         self,
-        new: Runs | pd.DataFrame | Mapping[str, Any],
+        new: Runs | pd.DataFrame | Mapping[str, Any] | None = None,
         *,
         level: Level = "law",
         ci_prob: float = INTERVAL,
         seed: int = 0,
+        **variables: Any,
     ) -> pd.DataFrame:
         """Predict configurations, with credible intervals.
 
@@ -258,6 +260,8 @@ class Posterior(Displayed):
             Probability of the equal-tailed intervals.
         seed : int
             For the noise of runs and observations.
+        **variables : array_like
+            Instead of ``new``, every variable of the law: ``predict(N="30B", D=[1e12, 2e12])``.
 
         Returns
         -------
@@ -270,7 +274,8 @@ class Posterior(Displayed):
         RequestError, TableError
             If the level is unknown, or a variable is missing or outside its domain.
         """
-        table = prediction.read_configurations(new, self.law)
+        new = prediction.given_configurations(new, variables)
+        table = prediction.read_configurations(new, self.law, variables)
         columns = self.model.columns(table)
         blocks = prediction.predictive(self.model, columns, level=level, seed=seed)
         parts = [interval(block, ci_prob) for block in blocks] or [Interval(*np.empty((3, 0)))]
@@ -341,7 +346,11 @@ class Posterior(Displayed):
         return prediction.log_likelihood(self.model, self.runs).reshape(shape)
 
     def to_arviz(self) -> xr.DataTree:
-        """For ArviZ; log_likelihood is included where it has no more than 1e7 numbers."""
+        """For ArviZ; log_likelihood is included where it has no more than 1e7 numbers.
+
+        Coefficients are in the group ``posterior``; the quantities that have a prior, and the law's
+        value at the reference run, in ``posterior_at_reference``.
+        """
         return storage.to_tree(self.model, self.stats, self.prior, self.notes, self.info)
 
     def save(self, path: str | Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.law import Law
 from bayeslaw.posterior.evaluation import evaluate
 from bayeslaw.posterior.fitted_model import FittedModel
@@ -24,8 +24,24 @@ LEVELS: tuple[Level, ...] = ("law", "run", "observation")
 _CELLS = 2_000_000
 
 
-def read_configurations(new: Runs | pd.DataFrame | Mapping[str, Any], law: Law) -> Runs:
+def given_configurations(
+    new: Runs | pd.DataFrame | Mapping[str, Any] | None, variables: Mapping[str, Any]
+) -> Runs | pd.DataFrame | Mapping[str, Any]:
+    """Configurations that a call gives as a table or as variables by name."""
+    if new is not None and not variables:
+        return new
+    if new is None and variables:
+        return variables
+    names = ", ".join(variables)
+    problem = f"a table and {names} beside it" if variables else "no configurations"
+    raise RequestError(problem, place="predict", remedy="Give a table, or N=..., D=... alone")
+
+
+def read_configurations(
+    new: Runs | pd.DataFrame | Mapping[str, Any], law: Law, given: Collection[str] = ()
+) -> Runs:
     """Configurations in any form as a table with the law's variables, checked."""
+    check_names(given, law.variables, f"{law.name} has no variable {{!r}}", place="predict")
     if not isinstance(new, Runs):
         new = read_runs(configurations(new))
     new.require(law.variables, purpose=f"a prediction of {law.name}")

@@ -60,7 +60,13 @@ def to_tree(
     }
     before = {"chain": [0], "draw": np.arange(len(next(iter(prior.values()))))}
     drawn = {name: (_SAMPLED, values[None, :]) for name, values in prior.items()}
-    tree = xr.DataTree.from_dict({**datasets, "prior": xr.Dataset(drawn, coords=before)})
+    datasets["prior"] = xr.Dataset(drawn, coords=before)
+    # Twins of coefficients would stand twice in summaries and pictures.
+    twins = [name for name in model.draws if name == "T" or name.endswith("_on")]
+    for name in ("posterior", "prior") if twins else ():
+        datasets[f"{name}_at_reference"] = datasets[name][twins]
+        datasets[name] = datasets[name].drop_vars(twins)
+    tree = xr.DataTree.from_dict(datasets)
     tree.attrs[ATTRIBUTE] = json.dumps(_to_json(model, notes, info))
     return tree
 

@@ -116,6 +116,11 @@ def read_runs(
     return _runs(draft, options)
 
 
+def as_runs(runs: Runs | pd.DataFrame | str | Path) -> Runs:
+    """A table in any form that needs no mapping of its columns."""
+    return runs if isinstance(runs, Runs) else read_runs(runs)
+
+
 def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     """Configurations as a table of their own, one a row."""
     if isinstance(new, Runs):

@@ -61,6 +61,7 @@ class Study(Result):
     """
 
     _rows = "answers"
+    _drawn = ("study",)
     _shown = ("weight", "median", "low", "high", "status")
     _omitted = ("runs", "posterior", "misfit_posterior", "past", "study_notes")
 
@@ -266,7 +267,11 @@ class Study(Result):
         return decide(self.misfit_posterior, candidates, at=at, budget=budget, ci_prob=self.ci_prob)
 
     def predict(
-        self, new: Runs | pd.DataFrame | Mapping[str, Any], *, level: Level = "observation"
+        self,
+        new: Runs | pd.DataFrame | Mapping[str, Any] | None = None,
+        *,
+        level: Level = "observation",
+        **variables: Any,
     ) -> pd.DataFrame:
         """Predict configurations, with law uncertainty and the error beyond the runs.
 
@@ -276,10 +281,13 @@ class Study(Result):
             Canonical variables of the laws.
         level : {"law", "run", "observation"}
             As for ``Posterior.predict``; ``law`` is without the error beyond the runs.
+        **variables : array_like
+            Instead of ``new``, every variable of the laws.
 
         Returns
         -------
         pandas.DataFrame
             As of ``Posterior.predict``.
         """
-        return self.posterior.predict(new, level=level, ci_prob=self.ci_prob, seed=self.seed)
+        own: dict[str, Any] = {"level": level, "ci_prob": self.ci_prob, "seed": self.seed}
+        return self.posterior.predict(new, **own, **variables)

@@ -23,7 +23,7 @@ from bayeslaw.posterior.as_prior import law_with_prior, prior_note
 from bayeslaw.posterior.mixture import Mixture, average_laws
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import ReferenceRun, Runs
-from bayeslaw.runs.read import configurations, read_runs
+from bayeslaw.runs.read import as_runs, configurations
 from bayeslaw.study.backtest import Block, back_test, scale_likelihood, weigh
 from bayeslaw.study.candidates import study_laws
 from bayeslaw.study.keep import Kept
@@ -100,7 +100,7 @@ def study(
         If the table lacks a column or has invalid rows.
     """
     whole(seed, "seed", place=_PLACE)
-    runs = runs if isinstance(runs, Runs) else read_runs(runs)
+    runs = as_runs(runs)
     chosen, notes = study_laws(runs, laws, predicts)
     if isinstance(prior, Posterior):
         chosen, told = _with_prior(chosen, prior, runs)

@@ -65,7 +65,8 @@ def test_extrapolation_is_said_with_its_factor(
 ) -> None:
     seen = thin.runs.column("N")
     N = factor * (seen.max() if factor > 1 else seen.min())
-    said = message(bl.optimum(thin, at={"N": N, "D": 2e10}), "extrapolation")
+    found = bl.optimum(thin, at={"N": N, "D": 2e10}).notes
+    said = next(note.message for note in found if note.code == "extrapolation")
     times = max(factor, 1 / factor)
     assert f"N = {count(N, 4)} parameters is {times:.3g} times beyond the {side} run" in said
 
@@ -78,7 +79,9 @@ def test_no_extrapolation_next_to_the_runs(thin: bl.Posterior) -> None:
 def test_the_worst_of_two_extrapolations_hides_neither(thin: bl.Posterior) -> None:
     notes = bl.optimum(thin, at={"N": 1e12, "D": 1e13}).notes
     said = [note.message[:3] for note in notes if note.code == "extrapolation"]
-    assert said == ["N =", "D ="]
+    # N_a is what N_a/N makes of N.
+    assert said == ["N =", "D =", "N_a"]
+    assert bl.optimum(thin, at={"N": 1e12}).extrapolation_factor["N_a"] > 100
 
 
 def test_an_optimum_beyond_the_runs_is_said(dense: bl.Posterior) -> None:

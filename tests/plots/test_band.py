@@ -113,11 +113,17 @@ def test_nothing_is_hatched_within_the_runs(posterior: bl.Posterior) -> None:
     assert (x[0], x[-1]) == pytest.approx((15e9, 40e9), rel=1e-12)
 
 
-def test_the_runs_are_ticks_on_the_axis(posterior: bl.Posterior) -> None:
+def test_the_runs_are_points_as_far_off_as_from_the_law(posterior: bl.Posterior) -> None:
     (axes,) = bl.plots.band(posterior, "D").axes
-    ticks = line(axes, "runs")
-    assert sorted(ticks.get_xdata()) == sorted(posterior.runs.column("D"))
-    assert ticks.get_marker() == "|"
+    points, curve = line(axes, "runs, moved here by the law"), line(axes, "median")
+    x, height = map(np.asarray, (points.get_xdata(), points.get_ydata()))
+    np.testing.assert_array_equal(x, posterior.runs.column("D"))
+    off = np.log(height / np.interp(x, curve.get_xdata(), curve.get_ydata()))
+    own = np.log(posterior.runs.column("loss") / posterior.predict(posterior.runs)["median"])
+    # Medians over the draws of a ratio and of its parts differ little.
+    np.testing.assert_allclose(off, own, atol=3e-4)
+    (axes,) = bl.plots.band(posterior, "D", relative=True).axes
+    assert line(axes, "runs").get_marker() == "|"
 
 
 def test_fewer_parameters_than_are_active_are_not_drawn(posterior: bl.Posterior) -> None:

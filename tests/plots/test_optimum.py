@@ -113,18 +113,31 @@ def test_draws_on_a_bound_and_lost_draws_can_be_drawn() -> None:
         one,
         quantities={
             **one.quantities,
-            "S": quantity(stuck, status="at_bound", published=0.31),
+            "S": quantity(stuck, status="at_bound", shares={"at_bound": 0.97}, published=0.31),
             "G": quantity(lost, prior_low=1.0, prior_high=20.0),
         },
     )
     figure = bl.plots.optimum(moved)
     figure.canvas.draw()
     G, S, _ = figure.axes
-    assert "at bound" in S.get_title()
+    (bar,) = S.patches
+    assert bar.get_height() == 0.97
+    assert bar.get_x() + bar.get_width() / 2 == pytest.approx(0)
+    assert "97% of draws\nat the bound 0" in [text.get_text() for text in S.texts]
+    assert S.get_xlim()[0] == 0
     left, right = G.get_xlim()
     assert 6 < left < right < 8
-    (bar,) = [line for line in S.lines if line.get_linewidth() == 3]
-    assert list(bar.get_xdata()) == [0, 0]
+
+
+def test_no_density_leaves_its_support_and_none_is_drawn_twice() -> None:
+    rng = np.random.default_rng(2)
+    share = np.minimum(0.9 + 0.3 * rng.random(2000), 1.0)
+    one = answer()
+    parts = {"N_a/N": quantity(share), "N_a": quantity(30e9 * share), "D": quantity(share**9)}
+    figure = bl.plots.optimum(replace(one, quantities=parts))
+    ratio, tokens = (axes for axes in figure.axes if axes.get_visible())
+    assert ratio.get_xlim()[1] <= 1
+    assert tokens.get_xlim()[0] >= 0
 
 
 def test_nothing_published_no_line() -> None:

@@ -62,7 +62,10 @@ def test_the_numbers_are_the_answers(study: bl.Study, written: StudyReport) -> N
     for direction in study.back_test["direction"]:
         assert f'<th scope="row">{direction}</th>' in page
     assert study.runs.fingerprint in page
-    assert "Warnings that qualify this" in page
+    assert "times beyond the runs in" in page
+    bent = bl.Note("misfit_along", "warning", "residuals bend along N: p = 2e-9")
+    qualified = bl.report(replace(study, study_notes=(bent,)), written.path.with_name("bent.html"))
+    assert "<li>Residuals bend along N.</li>" in qualified.path.read_text(encoding="utf-8")
     assert written.to_dict()["summary"] == study.summary
 
 
@@ -79,7 +82,7 @@ def test_errors_come_first_and_nothing_is_left_empty(study: bl.Study, tmp_path: 
     assert headings(found.path)[0] == "Do not use these numbers as they stand"
     page = found.path.read_text(encoding="utf-8")
     assert "No size and no budget was asked for." in page
-    assert "No configurations were given to predict." in page
+    assert "Predictions" not in headings(found.path)
     assert found.summary.startswith("Do not use these numbers")
 
 
