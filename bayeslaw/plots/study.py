@@ -162,7 +162,7 @@ def _past(panel: Axes, answer: Study) -> None:
         axis, _, end = direction.partition(" ")
         heads.append(f"{math(axis)} {end}: {100 * covered:.0f}%")
     style.rows_of(panel, heads)
-    hollow = f"; hollow: less than {percent(answer.ci_prob)} inside" if not held.all() else ""
+    hollow = ", hollow: fewer inside" if not held.all() else ""
     panel.set_xlabel(f"mean error of log loss\n(grey: {name}{hollow})")
     panel.set_title("back-tests: share of runs inside")
 

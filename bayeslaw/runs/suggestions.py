@@ -16,11 +16,12 @@ from bayeslaw.runs.cells import numeric
 _SAME = {
     "param": "parameter", "tok": "token", "activated": "active", "num": "n", "number": "n",
     "fraction": "share", "ratio": "share", "val": "validation", "valid": "validation",
+    "frac": "share", "act": "active",
 }  # fmt: skip
 # Words that a column of each variable has in its name, all of one set.
 _NAMED: dict[str, tuple[str, ...]] = {
     "N": ("n", "n total", "parameter", "model size"),
-    "N_a": ("n active", "parameter active", "n a", "na"),
+    "N_a": ("n active", "parameter active", "n a", "na", "active"),
     "D": ("d", "token"),
     "G": ("g", "expert active", "expert on"),
     "K": ("k", "top k", "topk", "expert per token", "expert routed active"),
@@ -79,12 +80,16 @@ def missing_remedy(missing: Sequence[str], others: pd.DataFrame) -> str:
         mapped, derived = list(missing), [name for name in derived if name in ("N", "N_a")]
         instead = "Or, from layers, widths and experts, derive"
     else:
+        # What a column states needs no deriving.
+        derived = [name for name in derived if _likely(name, numbers) is None]
         mapped = [name for name in missing if name not in derived]
         instead = "From the table's layers, widths and experts derive"
+    found = [name for name in missing if _likely(name, numbers) is not None]
+    derived = [name for name in derived if name not in found]
     remedies = _mapped(mapped, numbers)
     if derived:
         remedies.append(f"{instead} {', '.join(derived)}: {_ARCHITECTURE}")
-    if len(others.columns):
+    if len(others.columns) and len(found) < len(missing):
         remedies.append(f"Other columns: {shortened(some_of(others), _LISTED)}")
     return ("\n  " if len(mapped) > 1 else ". ").join(remedies)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from bayeslaw.core.errors import RequestError
+from bayeslaw.core.errors import RequestError, some_of
 from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.library import cards, law as load_law
@@ -44,6 +44,12 @@ def study_laws(
             notes.append(Note("law_left_out", "info", message, "Name it in laws= to include it"))
         else:
             kept.append(law)
+    if not kept:
+        raise RequestError(
+            f"no law suits {runs.source}: {some_of((note.message for note in notes), 3)}",
+            place=_PLACE,
+            remedy="Name one in laws= (--laws), or add the columns that it lacks",
+        )
     return kept, notes
 
 

@@ -227,6 +227,13 @@ def test_a_law_without_optimum_leaves_the_answer_with_a_note() -> None:
     assert np.isfinite(found.optimum.quantities["N"].draws).all()
 
 
+def test_a_table_that_no_law_suits_is_refused_with_reasons() -> None:
+    runs = bl.simulate("zhao2025", rows=60, seed=7)
+    table = runs.table[["N_a", "D", "G", "loss"]]
+    with pytest.raises(bl.BayesLawError, match=r"no law suits a? ?DataFrame: .* left out"):
+        bl.study(table)
+
+
 def test_it_is_shown_briefly_and_as_plain_data(study: bl.Study) -> None:
     text = repr(study)
     assert len(text.splitlines()) <= 6
