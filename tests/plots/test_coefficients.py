@@ -36,7 +36,10 @@ def test_a_panel_for_every_coefficient(posterior: bl.Posterior) -> None:
         assert where == pytest.approx(np.log10(value) if logarithmic else value, rel=1e-12)
         (filled,) = [c for c in axes.collections if isinstance(c, PolyCollection)]
         vertices = filled.get_paths()[0].vertices
-        assert vertices[:, 1].max() == pytest.approx(1, rel=1e-6)
+        # The highest of both is at 1: where the runs add little it may be the prior's.
+        heights = [np.max(one.get_ydata()) for one in axes.lines if len(one.get_xdata()) > 2]
+        assert max(heights) == pytest.approx(1, rel=1e-6)
+        assert vertices[:, 1].max() > 0.5
         peak = vertices[np.argmax(vertices[:, 1]), 0]
         assert abs(peak - np.median(moved)) < np.std(moved)
         low, _, high = interval(moved)
