@@ -24,9 +24,10 @@ MADE := .venv/.python-$(basename $(VERSION))
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
 BENCH := .venv/.bench
+DOCS := .venv/.docs
 PEERS := chinchilla mixle simple-scaling-laws
 
-.PHONY: help demo test lint format types notebooks browser packaging bench guard setup pins clean
+.PHONY: help demo test lint format types notebooks browser packaging docs bench guard setup pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +57,9 @@ browser: $(DEV) ## check reports in Chromium, which has to be installed; screens
 
 packaging: $(DEV) ## check that the law cards are found from wheel, editable install and checkout
 	@.ci/packaging
+
+docs: $(DOCS) ## build the documentation into build/docs/html; warnings and broken links are errors
+	@.venv/bin/python docs/build.py
 
 bench: $(BENCH) ## times against peers, floors and growing work, kept in benchmarks/results (50 minutes)
 	@.venv/bin/python benchmarks/parts.py --out benchmarks/results/parts.md
@@ -97,6 +101,11 @@ $(RUNTIME): $(MADE) requirements.txt pyproject.toml
 $(DEV): $(RUNTIME) requirements-dev.txt
 	@echo "Installing the pinned development tools into .venv"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(DOCS): $(DEV) requirements-docs.txt
+	@echo "Installing the pinned documentation tools into .venv"
+	@$(PIP) -r requirements-docs.txt
 	@touch $@
 
 # A peer that cannot be installed is left out, as the tables state.

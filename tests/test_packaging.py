@@ -71,8 +71,12 @@ def test_the_python_that_pyenv_and_uv_choose_is_one_that_bayeslaw_supports() -> 
     [
         (PROJECT["project"]["dependencies"], ["requirements.txt"]),
         ([*group("dev")], ["requirements.txt", "requirements-dev.txt"]),
+        (
+            [*group("docs")],
+            ["requirements.txt", "requirements-dev.txt", "requirements-docs.txt"],
+        ),
     ],
-    ids=["runtime", "dev"],
+    ids=["runtime", "dev", "docs"],
 )
 def test_pins_cover_every_dependency_to_the_last(declared: list[str], files: list[str]) -> None:
     seen: set[str] = set()

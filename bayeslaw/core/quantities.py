@@ -35,7 +35,11 @@ def quantity(value: object, name: str, *, place: str) -> float:
         raise RequestError(
             f"{name} = {value!r}", place=place, remedy='Give a number, such as 30e9 or "30B"'
         )
-    return float(number)
+    try:
+        return float(number)
+    except OverflowError:
+        remedy = "Give a number below 1e308"
+        raise RequestError(f"{name} is too large", place=place, remedy=remedy) from None
 
 
 def count(value: float, digits: int = 3) -> str:
