@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ from links import broken_links
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
+
+# A link out of the folder of notebooks, within one line of their JSON.
+_OUTSIDE = re.compile(r'\[([^\]\["\n]+)\]\(\.\./([^)"\n]+)\)')
 
 
 def main() -> int:
@@ -63,7 +67,9 @@ def copy_notebooks(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     names = []
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        shutil.copy(path, folder)
+        # What a notebook links to elsewhere in the repository is no page: it is named instead.
+        text = _OUTSIDE.sub(r"\1 (`\2`)", path.read_text(encoding="utf-8"))
+        (folder / path.name).write_text(text, encoding="utf-8")
         names.append(path.stem)
     for picture in (ROOT / "notebooks").glob("*.png"):
         shutil.copy(picture, folder)
