@@ -14,6 +14,7 @@ ROOMS: dict[str, tuple[str, str]] = {
         "Runs",
         'runs = bl.read_runs("sweep.csv", columns={"N": "n_total_B"}, units={"N": 1e9})',
     ),
+    "datasets": ("Public tables", "runs = bl.datasets.fetch_marin_isoflop()"),
     "study": ("Study", 'study = bl.study(runs, at={"N": "30B"}, seed=1)'),
     "law": ("Laws", 'bl.law("chinchilla").predict(N=70e9, D=1.4e12)'),
     "model": ("Model and simulation", 'planned = bl.simulate("zhao2025", rows=60, seed=2)'),
@@ -32,6 +33,9 @@ ROOMS: dict[str, tuple[str, str]] = {
     ),
 }
 
+#: Modules whose names are public as ``bl.MODULE.NAME``.
+MODULES = ("datasets", "plots")
+
 
 def write_api(folder: Path) -> None:
     """Write a page a room, and one that lists the rooms."""
@@ -40,7 +44,9 @@ def write_api(folder: Path) -> None:
     for name in bl.__all__:
         if not isinstance(getattr(bl, name), types.ModuleType) and not name.startswith("__"):
             rooms.setdefault(getattr(bl, name).__module__.split(".")[1], []).append(name)
-    rooms["plots"] = [name for name in bl.plots.__all__ if callable(getattr(bl.plots, name))]
+    for module in MODULES:
+        found = getattr(bl, module)
+        rooms[module] = [name for name in found.__all__ if callable(getattr(found, name))]
     order = [*(room for room in ROOMS if room in rooms), *sorted(set(rooms) - set(ROOMS))]
     for room in order:
         (folder / f"{room}.rst").write_text(room_page(room, rooms[room]), encoding="utf-8")
@@ -56,7 +62,7 @@ def write_api(folder: Path) -> None:
 def room_page(room: str, names: list[str]) -> str:
     """The page of one room: functions first, then classes."""
     title, example = ROOMS.get(room, (room.replace("_", " ").capitalize(), ""))
-    module = bl.plots if room == "plots" else bl
+    module = getattr(bl, room) if room in MODULES else bl
     values = {name: getattr(module, name) for name in names}
     functions = sorted(name for name in names if not inspect.isclass(values[name]))
     classes = sorted(name for name in names if inspect.isclass(values[name]))
