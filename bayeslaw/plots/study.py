@@ -162,8 +162,8 @@ def _past(panel: Axes, answer: Study) -> None:
         axis, _, end = direction.partition(" ")
         heads.append(f"{math(axis)} {end}: {100 * covered:.0f}%")
     style.rows_of(panel, heads)
-    hollow = ", hollow: fewer inside" if not held.all() else ""
-    panel.set_xlabel(f"mean error of log loss\n(grey: {name}{hollow})")
+    hollow = "\nhollow: fewer inside" if not held.all() else ""
+    panel.set_xlabel(f"mean error of log loss\ngrey: {name}{hollow}")
     panel.set_title("back-tests: share of runs inside")
 
 
