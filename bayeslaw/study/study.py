@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayeslaw.core.calls import public
-from bayeslaw.core.errors import BayesLawError, RequestError, TableError, whole
+from bayeslaw.core.errors import BayesLawError, RequestError, TableError, some_of, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.inference.fit import fit
@@ -102,6 +102,7 @@ def study(
     whole(seed, "seed", place=_PLACE)
     runs = as_runs(runs)
     chosen, notes = study_laws(runs, laws, predicts)
+    _require_capped(chosen, budget)
     if isinstance(prior, Posterior):
         chosen, told = _with_prior(chosen, prior, runs)
         notes, prior = [*notes, told], None
@@ -145,6 +146,21 @@ def study(
     if predict is not None:
         result = replace(result, predictions=result.predict(configurations(predict)))
     return result
+
+
+def _require_capped(laws: Iterable[Law], budget: Budget | None) -> None:
+    """Refuse caps on what no law reads, before minutes are spent on fits."""
+    laws = list(laws)
+    caps = () if budget is None else budget.limits
+    for cap in caps:
+        lacking = {name for law in laws for name in cap.expression.names - {*law.variables}}
+        if not any(cap.expression.names <= {*law.variables} for law in laws):
+            raise RequestError(
+                f"{cap}: no law of the study ({some_of(law.name for law in laws)}) reads "
+                f"{' and '.join(sorted(lacking))}",
+                place=f"{_PLACE}, budget",
+                remedy="Leave out that cap, or name a law with that variable in laws= (--laws)",
+            )
 
 
 def trusted_laws(

@@ -234,6 +234,12 @@ def test_a_table_that_no_law_suits_is_refused_with_reasons() -> None:
         bl.study(table)
 
 
+def test_a_cap_on_what_no_law_reads_is_refused_before_any_fit() -> None:
+    budget = bl.Budget(train_flops=1e22, max_active="1B")
+    with pytest.raises(bl.BayesLawError, match=r"no law of the study \(chinchilla\) reads N_a"):
+        bl.study(RUNS, laws=["chinchilla"], budget=budget)
+
+
 def test_it_is_shown_briefly_and_as_plain_data(study: bl.Study) -> None:
     text = repr(study)
     assert len(text.splitlines()) <= 6
