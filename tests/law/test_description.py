@@ -176,7 +176,7 @@ def test_show_prints_all_of_it(
     tables = out[out.index("\nVariables") : out.index("\ncost " if law.cost else "\nlike units ")]
     parameters = tables[tables.index("\nParameters") :].splitlines()
     for parameter, entry in law.parameters.items():
-        rows = [f"{line} " for line in parameters if re.match(rf"  {parameter} ", line)]
+        rows = [f"{line} " for line in parameters if re.match(rf" +{parameter} ", line)]
         for numbers in law.coefficients.values():
             assert any(f" {numbers[parameter]:.6g} " in row for row in rows)
         if columns is None and len(law.coefficients) <= 2:

@@ -154,8 +154,10 @@ def test_times_and_truth_values_come_back(small: bl.Posterior, tmp_path: Path) -
         np.testing.assert_array_equal(stored["group 0"], table["day"])
         np.testing.assert_array_equal(stored["group 1"], table["warm"])
         np.testing.assert_array_equal(stored["training_run"], table.index)
-    # Files of formats 1 to 3 are as xarray writes them.
+    # Files of formats 1 to 3 are as xarray writes them, with all draws in one group.
     tree = timed.to_arviz()
+    whole = tree["posterior"].to_dataset().merge(tree["posterior_at_reference"].to_dataset())
+    tree["posterior"] = xr.DataTree(whole[list(timed.draws)])
     tree.attrs["bayeslaw"] = tree.attrs["bayeslaw"].replace('"format": 4', '"format": 3')
     tree.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
     old = bl.load(tmp_path / "old.nc")
