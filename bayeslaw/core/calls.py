@@ -39,7 +39,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 _OURS = {
     "pd.DataFrame": "a DataFrame",
     "np.ndarray": "an array",
-    "Runs": "runs: bl.read_runs reads tables, DataFrames included",
+    "Runs": "runs of bl.read_runs",
     "Posterior": "a posterior, which bl.fit returns",
     "Mixture": "a mixture of bl.average_laws",
     "Budget": "bl.Budget(train_flops=...)",

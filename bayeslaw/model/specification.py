@@ -52,14 +52,19 @@ class Specification:
         place: str = "fit",
     ) -> Specification:
         """Read what a user asks for, for a law and its table; errors name the option."""
+        by_source = isinstance(pool, BySource) or (isinstance(pool, str) and pool == SOURCES)
         if reference is None:
             by = None
-            if isinstance(pool, BySource) or (isinstance(pool, str) and pool == SOURCES):
+            if by_source:
                 sources(runs)
                 by = SOURCE
             reference = ReferenceRun.of(runs, law.variables, law.predicts, by=by)
         _check_reference(reference, law, place)
         misfit = read_discrepancy(discrepancy, law, runs, place=place)
+        if by_source and misfit is not None:
+            problem = "a discrepancy beside coefficients of several sources is not modelled"
+            remedy = "Leave discrepancy= out: each source has a noise scale of its own"
+            raise RequestError(problem, place=f"{place}, discrepancy", remedy=remedy)
         return cls(
             law,
             reference,

@@ -13,6 +13,7 @@ import bayeslaw as bl
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
 from bayeslaw.model.specification import Specification
+from bayeslaw.posterior.as_prior import law_with_prior
 
 # Of each source: floor, amplitude of parameters, noise.
 TRUTH = {"a": (1.6, 400.0, 0.002), "b": (1.8, 500.0, 0.004), "c": (2.0, 450.0, 0.008)}
@@ -144,3 +145,19 @@ def test_a_reference_run_counts_sources_alike(runs: bl.Runs) -> None:
     alike = bl.ReferenceRun.of(few, ["N", "D"], by="source")
     assert alike.at["N"] == pytest.approx(np.exp(np.mean(means)))
     assert alike.at["N"] != pytest.approx(bl.ReferenceRun.of(few, ["N", "D"]).at["N"])
+
+
+def test_a_posterior_of_other_sources_is_the_prior_of_a_study(fitted: bl.Posterior) -> None:
+    new = bl.simulate("chinchilla", rows=12, seed=9)
+    law = law_with_prior(fitted, bl.ReferenceRun.of(new, ["N", "D"]))
+    wide, prior = (each.parameters["alpha"].prior for each in (bl.law("chinchilla"), law))
+    # Three sweeps say more of the exponent than the card does, and centre it near the truth.
+    assert prior.numbers[1] < 0.5 * wide.numbers[1]
+    assert np.exp(prior.numbers[0]) == pytest.approx(0.3478, rel=0.15)
+    with pytest.raises(RequestError, match="the prior is of chinchilla"):
+        bl.study(new, laws=["skaling2026"], prior=fitted)
+
+
+def test_a_discrepancy_beside_several_sources_is_refused(runs: bl.Runs) -> None:
+    with pytest.raises(RequestError, match="several sources is not modelled"):
+        bl.fit(runs, "chinchilla", pool="sources", discrepancy="gp", method="laplace")
