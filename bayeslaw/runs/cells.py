@@ -113,9 +113,15 @@ def _from_objects(cells: Sequence[Any]) -> np.ndarray | pd.Series:
         values = [math.nan if gap else cell for cell, gap in zip(cells, gaps, strict=True)]
         return np.array(values, dtype=float if any(gaps) else bool)
     if all(issubclass(kind, str) or kind in _FLAG_TYPES or _number_type(kind) for kind in types):
-        texts = [None if gap else str(cell) for cell, gap in zip(cells, gaps, strict=True)]
+        texts = [None if gap else _text(cell) for cell, gap in zip(cells, gaps, strict=True)]
         return pd.Series(texts, dtype="str")
     return pd.Series(cells, dtype=object)
+
+
+def _text(cell: Any) -> str:
+    """Text that can be stored: JSON may have halves of a character."""
+    text = str(cell)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _missing(cell: Any) -> bool:

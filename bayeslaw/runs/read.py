@@ -128,6 +128,11 @@ def configurations(new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame
     if isinstance(new, pd.DataFrame):
         return new.copy()
     wide = {name: np.atleast_1d(values) for name, values in new.items()}
+    for name, values in wide.items():
+        if values.ndim > 1:
+            problem = f"{name} has {values.ndim} dimensions"
+            remedy = "Give a number, or a list of numbers"
+            raise TableError(problem, place="configurations", remedy=remedy)
     lengths = {name: len(values) for name, values in wide.items() if len(values) != 1}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{length} of {name}" for name, length in lengths.items())

@@ -84,7 +84,8 @@ def _refusal(error: bl.BayesLawError) -> Outcome:
     message = str(error)
     problems = {
         "too long": len(message) >= LONGEST,
-        "not printable": not message.isprintable(),
+        # What is missing is listed a line each.
+        "not printable": not message.replace("\n", "").isprintable(),
         "without place or remedy": not (error.place or error.remedy),
     }
     found = [problem for problem, holds in problems.items() if holds]

@@ -14,6 +14,7 @@ from small_card import changed
 import bayeslaw as bl
 from bayeslaw.cli import show
 from bayeslaw.formula import parse_formula
+from bayeslaw.runs.read import configurations
 from robustness.cards import DEEP
 from robustness.requests import Material, material
 
@@ -52,6 +53,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Material:
         (lambda: bl.expert_grid(routed=["x"]), "routed = 'x'"),  # type: ignore[list-item]
         (lambda: bl.average_laws([1, 2]), "1 among the posteriors"),  # type: ignore[list-item]
         (lambda: bl.fit_many([1], "chinchilla"), "1 among the tables"),  # type: ignore[list-item]
+        (lambda: configurations({"N": [[[]]]}), "N has 3 dimensions"),
     ],
 )
 def test_a_minimal_input_is_refused(call: Callable[[], Any], said: str) -> None:
@@ -59,6 +61,12 @@ def test_a_minimal_input_is_refused(call: Callable[[], Any], said: str) -> None:
         call()
     assert len(str(refused.value)) < 600
     assert refused.value.remedy or refused.value.place
+
+
+def test_half_a_character_is_kept_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "runs.json"
+    path.write_text('{"N": 1e9, "D": 2e10, "loss": 2.7, "tag": "\\udcff"}')
+    assert bl.read_runs(path).table["tag"].tolist() == [r"\udcff"]
 
 
 def test_a_deeply_nested_card_is_refused(tmp_path: Path) -> None:
