@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def test_the_python_that_pyenv_and_uv_choose_is_one_that_bayeslaw_supports() -> 
     ids=["runtime", "dev", "docs"],
 )
 def test_pins_cover_every_dependency_to_the_last(declared: list[str], files: list[str]) -> None:
+    if "requirements-docs.txt" in files and not find_spec("myst_nb"):
+        pytest.skip("make docs installs what this test looks at")
     seen: set[str] = set()
     wanted = {name for text in declared for name in needed(Requirement(text), seen)}
     assert len(wanted) > len(declared)

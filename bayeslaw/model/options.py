@@ -97,6 +97,10 @@ def _check_inputs(
     raise RequestError(problem, place=place, remedy=remedy)
 
 
+# From so many runs a group on, each group's value is sampled by itself.
+_RUNS_EACH = 5
+
+
 def read_pool(
     option: PoolOption, law: Law, runs: Runs, *, place: str, noise: Noise
 ) -> tuple[Pool, ...]:
@@ -121,7 +125,10 @@ def read_pool(
             )
         option = {name: runs.groups[0] for name in names}
     check_names(option, law.parameters, f"{law.name} has no parameter {{!r}}", place=place)
-    return tuple(Pool(name, by, _groups(by, runs, place)) for name, by in option.items())
+    groups = {by: _groups(by, runs, place) for by in option.values()}
+    # Groups of many runs locate their own value, those of few its distance from the others.
+    direct = {by: len(runs) >= _RUNS_EACH * len(labels) for by, labels in groups.items()}
+    return tuple(Pool(name, by, groups[by], direct=direct[by]) for name, by in option.items())
 
 
 def _groups(column: str, runs: Runs, place: str) -> tuple[str, ...]:

@@ -85,4 +85,4 @@ class Pool:
             return cls(parameter, column, tuple(groups))
         spread = Prior("lognormal", *data["spread"])
         groups = tuple(data["groups"])
-        return cls(data["parameter"], data["column"], groups, spread, data["direct"])
+        return cls(data["parameter"], data["column"], groups, spread, data.get("direct", False))

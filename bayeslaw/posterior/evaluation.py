@@ -83,7 +83,7 @@ def _group_coefficients(model: FittedModel, places: np.ndarray) -> dict[str, np.
 def _with_implied(model: FittedModel, labels: Mapping[str, str | None]) -> dict[str, str | None]:
     """Labels of every column: those of a column whose labels all runs of the group share."""
     known = dict(labels)
-    if all(label is None for label in labels.values()):
+    if labels and all(label is None for label in labels.values()):
         return {**{pool.column: None for pool in model.specification.pool}, **known}
     for column in {pool.column for pool in model.specification.pool} - {*known}:
         runs = model.runs
