@@ -53,6 +53,11 @@ FIRST = (20, 40, 100)
 ARMS = ("random", "one at a time", "iso-FLOP", "D-optimal", "V-optimal", "next_runs", "as few")
 
 
+def _none(columns: Any) -> float:
+    """No misfit."""
+    return 0.0
+
+
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -129,7 +134,7 @@ def _one(cell: tuple[str, int, str, float], place: int, seed: int) -> list[dict[
     own = seed + place
     noise = FINE if condition == "misfit" else NOISE
     runs = bl.simulate(made_by, rows=first, noise_sd=noise, seed=own, coefficients=raw)
-    shift: Callable[[Any], Any] = lambda columns: 0.0  # noqa: E731
+    shift: Callable[[Any], Any] = _none
     if condition == "misfit":
         wide = bl.draw_design(made_by, "independent", 400, seed=1)
         shift = field(wide, made_by.variables, sd=MISFIT, seed=own)

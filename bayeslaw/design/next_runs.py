@@ -151,14 +151,14 @@ def next_runs(
     obtained = None
     if refits and len(chosen) > 0:
         obtained = _obtained(members, sampled, aim, batch_columns, refits, ci_prob, seed, notes)
-    ends = (median, low, high)
+    shown = np.exp if aim.logarithmic else float
     return NextRuns(
         frame=frame_of(pool, chosen, path),
         candidates=candidates_of(joint, pool, chosen),
         path=path,
         target=aim.label,
         scale="its logarithm" if aim.logarithmic else "its own unit",
-        interval=tuple(float(np.exp(v)) if aim.logarithmic else v for v in ends),  # type: ignore
+        interval=(float(shown(median)), float(shown(low)), float(shown(high))),
         width=high - low,
         promised=promised,
         obtained=None if obtained is None else float(obtained.mean()),
