@@ -75,9 +75,9 @@ def fit_many(
         read instead of fitted.
     executor : concurrent.futures.Executor, optional
         Takes the batches, plain data of some 10 kB: a process pool (spawn), loky, Dask's
-        ``client.get_executor()``, mpi4py's, executorlib's (Slurm) or parsl's. Without one, tables
-        are fitted by the threads of this process. Where a worker dies the other batches are
-        finished and kept; an error names the lost ones.
+        ``client.get_executor(pure=False)``, mpi4py's, executorlib's (Slurm) or parsl's. Without
+        one, tables are fitted by the threads of this process. Where a worker dies the other
+        batches are finished and kept; an error names the lost ones.
     rows : int, optional
         Fill shorter tables up to this many rows, which do not count.
     batch : int

@@ -393,7 +393,7 @@ def test_a_worker_that_dies_takes_nothing_finished_with_it(
     assert len(calls) == 2
 
 
-def test_a_dask_cluster_loses_only_the_batch_of_a_worker_that_dies(
+def test_a_dask_cluster_loses_no_finished_batch_of_a_worker_that_dies(
     tables: list[bl.Runs], reference: ReferenceRun, fitted: list[bl.Posterior], tmp_path: Path
 ) -> None:
     distributed = pytest.importorskip("distributed")
@@ -405,10 +405,13 @@ def test_a_dask_cluster_loses_only_the_batch_of_a_worker_that_dies(
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        executor = client.get_executor()
+        # A pure call of the same batch gets the error of the first call again.
+        executor = client.get_executor(pure=False)
         problem = lost(tables[:3], executor, 1, tmp_path, reference=reference)
+        kept = len(list(tmp_path.iterdir()))
         found = many(tables[:3], reference=reference, batch=1, folder=tmp_path, executor=executor)
-    # The cluster starts another worker, which goes on.
-    assert problem.startswith("1 of 3 batches are lost (tables from 1): KilledWorker")
-    assert len(list(tmp_path.iterdir())) == 3
+    # Dask also gives up a batch that waits at the worker; the cluster starts another worker.
+    assert "KilledWorker" in problem
+    assert problem.startswith(f"{3 - kept} of 3 batches are lost (")
+    assert kept >= 1
     same(found, fitted[:3])
