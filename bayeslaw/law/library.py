@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,8 @@ def law(name: str | Path | Law) -> Law:
         return name
     library = cards()
     if str(name) in library:
-        return Law.from_toml(library[str(name)])
+        path = library[str(name)]
+        return _read_once(path, path.stat().st_mtime_ns)
     if str(name).endswith(".toml"):
         return Law.from_toml(name)
     if isinstance(name, str) and _FORMULA.search(name):
@@ -100,6 +102,12 @@ def law(name: str | Path | Law) -> Law:
         if str(name) in read_toml(path)[0].get("aliases", ()):
             return Law.from_toml(path)
     raise RequestError(f"unknown law {str(name)!r}", remedy=nearest(str(name), library))
+
+
+@cache
+def _read_once(path: Path, changed: int) -> Law:
+    """A card of the library, until its file changes."""
+    return Law.from_toml(path)
 
 
 def _variables(formula: str) -> list[str]:

@@ -12,7 +12,7 @@ from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
 from bayeslaw.model.noise import NOISES
 from bayeslaw.posterior.along import along_notes, look_along
-from bayeslaw.posterior.linearised import Linearised, in_prior_sds, medians, some_draws
+from bayeslaw.posterior.linearised import Linearised, in_prior_sds, medians, some_draws, values_of
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation
 from bayeslaw.runs.geometry import standardised
@@ -42,7 +42,7 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
         return None
     some = some_draws(model.size, _PIT_DRAWS)
     with np.errstate(all="ignore"):
-        centre = np.log(posterior.evaluate(model.columns(model.runs))[some])
+        centre = np.log(values_of(model, some, model.columns(model.runs)))
     if not np.isfinite(centre).all():
         return None
     noise = model.noise_draws(some, model.columns(model.runs))

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayeslaw.model.identifiability import effects
 from bayeslaw.posterior.evaluation import evaluate
+from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
@@ -60,10 +61,17 @@ class Linearised:
 def typical_value(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Median of the law's value over some draws, of shape (configurations,)."""
     model = posterior.model
-    some = some_draws(model.size, _DRAWS)
+    values = values_of(model, some_draws(model.size, _DRAWS), columns)
+    return np.asarray(np.median(values, axis=0))
+
+
+def values_of(
+    model: FittedModel, some: np.ndarray, columns: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """The law's values of some draws alone, of shape (draws kept, configurations)."""
     fewer = {name: values.reshape(1, -1)[:, some] for name, values in model.draws.items()}
     with np.errstate(all="ignore"):
-        return np.asarray(np.median(evaluate(replace(model, draws=fewer), columns), axis=0))
+        return evaluate(replace(model, draws=fewer), columns)
 
 
 def log_slopes(

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from bayeslaw.core.notes import Note
 from bayeslaw.model.kernels import Offsets
+from bayeslaw.posterior.linearised import typical_value
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
@@ -22,8 +23,8 @@ _FEWEST = 8
 _FAR, _LEAST = 5.0, 0.03
 # Scatter of log loss that runs of one kind do not have: replicates differ by .0002 to .003.
 _TOO_WIDE = 0.05
-# Share of the residuals' variance that a column explains, and draws that give residuals.
-_SHARE, _DRAWS = 0.5, 200
+# Share of the residuals' variance that a column explains.
+_SHARE = 0.5
 _LISTED = 5
 # How close the log of a loss in bits comes to what nats would be.
 _NEAR_BITS = 0.03
@@ -102,9 +103,7 @@ def _residuals(posterior: Posterior) -> np.ndarray | None:
     """Log loss less the law's and less the offset of its group, around their median."""
     model, runs = posterior.model, posterior.runs
     with np.errstate(all="ignore"):
-        values = posterior.evaluate(model.columns(runs))
-        some = np.linspace(0, len(values) - 1, min(len(values), _DRAWS)).astype(int)
-        residuals = np.log(runs.column("loss") / np.median(values[some], axis=0))
+        residuals = np.log(runs.column("loss") / typical_value(posterior, model.columns(runs)))
     process = posterior.discrepancy
     for part in process.parts if process is not None else ():
         if isinstance(part, Offsets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,3 +87,17 @@ def test_a_card_of_ones_own_is_read_from_its_path(tmp_path: Path) -> None:
     assert str(law.parameters["alpha"].prior) == "LogNormal(median: 0.25, factor: 2, low: 0.1)"
     with pytest.raises(RequestError, match="no coefficients of mine were published"):
         law.published()
+
+
+def test_a_card_is_read_again_once_its_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = tmp_path / "chinchilla.toml"
+    text = cards()["chinchilla"].read_text(encoding="utf-8")
+    card.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("bayeslaw.law.library.folder", lambda: tmp_path)
+    first = bl.law("chinchilla")
+    assert bl.law("chinchilla") is first
+    card.write_text(text.replace(first.title, "Another title"), encoding="utf-8")
+    os.utime(card, ns=(0, card.stat().st_mtime_ns + 1))
+    assert bl.law("chinchilla").title == "Another title"
