@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -95,7 +96,8 @@ def test_a_card_is_read_again_once_its_file_changes(
     card = tmp_path / "chinchilla.toml"
     text = cards()["chinchilla"].read_text(encoding="utf-8")
     card.write_text(text, encoding="utf-8")
-    monkeypatch.setattr("bayeslaw.law.library.folder", lambda: tmp_path)
+    library = importlib.import_module("bayeslaw.law.library")
+    monkeypatch.setattr(library, "folder", lambda: tmp_path)
     first = bl.law("chinchilla")
     assert bl.law("chinchilla") is first
     card.write_text(text.replace(first.title, "Another title"), encoding="utf-8")
