@@ -41,8 +41,12 @@ def value_and_gradient(density: Density, z: Any, data: Data) -> Any:
     return jax.value_and_grad(density.potential)(z, data)
 
 
+#: The remedy where a density overflows.
+CHECK_SCALES = "Check units of the table, the reference run and the priors"
+
+
 class NoFiniteStart(RequestError):
-    """The density is finite at no starting point."""
+    """The density is finite at no starting point, or has no curvature where its search ends."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def search(objective: Objective, starts: Sequence[np.ndarray], *, most: int | No
     if not usable:
         raise NoFiniteStart(
             f"the posterior density is finite at none of {len(starts)} starting points",
-            remedy="Check units of the table, the reference run and the priors",
+            remedy=CHECK_SCALES,
         )
     if isinstance(objective, _Objective):
         ends = objective.descents(usable)

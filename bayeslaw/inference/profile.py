@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 
 from bayeslaw.inference.conditional import Conditional
 from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import PLATEAU, Mode, OtherMode
+from bayeslaw.inference.mode import CHECK_SCALES, PLATEAU, Mode, NoFiniteStart, OtherMode
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.model import Data
@@ -113,9 +113,9 @@ class Profile:
         return _Point(*(np.asarray(part) for part in found))
 
     def __call__(self, common: np.ndarray) -> tuple[float, np.ndarray]:
-        """Value and gradient; a plateau where either overflows."""
+        """Value and gradient; a plateau where these or the curvature overflow."""
         found = self.at(common)
-        if np.isfinite(found.value) and np.isfinite(found.gradient).all():
+        if all(np.isfinite(p).all() for p in (found.value, found.gradient, found.curvature)):
             self.start = found.z
             return float(found.value), found.gradient
         return PLATEAU, np.zeros_like(common)
@@ -131,7 +131,11 @@ class Profile:
     def joint(self, mode: Mode) -> Mode:
         """A mode in noise and discrepancy as one in all coordinates."""
         best = self.at(mode.z)
-        others = tuple(self._joint_other(other, best) for other in mode.others)
+        if not np.isfinite(best.curvature).all():
+            problem = "the curvature of the posterior density overflows at its mode"
+            raise NoFiniteStart(problem, remedy=CHECK_SCALES)
+        found = [self._joint_other(other, best) for other in mode.others]
+        others = tuple(other for other in found if other is not None)
         whitening = self._joint_whitening(mode.z, mode.whitening, best)
         return replace(mode, z=whitening.centre, whitening=whitening, others=others)
 
@@ -147,9 +151,11 @@ class Profile:
         )
         return Whitening(np.concatenate([at.z, common]), matrix)
 
-    def _joint_other(self, other: OtherMode, best: _Point) -> OtherMode:
-        """Another mode, its share by the volume in all coordinates."""
+    def _joint_other(self, other: OtherMode, best: _Point) -> OtherMode | None:
+        """Another mode, its share by the volume in all coordinates, unless that overflows."""
         here = self.at(other.z)
+        if not np.isfinite(here.curvature).all():
+            return None
         wider = np.linalg.slogdet(best.curvature)[1] - np.linalg.slogdet(here.curvature)[1]
         share = float(expit(logit(other.share) + 0.5 * wider))
         whitening = self._joint_whitening(other.z, other.whitening, here)

@@ -10,10 +10,11 @@ import pytest
 
 import bayeslaw as bl
 from bayeslaw.inference.conditional import Conditional
-from bayeslaw.inference.mode import value_and_gradient
+from bayeslaw.inference.mode import PLATEAU, Mode, NoFiniteStart, value_and_gradient
 from bayeslaw.inference.outlier_weights import misfit_mode, misfit_starts
 from bayeslaw.inference.profile import Profile
 from bayeslaw.inference.target import Target
+from bayeslaw.inference.whitening import Whitening
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.noise import Noise
 from bayeslaw.model.specification import Specification
@@ -90,3 +91,25 @@ def test_misfit_is_not_taken_for_noise(target: Target) -> None:
     assert misfit.potential < all_noise.potential - 10
     noise = target.density.own
     assert misfit.z[noise] < np.log(0.001) < np.log(0.003) < all_noise.z[noise]
+
+
+def test_a_point_whose_curvature_overflows_is_no_place_to_stop() -> None:
+    runs = bl.simulate("chinchilla", rows=20, noise_sd=0.003, seed=1)
+    law = bl.law("skaling2026")
+    noise, reference = Noise("student_t", replicate=True), bl.ReferenceRun.of(runs, law.variables)
+    target = Target.of(Specification(law, reference, noise, PROCESS), runs)
+    start, _ = misfit_starts(target, PROCESS)
+    own = target.density.own
+    # A power of .08 around the sum: amplitudes of 1e166 meet powers of 1e-187.
+    steep = np.array([-1.6, 0.61, -2.83, 0.19, -2.48, 1.29])
+    with jax.enable_x64(True):
+        stuck = Profile(target, steep)
+        found = stuck.at(start[own:])
+        assert np.isfinite(found.value)
+        assert not np.isfinite(found.curvature).all()
+        value, slope = stuck(start[own:])
+        assert value == PLATEAU
+        assert not slope.any()
+        with pytest.raises(NoFiniteStart, match="the curvature of the posterior density overflows"):
+            stuck.joint(Mode(start[own:], value, Whitening(slope, np.eye(len(slope))), 1, 1))
+        assert misfit_mode(target, [start]).potential < found.value
