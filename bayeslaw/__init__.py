@@ -6,10 +6,23 @@
 >>> best = bl.optimum(posterior, at={"N": 30e9})  # doctest: +SKIP
 """
 
+import difflib
+from typing import Any
+
 import lazy_loader
 
 from bayeslaw.core.version import __version__
 
 # JAX takes seconds to import, so a name loads its room when first used; `__init__.pyi` lists them.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name; one that does not exist names the nearest that does."""
+    try:
+        return _load(name)
+    except AttributeError:
+        close = difflib.get_close_matches(name, __all__, n=3)
+        hint = f". Did you mean {' or '.join(f'bl.{each}' for each in close)}?" if close else ""
+        raise AttributeError(f"bayeslaw has no {name!r}{hint}", name=name) from None

@@ -80,3 +80,20 @@ def test_arviz_shows_each_coefficient_once(posterior: bl.Posterior) -> None:
     beside = tree["posterior_at_reference"]
     np.testing.assert_array_equal(beside["A_on"], posterior.draws["A_on"])
     np.testing.assert_array_equal(beside["T"], posterior.draws["T"])
+
+
+def test_names_that_do_not_exist_name_the_nearest() -> None:
+    with pytest.raises(AttributeError, match=r"no 'load_law'. Did you mean bl\.load"):
+        bl.load_law("chinchilla")  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"no 'zzz'$"):
+        bl.zzz  # type: ignore[attr-defined]  # noqa: B018
+    assert not hasattr(bl, "predict_everything")
+
+
+def test_a_law_predicts_tables(runs: bl.Runs) -> None:
+    law = bl.law("chinchilla")
+    named = law.predict(N=runs.column("N"), D=runs.column("D"))
+    np.testing.assert_array_equal(law.predict(runs.table), named)
+    np.testing.assert_array_equal(law.predict({"N": 1e9, "D": 1e11}), law.predict(N=1e9, D=1e11))
+    with pytest.raises(bl.BayesLawError, match="D is missing"):
+        law.predict({"N": 1e9})

@@ -57,8 +57,9 @@ def family_of(model_type: object, *, place: str) -> Family:
             place=place,
             remedy="Give N and N_a as its authors publish them",
         )
+    dense = ", ".join(each.name for each in FAMILIES if each.dense)
     raise RequestError(
         f"model_type {model_type!r} is not known" if model_type else "there is no model_type",
         place=place,
-        remedy=f"{nearest(str(model_type), _BY_TYPE)}. {by_hand}",
+        remedy=f"{nearest(str(model_type), _BY_TYPE)}; dense ones: {dense}. {by_hand}",
     )

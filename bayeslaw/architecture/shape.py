@@ -65,7 +65,7 @@ def shape_of_columns(
     def read(key: str) -> np.ndarray | None:
         return np.asarray(columns[key], dtype=np.float64) if key in columns else None
 
-    return _complete(family, read, {}, place)
+    return _complete(family, read, {}, place, ': architecture={{"{0}": "its column"}}')
 
 
 def _check_keys(family: Family, keys: Iterable[str], place: str) -> None:
@@ -100,10 +100,12 @@ def _complete(
     read: Callable[[str], np.ndarray | None],
     shape: dict[str, np.ndarray],
     place: str,
+    option: str = "",
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Fill in what the configuration leaves to the family's defaults."""
     defaults = {**DEFAULTS, **family.defaults}
     assumed = []
+    missing: list[str] = []
     for name, keys in keys_of(family).items():
         if name in shape:
             continue
@@ -114,32 +116,46 @@ def _complete(
             shape[name] = values[0]
             continue
         if name == "head_dim" and name not in defaults:
+            if {"hidden_size", "num_attention_heads"} & {*missing}:
+                continue
             default: Any = np.floor(shape["hidden_size"] / shape["num_attention_heads"])
             text = "hidden_size / num_attention_heads"
         elif name in family.required or name not in defaults:
             if name in _OPTIONAL and name not in family.required:
                 continue
-            raise _missing(family, name, keys, place)
+            missing.append(name)
+            continue
         else:
             text = str(defaults[name])
+            if text in missing:
+                continue
             default = shape[text] if text in shape else float(defaults[name])
         shape[name] = np.asarray(default, dtype=np.float64)
         if name in _ASSUMED and not (name == "head_dim" and "head_dim" not in family.keys):
             assumed.append(f"{name} = {text}")
+    if missing:
+        raise _missing(family, missing, place, option)
     if "intermediate_size" not in shape:
         moe, _ = layer_numbers(shape)
         if np.any(moe < shape["num_hidden_layers"]):
-            raise _missing(family, "intermediate_size", keys_of(family)["intermediate_size"], place)
+            raise _missing(family, ["intermediate_size"], place, option)
         shape["intermediate_size"] = np.zeros(())
     return shape, assumed
 
 
-def _missing(family: Family, name: str, keys: tuple[str, ...], place: str) -> RequestError:
-    key = keys[0] if keys else name
+def _missing(family: Family, names: list[str], place: str, option: str) -> RequestError:
+    own = keys_of(family)
+    keys = {name: own[name][0] if own[name] else name for name in names}
+    them, first = "them" if len(keys) > 1 else "it", next(iter(keys.values()))
+    problem = f"{first} is missing ({FIELDS[names[0]]})"
+    if len(keys) > 1:
+        listed = ", ".join(f"{key} ({FIELDS[name]})" for name, key in keys.items())
+        problem = f"{listed} are missing"
     return RequestError(
-        f"{key} is missing ({FIELDS[name]})",
+        problem,
         place=place,
-        remedy=f"{family.name} cannot be counted without it",
+        remedy=f"{family.name} cannot be counted without {them}{option.format(first)}"
+        + f" (--architecture {first}=COLUMN), an expression or a number" * bool(option),
     )
 
 

@@ -72,7 +72,7 @@ def sizes(runs: Runs, over: Expression) -> np.ndarray:
     values = np.broadcast_to(np.asarray(value, dtype=float), (len(runs),))
     bad = ~np.isfinite(values)
     if bad.any():
-        problem = f"{over.text} is {values[bad][0]} in row {runs.table.index[bad][0]}"
+        problem = f"{over.text} is {values[bad][0]} in {runs.counted} {runs.table.index[bad][0]}"
         raise RequestError(problem, place=_PLACE)
     return values
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.calls import public
@@ -121,12 +122,18 @@ class Law(LawData):
         return dict(self.coefficients[name])
 
     def predict(
-        self, *, coefficients: str | Mapping[str, Any] | None = None, **variables: Any
+        self,
+        new: pd.DataFrame | Mapping[str, Any] | None = None,
+        *,
+        coefficients: str | Mapping[str, Any] | None = None,
+        **variables: Any,
     ) -> np.ndarray:
         """Evaluate the law at published or other coefficients.
 
         Parameters
         ----------
+        new : pandas.DataFrame or mapping, optional
+            Values of the variables, instead of one keyword each; other columns are not read.
         coefficients : str or mapping, optional
             Name of a published set (the first unless named), or raw coefficients.
         **variables : array_like
@@ -144,6 +151,8 @@ class Law(LawData):
             not match.
         """
         raw = coefficients if isinstance(coefficients, Mapping) else self.published(coefficients)
+        if new is not None:
+            variables |= {name: new[name] for name in self.variables if name in new}
         columns = check_inputs(self, variables, raw, f"{self.name}.predict")
         with np.errstate(all="ignore"):
             return np.asarray(self.form.predict(columns, raw))

@@ -100,7 +100,10 @@ def _bytes(path: Path) -> tuple[bytes, bool]:
     except OSError:
         there = False
     if not there:
-        raise _error(path, "there is no such file", "Fit first")
+        remedy = "Fit first"
+        if "=" in str(path) and not path.suffix:
+            remedy = f"Where it is a value, repeat the option before it: --at {path}"
+        raise _error(path, "there is no such file", remedy)
     try:
         with path.open("rb") as file:
             head = file.read(len(_HDF5))

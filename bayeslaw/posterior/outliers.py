@@ -82,14 +82,13 @@ def _standing_out(
     number, loss = int(far.sum()), runs.column("loss")
     order = np.argsort(-np.abs(residuals))[: min(_LISTED, number)]
     listed = ", ".join(
-        f"{runs.table.index[i]} (loss {loss[i]:.4g}, {100 * np.expm1(residuals[i]):+.3g}%)"
-        for i in order
+        f"{runs.table.index[i]} (loss {loss[i]:.4g}, {_times(residuals[i])})" for i in order
     )
     more = f" and {number - len(order)} more" if number > len(order) else ""
     bits = np.abs(np.abs(residuals[far]) + np.log(np.log(2))) < _NEAR_BITS
     message = (
         f"{number} of {len(runs)} rows stand out of the fit, where the others scatter by "
-        f"{100 * scale:.2g}%: row{'s' if number > 1 else ''} {listed}{more}"
+        f"{100 * scale:.2g}%: {runs.counted}{'s' if number > 1 else ''} {listed}{more}"
         f"{', as bits among nats' if bits.all() else ''}{f'. {column.text}' if column else ''}"
     )
     remedy = (
@@ -97,6 +96,13 @@ def _standing_out(
         "another unit, counts of another row"
     )
     return Note("rows_stand_out", "warning", message, remedy)
+
+
+def _times(residual: float) -> str:
+    """A residual of log loss: in percent, or from a factor of two on as one."""
+    if abs(residual) < np.log(2):
+        return f"{100 * np.expm1(residual):+.3g}%"
+    return f"{np.exp(abs(residual)):.3g} times too {'large' if residual > 0 else 'small'}"
 
 
 def _residuals(posterior: Posterior) -> np.ndarray | None:

@@ -15,6 +15,7 @@ from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.draft import Draft, Mapped
 from bayeslaw.runs.options import PERPLEXITIES, Options
 from bayeslaw.runs.plausible import LARGEST_LOSS, SMALLEST_LOSS, check_loss_unit
+from bayeslaw.runs.repeats import finished
 from bayeslaw.runs.source import Source
 from bayeslaw.runs.suggestions import where_not_positive
 
@@ -52,6 +53,9 @@ def check_values(draft: Draft, options: Options, *, drop_invalid: bool) -> Draft
         more = _and_more(len(first.rows) - 1, len(bad) - len(first.rows))
         problem = first.problem(row) + more
         remedy = first.remedy(row)
+        condition = finished(draft.source.table)
+        if condition and options.where is None:
+            remedy += f'. Where those are runs that did not finish: where="{condition}" (--where)'
         raise TableError(problem, place=draft.source.place(row, first.column), remedy=remedy)
     reasons = []
     for row in bad[:_LISTED].tolist():

@@ -16,6 +16,8 @@ from bayeslaw.formula import Expression, parse_expression
 from bayeslaw.runs.cells import hint, numeric
 from bayeslaw.runs.source import Source
 
+_QUOTES = "Put names that hold spaces or signs into back quotes: "
+
 
 def parse(text: str, names: Iterable[str], place: str, *, comparisons: bool = False) -> Expression:
     """Parse an expression over columns; a name that is none of them is an error."""
@@ -23,12 +25,11 @@ def parse(text: str, names: Iterable[str], place: str, *, comparisons: bool = Fa
     try:
         expression = parse_expression(text, place=place, comparisons=comparisons)
     except FormulaError as error:
-        quoted = text
-        for column in sorted(names, key=len, reverse=True):
-            if not column.isidentifier() and "`" not in quoted:
-                quoted = quoted.replace(column, f"`{column}`")
-        if quoted != text:
-            remedy = f"Put names that hold spaces or signs into back quotes: {quoted}"
+        if (quoted := _quoted(text, names)) != text:
+            raise FormulaError(error.problem, place=place, remedy=_QUOTES + quoted) from None
+        if comparisons and (equal := re.fullmatch(r"\s*([^=<>!]+?)\s*=\s*([^=]+?)\s*", text)):
+            value = equal[2] if re.match(r"['\"\d.+-]", equal[2]) else repr(equal[2])
+            remedy = f"Equality is written ==, and text is quoted: {equal[1]} == {value}"
             raise FormulaError(error.problem, place=place, remedy=remedy) from None
         # "Model Siz" is no expression, but what was meant is clear.
         plain = re.fullmatch(r"[\w\s.]+", text)
@@ -37,8 +38,23 @@ def parse(text: str, names: Iterable[str], place: str, *, comparisons: bool = Fa
             raise TableError(problem, place=place, remedy=remedy) from None
         raise
     used = sorted(expression.names)
+    # "top-k" reads as a difference, of names that are no columns.
+    if not set(used) <= set(names) and (quoted := _quoted(text, names)) != text:
+        problem = f"there is no column {next(name for name in used if name not in names)!r}"
+        raise TableError(problem, place=place, remedy=_QUOTES + quoted)
     check_names(used, names, "there is no column {!r}", place=place, error=TableError)
     return expression
+
+
+def _quoted(text: str, names: Iterable[str]) -> str:
+    """The text with back quotes around each column whose name is no plain word."""
+    signs = sorted((name for name in names if not name.isidentifier()), key=len, reverse=True)
+    if not signs:
+        return text
+    columns = "|".join(map(re.escape, signs))
+    # Longer names first, what is quoted already as it is, and no parts of words.
+    pattern = rf"(`[^`]*`)|(?<!\w)({columns})(?!\w)"
+    return re.sub(pattern, lambda found: found[1] or f"`{found[2]}`", text)
 
 
 def evaluate(expression: Expression, scope: Mapping[str, np.ndarray], place: str) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 import numpy as np
 
 from bayeslaw.architecture.lookup import family_of
@@ -31,9 +34,7 @@ def map_columns(source: Source, options: Options) -> Draft:
                 remedy += f". {column_remedy(name, columns)}"
             problem = f"units has a factor for {name!r}, which is no variable of this table"
             raise TableError(problem, place=source.name, remedy=remedy)
-    variables = {
-        name: _mapped(source, name, texts[name], options.units.get(name)) for name in order
-    }
+    variables = _variables(source, {name: texts[name] for name in order}, options.units)
     if options.architecture:
         derived = _of_architectures(source, options)
         both = derived | variables
@@ -53,8 +54,33 @@ def map_columns(source: Source, options: Options) -> Draft:
     return Draft(source, variables, tuple(notes))
 
 
+def _variables(
+    source: Source, texts: Mapping[str, str], units: Mapping[str, float]
+) -> dict[str, Mapped]:
+    """Every variable; an expression may read others, in their own units."""
+    found: dict[str, Mapped] = {}
+
+    def find(name: str, within: tuple[str, ...] = ()) -> Mapped:
+        if name in within:
+            problem = f"{' reads '.join(within)} reads {name} again"
+            remedy = f"Write {name} in terms of columns"
+            raise TableError(problem, place=f"{source.name}, columns", remedy=remedy)
+        if name not in found:
+            others = {other: partial(find, other, (*within, name)) for other in texts}
+            del others[name]
+            found[name] = _mapped(source, name, texts[name], units.get(name), others=others)
+        return found[name]
+
+    return {name: find(name) for name in texts}
+
+
 def _mapped(
-    source: Source, name: str, text: str, unit: float | None, option: str = "columns"
+    source: Source,
+    name: str,
+    text: str,
+    unit: float | None,
+    option: str = "columns",
+    others: Mapping[str, Callable[[], Mapped]] | None = None,
 ) -> Mapped:
     table = source.table
     factor = 1.0 if unit is None else unit
@@ -63,7 +89,10 @@ def _mapped(
         return Mapped(name, text, (text,), False, unit, numeric(table[text])[0] * factor)
     place = f"{source.name}, {option} {name} = {text!r}"
     columns = [str(column) for column in table.columns]
-    expression = parse(text, columns, place)
+    # A column wins over a variable of the same name.
+    others = {other: find for other, find in (others or {}).items() if other not in columns}
+    expression = parse(text, [*columns, *others], place)
+    variables = {other: others[other]() for other in others if other in expression.names}
     reads = tuple(column for column in columns if column in expression.names)
     scope = {
         column: table[column].to_numpy(dtype=np.float64)
@@ -71,6 +100,8 @@ def _mapped(
         else numeric(table[column])[0]
         for column in reads
     }
+    scope |= {other: mapped.values for other, mapped in variables.items()}
+    reads = tuple(dict.fromkeys(sum((mapped.reads for mapped in variables.values()), reads)))
     outcome = np.asarray(evaluate(expression, scope, place), dtype=np.float64)
     values = np.array(np.broadcast_to(outcome, (len(table),)))
     return Mapped(name, text, reads, True, unit, values * factor)

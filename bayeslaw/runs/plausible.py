@@ -11,6 +11,7 @@ from bayeslaw.core.errors import TableError
 from bayeslaw.core.notes import Note
 from bayeslaw.runs.draft import Draft
 from bayeslaw.runs.options import Options
+from bayeslaw.runs.suggestions import of_experts
 
 # Losses of language models in nats: typical ones, and that of guessing among 270,000 tokens.
 _TYPICAL, LARGEST_LOSS = 5.0, 12.5
@@ -51,6 +52,7 @@ def plausibility_notes(draft: Draft, options: Options) -> Iterator[Note]:
             yield from _small(draft)
         yield from _rounded(draft)
         yield from _rising(draft)
+        yield from _unread_experts(draft)
     yield from _contradicting(draft)
     yield from _fractional_experts(draft)
 
@@ -84,6 +86,23 @@ def _rounded(draft: Draft) -> Iterator[Note]:
                 "rounded_losses", "error" if error > _USELESS else "warning", message, remedy
             )
             return
+
+
+def _unread_experts(draft: Draft) -> Iterator[Note]:
+    """Columns that describe experts, in a table of which dense laws alone can be fitted."""
+    sizes = {"N", "D"} & draft.variables.keys()
+    if not sizes or set(draft.variables) - {"N", "D", "C", "loss", "loss_se"}:
+        return
+    read = {column for mapped in draft.variables.values() for column in mapped.reads}
+    if of_experts(draft.source.table.drop(columns=[*read])):
+        yield Note(
+            "experts_unread",
+            "warning",
+            "the table's columns of experts are no variables: only laws of dense models can read "
+            "what is mapped",
+            'Map N_a, G and S by columns or expressions: columns={"G": "top_k + n_shared", "S": '
+            '"n_shared / G"}; or derive them by architecture=... (--column, --architecture)',
+        )
 
 
 def _rising(draft: Draft) -> Iterator[Note]:

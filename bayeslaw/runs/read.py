@@ -52,7 +52,8 @@ def read_runs(
         changed.
     columns : mapping of str to str, optional
         Variable to source column, or to an expression over source columns: ``{"N": "n_total",
-        "D": "D1 + D2", "S": "0"}``. Names with spaces, points or slashes stand in back quotes
+        "D": "D1 + D2", "G": "top_k + n_shared", "S": "n_shared / G"}``; other variables are read in
+        counts, after their units. Names with spaces, points or slashes stand in back quotes
         inside expressions: ``{"K": "config.model.top_k", "G": "`config.model.top_k` + 1"}``, in a
         shell ``--column K=config.model.top_k --column 'G=`config.model.top_k` + 1'``.
         Columns with canonical names need no entry; an empty text unmaps a column of that name.

@@ -42,7 +42,11 @@ def keep_once(draft: Draft, options: Options) -> Draft:
     # Rounded losses of several runs may agree: their labels have to agree as well.
     exact = np.abs(loss - np.round(loss, _DIGITS)) > 1e-9
     labels = _RUN | _NAME | _STEP | _STATE | _LOGGED
-    setting = [name for name in table.columns if _letters(str(name)) not in labels]
+    setting = [
+        name
+        for name in table.columns
+        if _letters(str(name)) not in labels and not _numbered(table[name])
+    ]
     rows = rows[
         np.isin(rows, _alike(same, table[setting])) & exact | np.isin(rows, _alike(same, table))
     ]
@@ -84,6 +88,15 @@ def checkpoint_notes(draft: Draft, options: Options) -> Iterator[Note]:
                 return
 
 
+def finished(table: pd.DataFrame) -> str:
+    """A condition that keeps finished runs, where a column states what became of each."""
+    for name in map(str, table.columns):
+        last = re.split(r"[./]", name)[-1]
+        if _letters(last) in _STATE and "finished" in set(table[name]):
+            return f"{name if name.isidentifier() else f'`{name}`'} == 'finished'"
+    return ""
+
+
 def _varied(draft: Draft, codes: np.ndarray) -> set[str]:
     """Variables other than the loss that differ between rows of one run."""
     return {
@@ -100,6 +113,15 @@ def _alike(same: np.ndarray, table: pd.DataFrame) -> np.ndarray:
     cells = [table[name].iloc[alike].astype(str) for name in table.columns]
     again = pd.Series(row_codes([same[alike], *cells], len(alike))).duplicated()
     return np.asarray(alike[again.to_numpy()])
+
+
+def _numbered(column: pd.Series) -> bool:
+    """Whether a column numbers the rows: texts or whole numbers, all of them different."""
+    if not column.is_unique or len(column) < 2:
+        return False
+    return not pd.api.types.is_numeric_dtype(column.dtype) or bool(
+        column.notna().all() and (column % 1 == 0).all()
+    )
 
 
 def _letters(name: str) -> str:
@@ -119,9 +141,8 @@ def _of_checkpoints(
     draft: Draft, run: str, step: str, runs: int, logged: bool, varied: set[str]
 ) -> Note:
     options = f"run={run!r}, step={step!r}"
-    state = [n for n in draft.source.table.columns if _letters(str(n)) in _STATE]
-    if state and "finished" in set(draft.source.table[state[0]]):
-        options += f", where=\"{state[0]} == 'finished'\""
+    if condition := finished(draft.source.table):
+        options += f', where="{condition}"'
     origin = ", as Weights & Biases exports them" * logged
     message = (
         f"{len(draft)} rows are checkpoints of {runs} runs, by the columns {run!r} and {step!r}"

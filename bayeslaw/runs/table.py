@@ -278,7 +278,7 @@ class Runs(Displayed):
             if bad.any():
                 raise TableError(
                     f"{name} = {values[bad][0]:g}",
-                    place=f"{self.source}, row {self.table.index[bad][0]}",
+                    place=f"{self.source}, {self.counted} {self.table.index[bad][0]}",
                     remedy=f"{purpose} takes {name} for a positive number. "
                     f"{where_not_positive(name, name)}",
                 )
@@ -290,6 +290,11 @@ class Runs(Displayed):
                 remedy=missing_remedy(missing, others),
             )
         return replace(self, variables=(*self.variables, *own)) if own else self
+
+    @property
+    def counted(self) -> str:
+        """What the index counts: "line" of a text file, or "row"."""
+        return "line" if self.table.index.name == "line" else "row"
 
     @property
     def fingerprint(self) -> str:

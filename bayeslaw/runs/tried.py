@@ -48,7 +48,7 @@ def refuse_tried(runs: Runs, variables: list[str], predicts: str, law: str) -> N
     raise TableError(
         f"{law} predicts the best {predicts}, and the table has settings that were tried: {count} "
         f"of {several[0]} where {where}",
-        place=f"{runs.source}, row {runs.table.index[row]}",
+        place=f"{runs.source}, {runs.counted} {runs.table.index[row]}",
         remedy=f"Keep the one with the lowest loss, read_runs(..., best_of={[*columns]}) or "
         f"{options}; where each row is the best of its own search, group by what differs",
     )

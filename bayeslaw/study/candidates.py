@@ -11,6 +11,7 @@ from bayeslaw.core.notes import Note
 from bayeslaw.law import Law
 from bayeslaw.law.library import cards, law as load_law
 from bayeslaw.runs import Runs
+from bayeslaw.runs.suggestions import of_experts
 
 _PLACE = "study"
 # A law has a floor if its value far beyond any run is more than this share of that at a run.
@@ -88,6 +89,11 @@ def has_floor(law: Law) -> bool:
 
 def _nothing_fits(library: list[Law], runs: Runs) -> RequestError:
     """An error that names what the nearest laws lack."""
+    if not _SIZES & set(runs.variables):
+        wanted = (
+            ("N", "N_a", "G", "S", "D", "loss") if of_experts(runs.table) else ("N", "D", "loss")
+        )
+        runs.require([name for name in wanted if name not in runs.variables], purpose="a study")
     lacking = {law.name: [n for n in law.variables if n not in runs.variables] for law in library}
     nearest = sorted(lacking, key=lambda name: len(lacking[name]))[:3]
     each = "; ".join(f"{name} lacks {', '.join(lacking[name])}" for name in nearest)
