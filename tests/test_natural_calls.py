@@ -77,6 +77,9 @@ def test_arviz_shows_each_coefficient_once(posterior: bl.Posterior) -> None:
     tree = posterior.to_arviz()
     rows = list(az.summary(tree).index)
     assert set(rows) == {"E", "A", "B", "alpha", "beta", "noise_scale", "noise_df"}
+    # A panel for every coefficient and noise parameter, twice: density and trace.
+    panels = az.plot_trace_dist(tree).viz["plot"]
+    assert {*map(str, panels.data_vars)} >= {"E", "A", "B", "alpha", "beta", "noise_scale"}
     beside = tree["posterior_at_reference"]
     np.testing.assert_array_equal(beside["A_on"], posterior.draws["A_on"])
     np.testing.assert_array_equal(beside["T"], posterior.draws["T"])
@@ -97,3 +100,18 @@ def test_a_law_predicts_tables(runs: bl.Runs) -> None:
     np.testing.assert_array_equal(law.predict({"N": 1e9, "D": 1e11}), law.predict(N=1e9, D=1e11))
     with pytest.raises(bl.BayesLawError, match="D is missing"):
         law.predict({"N": 1e9})
+
+
+def test_one_option_chooses_the_method_of_comparisons(runs: bl.Runs) -> None:
+    nested = bl.compare_nested(
+        runs.table, "chinchilla", "alpha = beta", method="laplace", progress=False
+    )
+    assert {each.info.method for each in nested.comparison.posteriors.values()} == {"laplace"}
+
+
+def test_groups_are_fitted_from_tables_and_files(runs: bl.Runs, tmp_path: Path) -> None:
+    table = runs.table.assign(family=np.tile(["a", "b"], 20))
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    for source in (table, tmp_path / "runs.csv", str(tmp_path / "runs.csv")):
+        fits = bl.fit_by_group(source, "chinchilla", by="family", method="mode", progress=False)
+        assert {name: len(fit.runs) for name, fit in fits.items()} == {"a": 20, "b": 20}

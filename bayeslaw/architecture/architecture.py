@@ -16,7 +16,6 @@ from bayeslaw.architecture.count import (
     count,
     known_convention,
     layer_numbers,
-    short,
     variables,
 )
 from bayeslaw.architecture.files import INDEX, compare_checkpoint, read_config
@@ -25,6 +24,7 @@ from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, real
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import count as written
 from bayeslaw.law.cost import COSTS
 
 if TYPE_CHECKING:
@@ -204,8 +204,8 @@ class Architecture(Displayed):
     def summary(self) -> str:
         """Sizes and experts in a few sentences."""
         sizes = "; ".join(
-            f"{text} {short(self.counts.loc[name, 'N'])}, {short(self.counts.loc[name, 'N_a'])} "
-            "active"
+            f"{text} {written(self.counts.loc[name, 'N'], 4)}, "
+            f"{written(self.counts.loc[name, 'N_a'], 4)} active"
             for name, text in _LEFT_OUT.items()
         )
         head = f"{self.name} ({self.family}): {sizes}."

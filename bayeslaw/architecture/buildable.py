@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayeslaw.architecture.build_search import Search
-from bayeslaw.architecture.count import count, known_convention, short
+from bayeslaw.architecture.count import count, known_convention
 from bayeslaw.architecture.families import FAMILIES
 from bayeslaw.architecture.fields import FIELDS, SWITCHES, Family
 from bayeslaw.architecture.lookup import family_of
@@ -17,7 +17,7 @@ from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.notes import Note
-from bayeslaw.core.quantities import quantity
+from bayeslaw.core.quantities import count as written, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,13 +84,14 @@ class Buildable(Displayed):
         """How many there are, and the first of them."""
         first = self.frame.iloc[0]
         asked = ", ".join(
-            f"{name} = {short(value) if name in ('N', 'N_a') else f'{value:g}'}"
+            f"{name} = {written(value, 4) if name in ('N', 'N_a') else f'{value:g}'}"
             for name, value in self.target.items()
         )
         return (
             f"{len(self.frame)} configurations of {self.family} near {asked}. The first is "
-            f"{self.frame.index[0]}: N = {short(first['N'])}, N_a = {short(first['N_a'])}, "
-            f"G = {first['G']:g}, S = {first['S']:.3g}, E = {first['E']:g}."
+            f"{self.frame.index[0]}: N = {written(first['N'], 4)}, "
+            f"N_a = {written(first['N_a'], 4)}, G = {first['G']:g}, S = {first['S']:.3g}, "
+            f"E = {first['E']:g}."
         )
 
     def counted(self, embeddings: str) -> Buildable:

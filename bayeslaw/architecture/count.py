@@ -206,11 +206,3 @@ def variables(shape: Shape, counts: Counts, embeddings: str = "included") -> dic
 def known_convention(embeddings: str, *, place: str) -> None:
     """Refuse a convention of counting embeddings that does not exist."""
     check_names([embeddings], CONVENTIONS, "embeddings = {!r}", place=place)
-
-
-def short(parameters: float) -> str:
-    """A number of parameters as people write it."""
-    for scale, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if parameters >= 0.9995 * scale:
-            return f"{parameters / scale:.4g}{letter}"
-    return f"{parameters:.4g}"

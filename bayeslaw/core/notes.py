@@ -140,6 +140,12 @@ def cautions(notes: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(note for note in notes if note.severity != "info")
 
 
+def trust(notes: Iterable[Note]) -> str:
+    """Whether numbers may be used, in a sentence."""
+    errors = ", ".join(note.code for note in notes if note.severity == "error")
+    return f"Do not use its numbers: {errors}." if errors else "No note is an error."
+
+
 def worst(notes: Iterable[Note]) -> Severity | None:
     """The gravest severity among notes."""
     return min((note.severity for note in notes), key=_ORDER.index, default=None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bayeslaw.architecture.buildable import Buildable
-from bayeslaw.architecture.count import short
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.notes import Note
+from bayeslaw.core.quantities import count as written
 from bayeslaw.posterior.mixture import Mixture
 from bayeslaw.posterior.posterior import Posterior
 
@@ -47,8 +47,8 @@ def as_the_law_counts(
         return built.to_frame(), [Note("embeddings_unknown", "info", message, remedy)]
     counted, everything = built.counted(convention), built.counted("included")
     sizes = (
-        f"{counted.frame.index[0]} has N = {short(counted.frame['N'].iloc[0])}, of "
-        f"{short(everything.frame['N'].iloc[0])} with all embeddings"
+        f"{counted.frame.index[0]} has N = {written(counted.frame['N'].iloc[0], 4)}, of "
+        f"{written(everything.frame['N'].iloc[0], 4)} with all embeddings"
     )
     message = f"N and N_a are counted as the law's, embeddings {convention}: {sizes}"
     return counted.to_frame(), [Note("embeddings_converted", "info", message)]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WIDTHS = {"column": 3.35, "page": 6.9}
 # No text is smaller in print, in points.
 _SMALLEST = 6.0
+_PLACE = "plots.save"
 
 
 @public
@@ -42,12 +43,14 @@ def save(
 
     from bayeslaw.core.files import destination
 
-    destination(path, place="plots.save")
+    destination(path, place=_PLACE)
     if width is not None:
         if isinstance(width, str) and width not in WIDTHS:
             remedy = "Give column, page or a number of inches"
-            raise RequestError(f"width = {width!r}", place="plots.save", remedy=remedy)
-        inches = WIDTHS[width] if isinstance(width, str) else real(width, "width", place="save")
+            raise RequestError(f"width = {width!r}", place=_PLACE, remedy=remedy)
+        inches = WIDTHS[width] if isinstance(width, str) else real(width, "width", place=_PLACE)
+        if not inches > 0:
+            raise RequestError(f"width = {width!r}", place=_PLACE, remedy="Give inches")
         old, height = (float(side) for side in figure.get_size_inches())
         share = inches / old
         for text in figure.findobj(Text):

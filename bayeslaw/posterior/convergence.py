@@ -42,9 +42,15 @@ class Convergence:
 
     @classmethod
     def of(
-        cls, draws: Mapping[str, np.ndarray], stats: Mapping[str, np.ndarray] | None = None
+        cls,
+        draws: Mapping[str, np.ndarray],
+        stats: Mapping[str, np.ndarray] | None = None,
+        bfmi: float | None = None,
     ) -> Convergence:
-        """Diagnose draws, each of shape (chains, draws)."""
+        """Diagnose draws, each of shape (chains, draws).
+
+        ``bfmi`` is the sampler's own, from all iterations, where draws are thinned.
+        """
         rhat, bulk, tail = {}, {}, {}
         for name, values in draws.items():
             if np.isfinite(values).all() and np.ptp(values) == 0:
@@ -56,7 +62,7 @@ class Convergence:
         chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
             return cls(rhat, bulk, tail, chains=chains)
-        bfmi = diagnostics.smallest_bfmi(stats["energy"])
+        bfmi = diagnostics.smallest_bfmi(stats["energy"]) if bfmi is None else bfmi
         return cls(rhat, bulk, tail, int(np.sum(stats["diverging"])), bfmi, chains)
 
     @property

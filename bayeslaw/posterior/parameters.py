@@ -17,6 +17,7 @@ def parameter_frame(
     draws: Mapping[str, np.ndarray],
     prior: Mapping[str, np.ndarray],
     convergence: Convergence,
+    published: Mapping[str, float],
     ci_prob: float,
 ) -> pd.DataFrame:
     """A row a parameter: its interval, its prior's, and how far its draws can be relied on."""
@@ -31,6 +32,7 @@ def parameter_frame(
             "high": float(ends.high),
             "prior_low": float(before.low),
             "prior_high": float(before.high),
+            "published": published.get(name, np.nan),
             "rhat": convergence.rhat[name],
             "ess_bulk": convergence.ess_bulk[name],
             "ess_tail": ess_tail,

@@ -13,8 +13,8 @@ import pandas as pd
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
-from bayeslaw.core.intervals import INTERVAL, Interval, interval
-from bayeslaw.core.notes import Note, worst
+from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.notes import Note, trust, worst
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.extrapolation import ExtrapolationError, ExtrapolationPrior, field_prior
@@ -29,9 +29,8 @@ from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.info import FitInfo
 from bayeslaw.posterior.parameters import parameter_frame
 from bayeslaw.posterior.prediction import Level
-from bayeslaw.posterior.variance import half_widths
+from bayeslaw.posterior.variance import variance_shares
 from bayeslaw.runs import ReferenceRun, Runs
-from bayeslaw.runs.geometry import extrapolation_factor
 from bayeslaw.runs.reach import Reach
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Posterior(Displayed):
     discrepancy, pool : Discrepancy or None, tuple of Pool
         Misfit that runs share; coefficients that vary by group, with draws of the common value.
     weights : ndarray of shape (runs,), optional
-        With a discrepancy, factors of the precision of each run's noise: small for outliers.
+        With a discrepancy, factors of each run's precision: small for outliers.
     extrapolation : ExtrapolationError, optional
         Draws of the error beyond the runs, shared by all predictions of a draw: in predictions of
         runs, in rankings and in optima.
@@ -102,9 +101,7 @@ class Posterior(Displayed):
     @property
     def summary(self) -> str:
         """Law, table, method and whether the fit is trusted, in plain sentences."""
-        errors = ", ".join(note.code for note in self.notes if note.severity == "error")
-        trust = f"Do not use its numbers: {errors}." if errors else "No note is an error."
-        return f"{self._size} by {self.info.method}. {trust}"
+        return f"{self._size} by {self.info.method}. {trust(self.notes)}"
 
     @property
     def trusted(self) -> bool:
@@ -119,12 +116,8 @@ class Posterior(Displayed):
     @cached_property
     def convergence(self) -> Convergence:
         """Diagnostics of everything that was drawn."""
-        if self.info.method != "nuts":
-            return Convergence.of(self.draws)
-        convergence = Convergence.of(self.draws, self.stats)
-        # The sampler's own, from all iterations, where the draws are thinned.
-        bfmi = self.info.bfmi
-        return convergence if bfmi is None else replace(convergence, bfmi=bfmi)
+        stats = self.stats if self.info.method == "nuts" else None
+        return Convergence.of(self.draws, stats, self.info.bfmi)
 
     @cached_property
     def informed(self) -> Informed:
@@ -181,15 +174,14 @@ class Posterior(Displayed):
         kernels = {} if self.discrepancy is None else self.discrepancy.priors
         pooled = [pool.scale for pool in self.pool]
         names = [*self.law.parameters, *pooled, *self.noise.priors, *kernels]
-        frame = parameter_frame(names, self.draws, self.prior, self.convergence, ci_prob)
-        frame.insert(5, "published", [published.get(name, np.nan) for name in names])
-        return frame.assign(informed_by=[self.informed_by(name) for name in names])
+        found = (self.draws, self.prior, self.convergence, published)
+        frame = parameter_frame(names, *found, ci_prob)
+        return frame.assign(informed_by=[*map(self.informed_by, names)])
 
     def to_dict(self, *, ci_prob: float = INTERVAL) -> dict[str, Any]:
         """Law, size, coefficients (rows of ``to_frame``), reference and notes as plain data."""
         return {
-            "law": self.law.name,
-            "runs": len(self.runs),
+            **{"law": self.law.name, "runs": len(self.runs)},
             "coefficients": self.to_frame(ci_prob=ci_prob).to_dict("index"),
             "reference": self.reference.to_dict(),
             "ci_prob": ci_prob,
@@ -231,8 +223,7 @@ class Posterior(Displayed):
         RequestError
             If nothing varies by group, or there is no such group.
         """
-        draws = group_draws(self.model, labels)
-        settings = replace(self.info.settings, pool=())
+        draws, settings = group_draws(self.model, labels), replace(self.info.settings, pool=())
         info = replace(self.info, settings=settings, group=dict(labels))
         return replace(self, draws=draws, pool=(), info=info)
 
@@ -274,14 +265,7 @@ class Posterior(Displayed):
         RequestError, TableError
             If the level is unknown, or a variable is missing or outside its domain.
         """
-        new = prediction.given_configurations(new, variables)
-        table = prediction.read_configurations(new, self.law, variables)
-        columns = self.model.columns(table)
-        blocks = prediction.predictive(self.model, columns, level=level, seed=seed)
-        parts = [interval(block, ci_prob) for block in blocks] or [Interval(*np.empty((3, 0)))]
-        low, median, high = (np.concatenate(part) for part in zip(*parts, strict=True))
-        bands = pd.DataFrame({"median": median, "low": low, "high": high}, index=table.table.index)
-        return bands.assign(**self._extrapolation(table))
+        return prediction.bands(self.model, new, variables, level, ci_prob, seed)
 
     @public
     def variance_shares(self, new: Runs | pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
@@ -304,12 +288,7 @@ class Posterior(Displayed):
             ``spread``, the root of the sum of the squared half widths, of log loss, and
             ``extrapolation_factor`` and ``variable`` as of ``predict``.
         """
-        table = prediction.read_configurations(new, self.law)
-        widths = half_widths(self.model, self.model.columns(table))
-        squared = pd.DataFrame(widths, index=table.table.index) ** 2
-        total = squared.sum(axis=1, skipna=False)
-        shares = squared.div(total, axis=0)
-        return shares.assign(spread=np.sqrt(total), **self._extrapolation(table))
+        return variance_shares(self.model, new)
 
     def with_extrapolation_error(
         self, prior: ExtrapolationPrior | None = None, *, seed: int = 0
@@ -328,14 +307,9 @@ class Posterior(Displayed):
         Posterior
             Its predictions of runs, rankings and optima include the error; the law's do not.
         """
-        reach = Reach.of(self.runs, self.law.variables)
-        rng = np.random.default_rng([seed, 1])
+        reach, rng = Reach.of(self.runs, self.law.variables), np.random.default_rng([seed, 1])
         error = (prior or field_prior()).draw(reach, self.model.size, rng)
         return replace(self, extrapolation=error)
-
-    def _extrapolation(self, table: Runs) -> dict[str, np.ndarray]:
-        factor, variable = extrapolation_factor(self.runs, table.columns(self.law.variables))
-        return {"extrapolation_factor": factor, "variable": variable}
 
     def log_likelihood(self) -> np.ndarray:
         """Log density of each run's log loss, of shape (chains, draws, runs).
@@ -348,8 +322,8 @@ class Posterior(Displayed):
     def to_arviz(self) -> xr.DataTree:
         """For ArviZ; log_likelihood is included where it has no more than 1e7 numbers.
 
-        Coefficients are in the group ``posterior``; the quantities that have a prior, and the law's
-        value at the reference run, in ``posterior_at_reference``.
+        What has a prior, and the law's value at the reference run, is in
+        ``posterior_at_reference``.
         """
         return storage.to_tree(self.model, self.stats, self.prior, self.notes, self.info)
 

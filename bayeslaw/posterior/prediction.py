@@ -10,11 +10,13 @@ import pandas as pd
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError, check_names, whole
+from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.law import Law
 from bayeslaw.posterior.evaluation import evaluate
 from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.misfit import misfit
 from bayeslaw.runs import Runs, read_runs
+from bayeslaw.runs.geometry import extrapolation_factor
 from bayeslaw.runs.read import configurations
 from bayeslaw.runs.replicates import find_replicates
 
@@ -46,6 +48,29 @@ def read_configurations(
         new = read_runs(configurations(new))
     new.require(law.variables, purpose=f"a prediction of {law.name}")
     return new
+
+
+def bands(
+    model: FittedModel,
+    new: Runs | pd.DataFrame | Mapping[str, Any] | None,
+    variables: Mapping[str, Any],
+    level: Level,
+    ci_prob: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Intervals of predictions, and how far each lies beyond the runs."""
+    table = read_configurations(given_configurations(new, variables), model.law, variables)
+    draws = predictive(model, model.columns(table), level=level, seed=seed)
+    parts = [interval(block, ci_prob) for block in draws] or [Interval(*np.empty((3, 0)))]
+    low, median, high = (np.concatenate(part) for part in zip(*parts, strict=True))
+    frame = pd.DataFrame({"median": median, "low": low, "high": high}, index=table.table.index)
+    return frame.assign(**beyond(model, table))
+
+
+def beyond(model: FittedModel, table: Runs) -> dict[str, np.ndarray]:
+    """How far configurations lie beyond the runs, and in which variable most."""
+    factor, variable = extrapolation_factor(model.runs, table.columns(model.law.variables))
+    return {"extrapolation_factor": factor, "variable": variable}
 
 
 def blocks(columns: Mapping[str, np.ndarray], draws: int) -> Iterator[dict[str, np.ndarray]]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtr, stdtr
 
 from bayeslaw.core.intervals import interval
 from bayeslaw.posterior.evaluation import evaluate
 from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.misfit import misfit
-from bayeslaw.posterior.prediction import blocks
+from bayeslaw.posterior.prediction import beyond, blocks, read_configurations
+from bayeslaw.runs import Runs
 
 #: Probability within one standard deviation of a normal.
 ONE_SD = float(ndtr(1.0) - ndtr(-1.0))
@@ -21,6 +24,17 @@ ONE_SD = float(ndtr(1.0) - ndtr(-1.0))
 _HALVINGS = 60
 # For each draw, where the noise is skewed.
 _DEVIATIONS = 50
+
+
+def variance_shares(
+    model: FittedModel, new: Runs | pd.DataFrame | Mapping[str, Any]
+) -> pd.DataFrame:
+    """Shares of each source in the squared half widths, and how far runs lie beyond the table."""
+    table = read_configurations(new, model.law)
+    squared = pd.DataFrame(half_widths(model, model.columns(table)), index=table.table.index) ** 2
+    total = squared.sum(axis=1, skipna=False)
+    shares = squared.div(total, axis=0)
+    return shares.assign(spread=np.sqrt(total), **beyond(model, table))
 
 
 def half_widths(model: FittedModel, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -167,7 +167,7 @@ def _not_numbers(mapped: Mapped, cells: pd.Series) -> Flaw:
         f"column {name!r} (in {mapped.described})" if mapped.derived else mapped.described,
         np.flatnonzero(numeric(cells)[1]),
         lambda row: f"{str(cells.iloc[row])!r} is not a number",
-        lambda row: hint(cells.iloc[row]) + otherwise,
+        lambda row: f"{hint(cells.iloc[row])}, or {_OMIT}{otherwise}",
     )
 
 

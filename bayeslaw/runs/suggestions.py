@@ -61,8 +61,8 @@ _SHAPE = {"layer", "depth", "width", "hidden", "head", "model", "expert", "topk"
 _ARCHITECTURE = 'architecture={"family": ...} (--architecture)'
 #: Characters of names of columns that a remedy lists.
 _LISTED = 60
-# Variables up to which each is explained, known or not.
-_EXPLAINED = 3
+# Characters up to which what each variable means is said beside its column.
+_ROOM = 240
 
 
 def column_remedy(name: str, columns: Iterable[str]) -> str:
@@ -166,15 +166,20 @@ def _mapped(names: list[str], columns: list[str], computed: Mapping[str, str]) -
     if len(names) < 2:
         return [f"Map {n} ({variable(n).means}): {_options(n, likely[n])}" for n in names]
     example = next((name for name in names if likely[name]), names[0])
-    lines = [f"Map each: {_options(example, likely[example])}"]
-    # Many lines leave no room for what is plain.
-    plain = len(names) > _EXPLAINED
-    for name in names:
-        column, unit = likely[name], _unit(name, likely[name])[2]
-        said = [] if plain and column else [variable(name).means]
-        beside = "; ".join([*said, *([unit] if unit else [])])
-        lines.append(f"{name} = {column or '?'}" + f" ({beside})" * bool(beside))
-    return lines
+    first = f"Map each: {_options(example, likely[example])}"
+
+    def lines(explained: bool) -> list[str]:
+        texts = []
+        for name in names:
+            column, unit = likely[name], _unit(name, likely[name])[2]
+            said = [variable(name).means] if explained or not column else []
+            beside = "; ".join([*said, *([unit] if unit else [])])
+            texts.append(f"{name} = {column or '?'}" + f" ({beside})" * bool(beside))
+        return texts
+
+    full = lines(explained=True)
+    # Of many, those that are plain need the room for the others.
+    return [first, *(full if sum(map(len, full)) < _ROOM else lines(explained=False))]
 
 
 def _options(name: str, column: str | None) -> str:

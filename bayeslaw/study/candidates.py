@@ -37,21 +37,23 @@ def study_laws(
     if not readable:
         raise _nothing_fits(library, runs)
     varied = {name for name in runs.variables if name not in runs.constant(runs.variables)}
-    kept, notes = [], []
-    for law in readable:
-        reason = _left_out(law, readable, varied, runs)
+    left_out = {law.name: _left_out(law, readable, varied, runs) for law in readable}
+    kept = [law for law in readable if not left_out[law.name]]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
         if reason:
-            message = f"{law.name} is left out: {reason}"
-            notes.append(Note("law_left_out", "info", message, "Name it in laws= to include it"))
-        else:
-            kept.append(law)
+            reasons.setdefault(reason, []).append(name)
+    each = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]
     if not kept:
         raise RequestError(
-            f"no law suits {runs.source}: {some_of((note.message for note in notes), 3)}",
+            f"no law suits {runs.source}: {some_of(each, 3)}",
             place=_PLACE,
             remedy="Name one in laws= (--laws), or add the columns that it lacks",
         )
-    return kept, notes
+    if not each:
+        return kept, []
+    message = f"laws that are left out: {'; '.join(each)}"
+    return kept, [Note("law_left_out", "info", message, "Name a law in laws= to include it")]
 
 
 def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> str:
@@ -62,8 +64,9 @@ def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> st
     own = varied & set(law.variables)
     more = [other for other in readable if own < (varied & set(other.variables))]
     if more:
-        unread = ", ".join(sorted((varied & set(more[0].variables)) - own))
-        return f"it does not read {unread}, which varies, and {more[0].name} does"
+        unread = sorted((varied & set(more[0].variables)) - own)
+        vary = "vary" if len(unread) > 1 else "varies"
+        return f"it does not read {', '.join(unread)}, which {vary}, and {more[0].name} does"
     if "D" in varied and "D" not in law.variables:
         return "it does not read D, which varies"
     if "N_a" in varied and set(law.variables) <= {"N", "D"}:
