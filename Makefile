@@ -52,8 +52,11 @@ types: $(DEV) ## check type annotations
 notebooks: $(DEV) ## execute the notebooks, with short runs
 	@.venv/bin/python notebooks/run.py --quick
 
-browser: $(DEV) ## check reports in Chromium, which has to be installed; screenshots in build/browser
-	@.venv/bin/python tests/browser.py --out build/browser
+# Pages of the documentation are opened too where `make docs` has built them, as .ci/run does first.
+# Chromium is no Python package: .ci/browser installs it in CI, and make leaves the system alone.
+browser: $(DEV) ## check reports and built docs in Chromium, which has to be there; screenshots in build/browser
+	@.venv/bin/python tests/browser.py --out build/browser \
+	  $(if $(wildcard build/docs/html/index.html),--docs build/docs/html)
 
 packaging: $(DEV) ## check that the law cards are found from wheel, editable install and checkout
 	@.ci/packaging

@@ -92,6 +92,14 @@ CHECKS = r"""
 })()
 """
 
+# Pages of the documentation, one of each kind, and what of their layout is ours: colours and
+# scrolling are the theme's.
+DOCS = (
+    "index.html", "howto/questions.html", "reference/laws/zhao2025.html",
+    "reference/api/inference.html", "tutorials/01_first_posterior.html",
+)  # fmt: skip
+OF_DOCS = ("lang", "title", "overflow", "picture", "network")
+
 # A page with one of each fault, since a check that finds nothing may look at nothing.
 FAULTY = """<!DOCTYPE html><html><body><h1>x</h1><h3>jump</h3>
 <p style="color:#999;background:#fff">dim</p><div style="width:2000px">wide</div>
@@ -249,6 +257,19 @@ def problems(tab: Browser, page: Path, out: Path | None) -> list[str]:
     return found
 
 
+def docs_problems(tab: Browser, page: Path, out: Path) -> list[str]:
+    """What is cut or missing on a page of the documentation, with screenshots in a folder."""
+    found = []
+    for screen, width in WIDTHS.items():
+        tab.size(width, phone=screen == "phone")
+        tab.open(page)
+        said = (*tab.evaluate(CHECKS), *tab.complaints())
+        found += [f"{screen}: {each}" for each in said if each.startswith(OF_DOCS)]
+        shot = tab.call("Page.captureScreenshot", format="png")["data"]
+        (out / f"docs-{page.stem}-{screen}.png").write_bytes(base64.b64decode(shot))
+    return found
+
+
 def make(out: Path) -> list[Path]:
     """A report with everything, and one without an optimum whose fit is not to be trusted."""
     import bayeslaw as bl
@@ -272,6 +293,7 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*", type=Path, help="pages; two reports unless named")
+    parser.add_argument("--docs", type=Path, help="built documentation, of which pages are opened")
     parser.add_argument("--out", type=Path, help="folder for screenshots and prints")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, browser() as tab:
@@ -284,8 +306,11 @@ def main() -> int:
             sys.stderr.write(f"browser: not found on a faulty page: {sorted(FAULTS - seen)}\n")
             return 1
         wrong = 0
-        for page in options.pages or make(out):
-            found = problems(tab, page, out)
+        found_on = {page: problems(tab, page, out) for page in options.pages or make(out)}
+        for name in DOCS if options.docs is not None else ():
+            page = options.docs / name
+            found_on[page] = docs_problems(tab, page, out)
+        for page, found in found_on.items():
             sys.stderr.writelines(f"{page.name}, {problem}\n" for problem in found)
             wrong += bool(found)
             verdict = "FAILED" if found else "ok"

@@ -96,7 +96,7 @@ def remedies(name: str) -> str:
     """Remedies for a variable in which the value improves monotonically."""
     fix = f"Fix {name} (at={{'{name}': ...}}, --at {name}=...)"
     if name != "N":
-        return f"{fix}, or cap it: Budget(caps={{{name!r}: ...}})"
+        return f"{fix}, or cap it: Budget(caps={{{name!r}: ...}}), --cap {name}=LIMIT"
     return (
         f"{fix}, or cap it: total parameters (max_params, --max-params), bytes of memory at a "
         "precision (max_memory and bytes_per_param, --max-memory), N <= r*N_a "

@@ -153,6 +153,8 @@ def _past(panel: Axes, answer: Study) -> None:
     name = f"{percent(answer.ci_prob)} interval"
     panel.barh(place, frame["width"], left=-frame["width"] / 2, height=0.6, color="#dddddd")
     panel.axvline(0, color=style.PRIOR, lw=0.8)
+    # More numbers of this length would touch.
+    panel.locator_params(axis="x", nbins=3)
     held = frame["coverage"].to_numpy() >= answer.ci_prob
     for chosen, face in ((held, style.POSTERIOR), (~held, "white")):
         look: style.Look = {"color": style.POSTERIOR, "mfc": face, "mew": 1.2, "ms": 5, "ls": ""}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -88,3 +91,23 @@ def test_no_model_of_the_trend_has_more_active_parameters_than_it_has() -> None:
     found = bl.study(runs, laws=["liew2025"], seed=1, progress=False)
     path = trend(found, runs.column("N_a"), np.geomspace(1e6, 1e15, 9))
     assert (path["N_a"] < path["N"]).all()
+
+
+@pytest.mark.parametrize("width", [0.0007, 0.0233, 0.11, 0.9])
+def test_numbers_below_back_tests_do_not_touch(study: bl.Study, width: float) -> None:
+    frame = study.back_test.assign(width=width, error=width / 9)
+    other = dataclasses.replace(study)
+    other.__dict__["back_test"] = frame
+    figure = bl.plots.study(other)
+    figure.canvas.draw()
+    panel = next(ax for ax in figure.axes if "back-tests" in ax.get_title())
+    low, high = panel.get_xlim()
+    labels = [
+        label.get_window_extent()
+        for place, label in zip(panel.get_xticks(), panel.get_xticklabels(), strict=True)
+        if low <= place <= high
+    ]
+    assert len(labels) >= 2
+    # A space between them, of three points.
+    space = 3 * figure.dpi / 72
+    assert all(one.x1 + space < two.x0 for one, two in pairwise(labels))
