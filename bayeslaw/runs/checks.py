@@ -179,7 +179,8 @@ def _implausible(mapped: Mapped, source: Source, loss_unit: str | None) -> Itera
         low, high = SMALLEST_LOSS, LARGEST_LOSS
         unit = " nats, unless loss_unit (--loss-unit) states another unit"
     if mapped.name == "loss" and loss_unit in PERPLEXITIES:
-        low = np.nextafter(1.0, 2.0)
+        low, high = np.nextafter(1.0, 2.0), float(np.exp(LARGEST_LOSS))
+        unit = f", which is {LARGEST_LOSS:g} nats"
     with np.errstate(invalid="ignore"):
         rows = np.isfinite(values) & ((values > high) | ((values < low) & (values > 0)))
 
@@ -187,9 +188,11 @@ def _implausible(mapped: Mapped, source: Source, loss_unit: str | None) -> Itera
         return f"{mapped.name} = {values[row]:.12g}{_origin(mapped, source, row)}"
 
     def remedy(row: int) -> str:
-        bound = f"at most {high:g}" if values[row] > high else f"at least {low:.3g}"
+        large = values[row] > high
+        bound = f"at most {high:g}" if large else f"at least {low:.3g}"
+        said = unit if large or loss_unit is None else ""
         check = f"Check the unit of {mapped.name}: " * (mapped.unit not in (None, 1.0))
-        return f"{check}{mapped.name} ({entry.means}) is {bound}{unit}. {_CORRECT}"
+        return f"{check}{mapped.name} ({entry.means}) is {bound}{said}. {_CORRECT}"
 
     yield Flaw(mapped.described, np.flatnonzero(rows), problem, remedy)
 

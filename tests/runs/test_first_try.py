@@ -130,3 +130,11 @@ def test_rows_under_numbers_of_their_own_are_repeats(sweep: pd.DataFrame) -> Non
     # Another measured column that differs makes it another run.
     again["grad norm"] = np.linspace(0.1, 0.7, 7)
     assert len(bl.read_runs(again, columns=columns, **options)) == 7
+
+
+def test_a_perplexity_beyond_that_of_guessing_is_refused(sweep: pd.DataFrame) -> None:
+    sweep.loc[3, "val ppl"] = 1e30
+    options = {"columns": {"loss": "val ppl"}, "loss_unit": "ppl"}
+    with pytest.raises(bl.BayesLawError, match=r"row 3, .*at most 268337, which is 12\.5 nats"):
+        bl.read_runs(sweep, **options)
+    assert len(bl.read_runs(sweep, drop_invalid=True, **options)) == 5
