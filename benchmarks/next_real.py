@@ -15,6 +15,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,11 @@ class LargestTarget(Target):
         """None beyond the law's."""
         return frozenset()
 
+    @property
+    def contrast(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Each run by itself."""
+        return self.columns, np.eye(len(next(iter(self.columns.values()))))
+
     def values(self, posterior: bl.Posterior) -> np.ndarray:
         """Their mean."""
         sampled = Sampled((posterior,), np.ones(1))
@@ -78,27 +85,22 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10, help="Random choices of a cell.")
     parser.add_argument("--pools", nargs="+", help="Tasks; all unless named.")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--folder", type=Path, help="Where pools are kept, to be resumed.")
     parser.add_argument("--out")
     asked = parser.parse_args()
-    start = time.process_time()
-    every = tasks()
-    names = [*POOLS, *(name for name in every if name.startswith("gadre"))]
-    chosen = asked.pools or names
-    parts = []
-    for name in chosen:
-        path = None if asked.folder is None else asked.folder / f"{name.replace(' ', '_')}.csv"
-        if path is not None and path.exists():
-            part = pd.read_csv(path)
-        else:
-            source, runs = every[name]
-            part = pd.DataFrame(_pool(source, name, runs, asked.repeats, asked.seed))
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part.to_csv(path, index=False)
-        parts.append(part)
-        sys.stderr.write(f"{name}: {time.process_time() - start:.0f} s\n")
-    found = pd.concat(parts)
+    names = [*POOLS, *(name for name in tasks() if name.startswith("gadre"))]
+    jobs = [(name, asked.repeats, asked.seed, asked.folder) for name in asked.pools or names]
+    began, parts = time.perf_counter(), {}
+    with ProcessPoolExecutor(
+        asked.processes, mp_context=get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        waiting = {pool.submit(_task, *job): job[0] for job in jobs}
+        for future in as_completed(waiting):
+            name = waiting[future]
+            parts[name] = future.result()
+            sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
+    found = pd.concat([parts[name] for name, *_ in jobs], ignore_index=True)
     command = f"python benchmarks/next_real.py --repeats {asked.repeats} --seed {asked.seed}"
     command += " --pools " + " ".join(map(repr, asked.pools)) if asked.pools else ""
     text = heading("Runs chosen from real tables", command)
@@ -109,8 +111,24 @@ def main() -> None:
         "choices, then over the tasks of a source. `all`: every run but those predicted.\n\n"
     )
     text += table(*_summary(found))
-    text += f"{time.process_time() - start:.0f} processor seconds (kept pools aside).\n"
+    seconds = found.drop_duplicates("task")["seconds"].sum()
+    text += f"{seconds:.0f} processor seconds.\n"
     keep(text, asked.out)
+
+
+def _task(name: str, repeats: int, seed: int, folder: Path | None) -> pd.DataFrame:
+    """The rows of a task; kept ones are read."""
+    path = folder and folder / f"{name.replace(' ', '_')}_{repeats}_{seed}.csv"
+    if path is not None and path.exists():
+        return pd.read_csv(path)
+    start = time.process_time()
+    source, runs = tasks()[name]
+    part = pd.DataFrame(_pool(source, name, runs, repeats, seed))
+    part["seconds"] = time.process_time() - start
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.to_csv(path, index=False)
+    return part
 
 
 def _pool(source: str, name: str, runs: bl.Runs, repeats: int, seed: int) -> list[dict[str, Any]]:
@@ -131,15 +149,15 @@ def _pool(source: str, name: str, runs: bl.Runs, repeats: int, seed: int) -> lis
     sampled = Sampled.of(members)
     columns = {n: v[pool] for n, v in runs.columns(law.variables).items()}
     target = LargestTarget({n: v[held] for n, v in runs.columns(law.variables).items()})
-    joint = setting_of(sampled, target, columns).joint
-    right = joint.without_misfit()
+    setting = setting_of(sampled, target, columns)
+    right = setting.joint.without_misfit()
     for share in SHARES:
         amount = max(share * float(flops[pool].sum()), float(flops[pool].min()))
         limits = Limits(flops[pool], amount, _MOST, 1)
         picks: dict[str, list[np.ndarray]] = {
             "D-optimal": [np.array(choose(right, limits, "information"), dtype=int)],
             "V-optimal": [np.array(choose(right, limits), dtype=int)],
-            "next_runs": [np.array(choose(joint, limits), dtype=int)],
+            "next_runs": [np.array(choose(setting.guarded, limits), dtype=int)],
             "random": [
                 affordable(
                     np.random.default_rng([seed, i]).permutation(len(pool)), flops[pool], amount
@@ -206,7 +224,9 @@ def _scores(
 
 
 def _summary(found: pd.DataFrame) -> tuple[list[str], list[list[object]]]:
-    by_task = found.groupby(["source", "task", "share", "arm"], sort=False, as_index=False).mean()
+    by_task = found.groupby(["source", "task", "share", "arm"], sort=False, as_index=False).mean(
+        numeric_only=True
+    )
     rows: list[list[object]] = []
     for (source, share, arm), part in by_task.groupby(["source", "share", "arm"], sort=True):
         rows.append(

@@ -16,6 +16,8 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from study_optima import COEFFICIENTS
 
 import bayeslaw as bl
 from bayeslaw.design.beside import affordable, iso_flop_grid
-from bayeslaw.design.joint import setting_of
+from bayeslaw.design.joint import Setting, setting_of
 from bayeslaw.design.pool import Pool, pool_of
 from bayeslaw.design.promise import extended, refits, weighted_interval
 from bayeslaw.design.rule import Limits, choose
@@ -48,6 +50,7 @@ TRUTHS: dict[str, tuple[str, str, dict[str, float], bl.Budget | None]] = {
     "ludziejewski2025": ("wang2024", "N_a", {"E": 16.0}, _FLOPS),
     "chinchilla": ("skaling2026", "N", {}, _FLOPS),
 }
+Cell = tuple[str, int, str, float]
 CONDITIONS = ("right", "misfit", "rival")
 FIRST = (20, 40, 100)
 ARMS = ("random", "one at a time", "iso-FLOP", "D-optimal", "V-optimal", "next_runs", "as few")
@@ -67,19 +70,17 @@ def main() -> None:
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--spend", type=float, default=1.0, help="Share of the first runs' FLOPs.")
     parser.add_argument("--seed", type=int, default=7000)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--folder", type=Path, help="Where tables are kept, to be resumed.")
     parser.add_argument("--out")
     asked = parser.parse_args()
-    start = time.process_time()
-    parts = []
-    for truth in asked.truths:
-        for first in asked.first:
-            for condition in asked.conditions:
-                cell = (truth, first, condition, asked.spend)
-                parts.append(_cell(cell, asked.tables, asked.seed, asked.folder))
-                used = time.process_time() - start
-                sys.stderr.write(f"{truth}, {first}, {condition}: {used:.0f} s\n")
-    found = pd.concat(parts)
+    cells = [
+        (truth, first, condition, asked.spend)
+        for truth in asked.truths
+        for first in asked.first
+        for condition in asked.conditions
+    ]
+    found = _tables(cells, asked)
     command = f"python benchmarks/next_runs.py --tables {asked.tables} --seed {asked.seed}"
     for name, value, default in (
         ("truths", asked.truths, list(TRUTHS)),
@@ -102,30 +103,50 @@ def main() -> None:
     text += table(*_widths(found))
     text += "Promised over obtained width, mean and standard error of the mean, by design.\n\n"
     text += table(*_promises(found))
-    text += f"{time.process_time() - start:.0f} processor seconds (kept tables aside).\n"
+    seconds = found.drop_duplicates(["truth", "first", "condition", "table"])["seconds"].sum()
+    text += f"{seconds:.0f} processor seconds.\n"
     keep(text, asked.out)
 
 
-def _cell(
-    cell: tuple[str, int, str, float], tables: int, seed: int, folder: Path | None
-) -> pd.DataFrame:
-    """All tables of a cell; those that are kept are read."""
-    path = None
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{cell[0]}_{cell[1]}_{cell[2]}_{cell[3]:g}_{seed}.csv"
-    found = pd.read_csv(path) if path is not None and path.exists() else pd.DataFrame()
-    done = set(found["table"]) if len(found) else set()
-    for i in range(tables):
-        if i not in done:
-            found = pd.concat([found, pd.DataFrame(_one(cell, i, seed))], ignore_index=True)
-            if path is not None:
-                found.to_csv(path, index=False)
-    return found[found["table"] < tables]
+def _tables(cells: list[Cell], asked: argparse.Namespace) -> pd.DataFrame:
+    """All tables of all cells; those that are kept are read, new ones kept as they end."""
+    kept: dict[Cell, pd.DataFrame] = {cell: pd.DataFrame() for cell in cells}
+    paths: dict[Cell, Path] = {}
+    if asked.folder is not None:
+        asked.folder.mkdir(parents=True, exist_ok=True)
+        paths = {
+            cell: asked.folder / f"{'_'.join(map(str, cell))}_{asked.seed}.csv" for cell in cells
+        }
+    for cell, path in paths.items():
+        if path.exists():
+            kept[cell] = pd.read_csv(path)
+    jobs = [
+        (cell, i, asked.seed)
+        for i in range(asked.tables)
+        for cell in cells
+        if not len(kept[cell]) or i not in set(kept[cell]["table"])
+    ]
+    began = time.perf_counter()
+    # Cells of a law follow each other in a process, for code that is compiled already.
+    jobs.sort(key=lambda job: cells.index(job[0]))
+    with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(_one, *job): job[0] for job in jobs}
+        for count, future in enumerate(as_completed(waiting), 1):
+            cell = waiting[future]
+            kept[cell] = pd.concat([kept[cell], pd.DataFrame(future.result())], ignore_index=True)
+            if cell in paths:
+                kept[cell].to_csv(paths[cell], index=False)
+            passed = time.perf_counter() - began
+            sys.stderr.write(
+                f"{count} of {len(jobs)} tables, {' '.join(map(str, cell))}: {passed:.0f} s\n"
+            )
+    found = pd.concat(kept.values(), ignore_index=True)
+    return found[found["table"] < asked.tables].sort_values("table", kind="stable")
 
 
-def _one(cell: tuple[str, int, str, float], place: int, seed: int) -> list[dict[str, Any]]:
+def _one(cell: Cell, place: int, seed: int) -> list[dict[str, Any]]:
     """One table: the first runs, and a row for each design."""
+    start = time.process_time()
     truth, first, condition, spend = cell
     rival, text, at, budget = TRUTHS[truth]
     made_by = bl.law(truth)
@@ -156,7 +177,7 @@ def _one(cell: tuple[str, int, str, float], place: int, seed: int) -> list[dict[
     pool = _pool(posterior, made_by, own)
     setting = setting_of(sampled, target, pool.columns)
     now = _width(target.values(posterior))
-    designs = _designs(made_by, pool, setting.joint, amount, own)
+    designs = _designs(made_by, pool, setting, amount, own)
     rows = [_row(cell, place, "before", 0, target.values(posterior), now, best, regret)]
     for arm, columns in designs.items():
         rng = np.random.default_rng([own, ARMS.index(arm)])
@@ -171,7 +192,8 @@ def _one(cell: tuple[str, int, str, float], place: int, seed: int) -> list[dict[
         rows.append(
             _row(cell, place, arm, len(losses), target.values(after), promised, best, regret)
         )
-    return rows
+    seconds = time.process_time() - start
+    return [{**row, "seconds": seconds} for row in rows]
 
 
 def _padded(rows: int) -> int:
@@ -198,7 +220,7 @@ def _pool(posterior: bl.Posterior, law: bl.Law, seed: int) -> Pool:
 
 
 def _designs(
-    law: bl.Law, pool: Pool, joint: Any, amount: float, seed: int
+    law: bl.Law, pool: Pool, setting: Setting, amount: float, seed: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Configurations of each design for the same FLOPs."""
     assert law.cost is not None
@@ -210,14 +232,14 @@ def _designs(
         kept = affordable(order, costs, amount)
         found[arm] = {name: values[kept] for name, values in columns.items()}
     most = len(next(iter(found["random"].values())))
-    right = joint.without_misfit()
+    right = setting.joint.without_misfit()
     limits = Limits(pool.costs, amount, 400, COPIES)
     chosen = {
         "iso-FLOP": iso_flop_grid(pool.columns, pool.costs, amount, 400),
         "D-optimal": choose(right, limits, "information"),
         "V-optimal": choose(right, limits),
-        "next_runs": choose(joint, limits),
-        "as few": choose(joint, Limits(pool.costs, amount, most, COPIES)),
+        "next_runs": choose(setting.guarded, limits),
+        "as few": choose(setting.guarded, Limits(pool.costs, amount, most, COPIES)),
     }
     for arm, places in chosen.items():
         rows = np.asarray(places, dtype=int)
@@ -261,7 +283,7 @@ def _width(values: np.ndarray) -> float:
 
 
 def _row(
-    cell: tuple[str, int, str, float],
+    cell: Cell,
     place: int,
     arm: str,
     count: int,

@@ -61,7 +61,7 @@ CALLS: dict[str, Callable[[bl.Posterior, Path], Any]] = {
     "decide": lambda p, folder: bl.decide(p, {"N": [1e9, 2e9], "D": [2e10, 1e10]}),
     "check": lambda p, folder: bl.posterior_predictive_check(p),
     "picture": lambda p, folder: bl.plots.optimum(bl.optimum(p, budget=BUDGET)),
-    "report": lambda p, folder: bl.report(p, folder / "page.html", budget=BUDGET),
+    "report": lambda p, folder: bl.report(p, folder / "page.html", budget=BUDGET, next_runs=False),
     "refusal": lambda p, folder: refused(p),
 }
 

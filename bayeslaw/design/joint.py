@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayeslaw.core.threads import one_thread
+from bayeslaw.design.beyond import Block, error_beyond
 from bayeslaw.design.misfit import Misfit, misfit_of
 from bayeslaw.design.rule import Joint
 from bayeslaw.design.sampled import Sampled
 from bayeslaw.design.target import Target
 
 # Candidates that the directions are found from.
-_SOME = 400
+_SOME = 200
 _RANK = 60
 # Variance, over the noise, that the directions left out may have.
 _LEFT = 1e-3
@@ -29,7 +30,9 @@ class Setting:
     Attributes
     ----------
     joint : Joint
-        The covariances.
+        The covariances, as the posterior has them.
+    guarded : Joint
+        The same with the error that laws have beyond their runs: what runs are chosen by.
     explained : float
         Share of the targets' variance that candidates without noise would remove.
     share : float
@@ -37,6 +40,7 @@ class Setting:
     """
 
     joint: Joint
+    guarded: Joint
     explained: float
     share: float
 
@@ -46,19 +50,17 @@ def setting_of(sampled: Sampled, target: Target, columns: Mapping[str, np.ndarra
     weights = sampled.weights
     values, counts = target.narrowed(sampled)
     size = len(next(iter(columns.values())))
-    points, factors = target.contrast or ({}, np.empty(0))
+    points, factors = target.contrast or ({}, np.empty((0, 0)))
     together = {
         name: np.concatenate([column, points[name]]) if name in points else column
         for name, column in columns.items()
     }
     misfit = _mixed(sampled, together)
-    beyond = np.arange(size, size + len(factors))
     cross = np.zeros((values.shape[1], size))
     variances = weights @ (values - weights @ values) ** 2
     if len(factors):
-        block = misfit.block(beyond, np.arange(size + len(factors)))
-        cross = factors[None, :] @ block[:, :size]
-        variances = variances + factors @ block[:, size:] @ factors
+        cross, added = _contrasted(misfit.block, factors, size)
+        variances = variances + added
     roots = np.sqrt(weights)[:, None]
     aims = (values - weights @ values) * roots
 
@@ -66,11 +68,11 @@ def setting_of(sampled: Sampled, target: Target, columns: Mapping[str, np.ndarra
         logs = sampled.log_losses({name: column[places] for name, column in columns.items()})
         return np.asarray((logs - weights @ logs) * roots)
 
-    some = centred(np.unique(np.linspace(0, size - 1, min(size, _SOME)).astype(int)))
-    basis = _basis(some, misfit.noise[:size])
+    some = np.unique(np.linspace(0, size - 1, min(size, _SOME)).astype(int))
     step = max(1, _CELLS // len(weights))
     blocks = [np.arange(first, min(first + step, size)) for first in range(0, size, step)]
     with one_thread():
+        basis = _basis(centred(some), misfit.noise[:size])
         reduced = np.concatenate([basis.T @ centred(block) for block in blocks], axis=1)
         joint = Joint(
             factors=reduced,
@@ -82,8 +84,49 @@ def setting_of(sampled: Sampled, target: Target, columns: Mapping[str, np.ndarra
             misfit_variance=misfit.variance[:size],
             misfit_targets=cross,
         )
+    guarded = _guarded(joint, sampled, together, factors, misfit.share)
     explained = float(joint.weights @ (joint.targets**2).sum(axis=0))
-    return Setting(joint, explained, misfit.share)
+    return Setting(joint, guarded, explained, misfit.share)
+
+
+def _contrasted(block: Block, factors: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Covariance of targets with candidates, and their variances, where targets are sums."""
+    points = np.arange(size, size + factors.shape[1])
+    rows = factors @ block(points, np.arange(size + len(points)))
+    return rows[:, :size], np.asarray((rows[:, size:] * factors).sum(axis=1))
+
+
+def _guarded(
+    joint: Joint,
+    sampled: Sampled,
+    together: Mapping[str, np.ndarray],
+    factors: np.ndarray,
+    share: float,
+) -> Joint:
+    """Covariances with the average error of the laws beyond their runs."""
+    size = len(joint.noise)
+    parts = [error_beyond(one, together, share) for one in sampled.posteriors]
+
+    def error(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.asarray(
+            sum(
+                s * block(rows, others) for s, (block, _) in zip(sampled.shares, parts, strict=True)
+            )
+        )
+
+    within = joint.misfit
+    variance = sum(s * own for s, (_, own) in zip(sampled.shares, parts, strict=True))
+    cross, added = joint.misfit_targets, np.zeros(1)
+    if len(factors):
+        more, added = _contrasted(error, factors, size)
+        cross = cross + more
+    return replace(
+        joint,
+        variances=joint.variances + added,
+        misfit=lambda rows, others: within(rows, others) + error(rows, others),
+        misfit_variance=joint.misfit_variance + np.asarray(variance)[:size],
+        misfit_targets=cross,
+    )
 
 
 def _basis(some: np.ndarray, noise: np.ndarray) -> np.ndarray:

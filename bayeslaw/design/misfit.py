@@ -19,6 +19,8 @@ from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs.geometry import on_scale
 
 _SHARES = np.array([0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99])
+#: Share of misfit in the scatter of a run before any residuals are seen.
+EXPECTED_SHARE = float(_SHARES.mean())
 # In standard deviations of the runs along each variable.
 _LENGTHS = np.array([0.75, 1.5, 3.0])
 _MOST_RUNS = 300
@@ -66,16 +68,16 @@ def _from_residuals(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> 
     constant = runs.constant(posterior.law.variables)
     names = [name for name in posterior.law.variables if name not in constant]
     seen = runs.columns(names)
-    here, there = _inputs(seen, seen), _inputs(seen, columns)
+    here, there = positions(seen, seen), positions(seen, columns)
     chances = smooth_shares(posterior, here)
     scatter = noise_variance(posterior)
     parts = scatter * (_SHARES[:, None] * chances).sum(axis=0)
     smooth = float(parts.sum())
 
     def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        far = _distances(there[rows], there[others])
+        far = distances(there[rows], there[others])
         return np.asarray(
-            sum(part * _matern(far / length) for part, length in zip(parts, _LENGTHS, strict=True))
+            sum(part * matern(far / length) for part, length in zip(parts, _LENGTHS, strict=True))
         )
 
     size = len(there)
@@ -100,10 +102,10 @@ def smooth_shares(posterior: Posterior, inputs: np.ndarray) -> np.ndarray:
     basis = np.linalg.qr(linear.taken[kept], mode="complete")[0][:, linear.taken.shape[1] :]
     if basis.shape[1] < _FEWEST:
         return prior
-    left, far = basis.T @ residuals, _distances(inputs[kept], inputs[kept])
+    left, far = basis.T @ residuals, distances(inputs[kept], inputs[kept])
     density = np.empty_like(prior)
     for j, length in enumerate(_LENGTHS):
-        values, vectors = np.linalg.eigh(basis.T @ _matern(far / length) @ basis)
+        values, vectors = np.linalg.eigh(basis.T @ matern(far / length) @ basis)
         squared = (vectors.T @ left) ** 2
         for i, share in enumerate(_SHARES):
             spread = share * np.maximum(values, 0.0) + 1.0 - share
@@ -113,7 +115,7 @@ def smooth_shares(posterior: Posterior, inputs: np.ndarray) -> np.ndarray:
     return np.asarray(chances / chances.sum())
 
 
-def _inputs(seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def positions(seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Positions in standard deviations of the runs, of shape (points, variables)."""
     size = len(np.atleast_1d(next(iter(columns.values()))))
     rows = []
@@ -125,12 +127,14 @@ def _inputs(seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -
     return np.stack(rows, axis=1) if rows else np.zeros((size, 0))
 
 
-def _distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Euclidean distances of all pairs of points."""
     squared = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2.0 * x @ y.T
     return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
 
 
-def _matern(far: np.ndarray) -> np.ndarray:
+def matern(far: np.ndarray) -> np.ndarray:
+    """Matern correlation of smoothness 5/2 at distances in length scales."""
     scaled = np.sqrt(5.0) * far
     return np.asarray((1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ def next_runs(
     worth: float | None = None,
     ci_prob: float = INTERVAL,
     seed: int = 0,
+    executor: Executor | None = None,
 ) -> NextRuns:
     """Choose the runs that narrow an answer most for what they cost.
 
@@ -102,6 +104,8 @@ def next_runs(
         Probability of the interval.
     seed : int
         The same seed gives the same runs.
+    executor : concurrent.futures.Executor, optional
+        Refits imagined outcomes, as that of ``fit_many`` does; to the same widths.
 
     Returns
     -------
@@ -137,7 +141,7 @@ def next_runs(
     _check_informed(aim, setting, sampled, pool)
     joint = setting.joint
     limits = Limits(pool.costs, np.inf if amount is None else amount, batch, max_replicates)
-    chosen = np.array(choose(joint, limits), dtype=int)
+    chosen = np.array(choose(setting.guarded, limits), dtype=int)
     values, weights = aim.draws(sampled), sampled.weights
     low, median, high = weighted_interval(values, weights, ci_prob)
     path = path_of(joint, pool, chosen, high - low, seed)
@@ -150,7 +154,9 @@ def next_runs(
     notes += [note for one in members.posteriors for note in aim.held(one)]
     obtained = None
     if refits and len(chosen) > 0:
-        obtained = _obtained(members, sampled, aim, batch_columns, refits, ci_prob, seed, notes)
+        obtained = _obtained(
+            members, sampled, aim, batch_columns, refits, ci_prob, seed, executor, notes
+        )
     shown = np.exp if aim.logarithmic else float
     return NextRuns(
         frame=frame_of(pool, chosen, path),
@@ -322,6 +328,7 @@ def _obtained(
     refits: int,
     ci_prob: float,
     seed: int,
+    executor: Executor | None,
     notes: list[Note],
 ) -> np.ndarray | None:
     grouped = [one.law.name for one in members.posteriors if one.grouped]
@@ -330,5 +337,12 @@ def _obtained(
         notes.append(Note("no_refits", "warning", message, "The promised width stands alone"))
         return None
     return obtained_widths(
-        members.posteriors, sampled, aim, columns, count=refits, ci_prob=ci_prob, seed=seed
+        members.posteriors,
+        sampled,
+        aim,
+        columns,
+        count=refits,
+        ci_prob=ci_prob,
+        seed=seed,
+        executor=executor,
     )

@@ -71,7 +71,7 @@ def pool_of(
     discrepancies = [one.discrepancy for one in posteriors if one.discrepancy is not None]
     grouping = pools.union(*(set(each.columns) for each in discrepancies)) - set(names)
     columns |= {name: table[name].to_numpy() for name in grouping if name in table}
-    costs, unit = _costs(posteriors[0], table, cost, place)
+    costs, unit = costs_of(posteriors[0], table, cost, place)
     return Pool(table, columns, costs, unit, drawn)
 
 
@@ -100,7 +100,7 @@ def _arrays(table: pd.DataFrame, names: Sequence[str]) -> dict[str, np.ndarray]:
     return {name: table[name].to_numpy(dtype=float) for name in names}
 
 
-def _costs(
+def costs_of(
     posterior: Posterior, table: pd.DataFrame, cost: str | None, place: str
 ) -> tuple[np.ndarray, str]:
     """Cost of each candidate: its own column, or by a formula."""
@@ -171,7 +171,7 @@ def _drawn(
         )
     if len(table) > DRAWN:
         # Cheap runs are the most informative for what they cost, and there is room for many.
-        cheap = _costs(posteriors[0], table, cost, place)[0] ** -0.5
+        cheap = costs_of(posteriors[0], table, cost, place)[0] ** -0.5
         chance = 0.5 * cheap / cheap.sum() + 0.5 / len(table)
         rng = np.random.default_rng([seed, 8])
         kept = rng.choice(len(table), DRAWN, replace=False, p=chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
 _DRAWS = 1000
+# Tables that a worker of an executor takes at once.
+_EACH = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,11 @@ def extended(runs: Runs, columns: Mapping[str, np.ndarray], predicts: str, losse
 
 
 def refits(
-    posterior: Posterior, tables: list[Runs], seed: int, rows: int | None
+    posterior: Posterior,
+    tables: list[Runs],
+    seed: int,
+    rows: int | None,
+    executor: Executor | None = None,
 ) -> list[Posterior]:
     """A posterior's law fitted to other tables by Laplace, with its error beyond the runs."""
     settings = posterior.info.settings
@@ -84,6 +91,8 @@ def refits(
         draws=_DRAWS,
         rows=rows,
         seed=seed,
+        executor=executor,
+        batch=len(tables) if executor is None else _EACH,
         progress=False,
     )
     if posterior.extrapolation is None:
@@ -106,6 +115,7 @@ def obtained_widths(
     count: int,
     ci_prob: float,
     seed: int,
+    executor: Executor | None = None,
 ) -> np.ndarray:
     """Width of the target's interval after each of some imagined outcomes."""
     imagined = imagine(sampled, columns, count, seed)
@@ -120,7 +130,8 @@ def obtained_widths(
             extended(posterior.runs, own, posterior.law.predicts, np.exp(logs))
             for logs in imagined.logs
         ]
-        values.append([target.values(one) for one in refits(posterior, tables, seed, None)])
+        fits = refits(posterior, tables, seed, None, executor)
+        values.append([target.values(one) for one in fits])
     return np.array(
         [
             width([law[i] for law in values], shares, ci_prob)

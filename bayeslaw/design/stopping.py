@@ -76,10 +76,17 @@ def expected_regret(
     white = np.linalg.solve(np.linalg.cholesky(scatter), logs.T).T
     true = rng.choice(len(weights), _OUTCOMES, p=weights)
     outcomes = white[true] + rng.standard_normal((_OUTCOMES, white.shape[1]))
-    saved, tails, effective = _by_weights(losses, weights, white, true, outcomes)
-    k = float(np.quantile(tails, 1.0 - MOST_ABOVE))
+    # Where the first outcomes show that weights cannot be relied on, the others are not weighted.
+    for count in (_OUTCOMES // 4, _OUTCOMES):
+        saved, tails, effective = _by_weights(
+            losses, weights, white, true[:count], outcomes[:count]
+        )
+        k = float(np.quantile(tails, 1.0 - MOST_ABOVE))
+        unreliable = k > LARGEST_PARETO_K or np.median(effective) < FEWEST_EFFECTIVE
+        if unreliable:
+            break
     by = "weights"
-    if k > LARGEST_PARETO_K or np.median(effective) < FEWEST_EFFECTIVE:
+    if unreliable:
         saved, by = _by_regression(losses, weights, white, outcomes), "regression"
     gain = float(np.clip(saved.mean(), 0.0, now))
     return Regret(now, now - gain, float(saved.std() / np.sqrt(len(saved))), k, by)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, override
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Target(ABC):
 
     @property
     def contrast(self) -> tuple[dict[str, np.ndarray], np.ndarray] | None:
-        """Points and their factors, where the target is a sum of log losses."""
+        """Points, and factors (targets, points), where targets are sums of log losses."""
         return None
 
     def held(self, posterior: Posterior) -> list[Note]:
@@ -82,6 +83,10 @@ class OptimumTarget(Target):
     expression: Expression
     request: Request
     logarithmic: bool = True
+    # Optima are searched for once: their values, and the options among them.
+    _found: WeakKeyDictionary[Posterior, tuple[DrawOptima, Mapping[str, float]]] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, text: str, request: Request, posteriors: Sequence[Posterior]) -> OptimumTarget:
@@ -172,6 +177,11 @@ class OptimumTarget(Target):
         return replace(request, at={n: v for n, v in request.at.items() if n in known})
 
     def _optima(self, posterior: Posterior) -> tuple[DrawOptima, Mapping[str, float]]:
+        if posterior not in self._found:
+            self._found[posterior] = self._searched(posterior)
+        return self._found[posterior]
+
+    def _searched(self, posterior: Posterior) -> tuple[DrawOptima, Mapping[str, float]]:
         problem = pose(posterior.law, posterior.reference, self._request(posterior))
         draws = posterior.coefficients()
         if posterior.extrapolation is None:
@@ -230,7 +240,7 @@ class LossTarget(Target):
     @property
     @override
     def contrast(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        return self.columns, self.factors
+        return self.columns, self.factors[None, :]
 
     @override
     def options(self, sampled: Sampled) -> np.ndarray | None:

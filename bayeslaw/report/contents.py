@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bayeslaw.checks.predictive import PosteriorPredictiveCheck
 from bayeslaw.core.display import Displayed
 from bayeslaw.core.notes import Note, gravest_first, worst
+from bayeslaw.design.result import NextRuns
 from bayeslaw.optimum.budget import Budget
 from bayeslaw.optimum.decide import Decision
 from bayeslaw.optimum.result import Optimum
@@ -50,6 +51,8 @@ class Report(Displayed):
         The file of the posterior in the command that makes the page again.
     candidates : str
         That of the configurations to rank; empty for pairs of experts.
+    next_runs : NextRuns, str or None
+        Runs to train next, or why there are none; None if they are left out.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class Report(Displayed):
     ci_prob: float
     source: str
     candidates: str = ""
+    next_runs: NextRuns | str | None = field(default=None, repr=False)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -108,6 +112,7 @@ class Report(Displayed):
         again = ["bayeslaw", "report", self.source, *_pairs("at", self.at)]
         again += _options(self.budget.to_dict())
         again += ["--candidates", self.candidates] if self.candidates else []
+        again += ["--no-next-runs"] if self.next_runs is None else []
         again += ["--ci-prob", f"{self.ci_prob:g}", "--out", self.path.name]
         return shlex.join(fitted), shlex.join(again)
 
@@ -134,7 +139,7 @@ class Report(Displayed):
         dict
             ``file``, ``question``, ``summary``, ``law``, ``runs``, ``table`` (its source and hash),
             ``trusted``, ``coefficients``, ``check``, ``optimum`` and ``decision`` or null,
-            ``without``, ``ci_prob``, ``commands``, ``versions`` and ``notes``.
+            ``without``, ``next_runs``, ``ci_prob``, ``commands``, ``versions`` and ``notes``.
         """
         runs = self.posterior.runs
         return {
@@ -150,6 +155,9 @@ class Report(Displayed):
             "optimum": None if self.optimum is None else self.optimum.to_dict(),
             "decision": None if self.decision is None else self.decision.to_dict(),
             "without": self.without,
+            "next_runs": self.next_runs.to_dict()
+            if isinstance(self.next_runs, NextRuns)
+            else self.next_runs,
             "ci_prob": self.ci_prob,
             "commands": list(self.commands),
             "versions": self.versions,

@@ -14,6 +14,7 @@ from bayeslaw import plots
 from bayeslaw.core import vocabulary
 from bayeslaw.core.notes import Note, qualifying
 from bayeslaw.core.version import __version__
+from bayeslaw.design.result import NextRuns
 from bayeslaw.law.description import page as card_page
 from bayeslaw.plots.formula import formula
 from bayeslaw.plots.labels import percent
@@ -79,6 +80,7 @@ def contents(report: Report) -> Contents:
         "decision": choice and _decision(choice),
         "without": report.without,
         "extrapolation": _extrapolation(report),
+        "next_runs": next_section(report.next_runs),
         "commands": report.commands,
         "provenance": [
             ["table", runs.source],
@@ -250,3 +252,19 @@ def _extrapolation(report: Report) -> Contents:
         rows.append([name, *ends, factor if factor > text.EDGE else "within"])
     within = "The answer lies within the range of the runs in every variable."
     return {"text": text.furthest(best) or within, "rows": rows}
+
+
+def next_section(batch: NextRuns | str | None) -> Contents | str | None:
+    """Sentences, table and picture of the runs to train next."""
+    if not isinstance(batch, NextRuns):
+        return batch
+    answer, _, _ = batch.summary.rpartition(batch.reason)
+    table = batch.frame
+    return {
+        "reason": batch.reason,
+        "text": answer.strip(),
+        "heads": ["run", *(str(name).replace("total_cost", "total cost") for name in table)],
+        "rows": [[str(run), *row] for run, *row in table.astype(float).itertuples()],
+        "picture": image(plots.next_runs(batch), batch.summary) if len(table) else None,
+        "notes": [text.note_text(note) for note in batch.own_notes],
+    }

@@ -20,6 +20,7 @@ from bayeslaw.optimum.request import Request
 from bayeslaw.optimum.result import Optimum
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.report.contents import Report
+from bayeslaw.report.next_runs import next_of
 from bayeslaw.report.page import page
 from bayeslaw.report.study import StudyReport, study_page, study_question
 from bayeslaw.report.text import default_question
@@ -45,6 +46,7 @@ def report(
     question: str | None = None,
     ci_prob: float = INTERVAL,
     source: str = "fit.nc",
+    next_runs: bool = True,
 ) -> Report: ...
 
 
@@ -54,6 +56,7 @@ def report(
     path: str | Path,
     *,
     question: str | None = None,
+    next_runs: bool = True,
 ) -> StudyReport: ...
 
 
@@ -68,6 +71,7 @@ def report(
     question: str | None = None,
     ci_prob: float = INTERVAL,
     source: str = "fit.nc",
+    next_runs: bool = True,
 ) -> Report | StudyReport:
     """Write checks, optimum and decision of a fit, or a study, to one self-contained HTML page.
 
@@ -88,6 +92,9 @@ def report(
         Probability of all intervals.
     source : str
         The file of the posterior in the commands that the page lists.
+    next_runs : bool
+        Whether to choose runs to train next, at the cost of the runs at hand, and to refit the law
+        to 20 imagined outcomes of them; takes some seconds.
 
     Returns
     -------
@@ -107,7 +114,7 @@ def report(
                 place="report",
                 remedy="Give at= and budget= to study, and rank candidates with its decide()",
             )
-        return _report_study(posterior, path, question)
+        return _report_study(posterior, path, question, next_runs)
     destination(path, place="report")
     path = Path(path)
     request = Request.of("report", at, budget)
@@ -133,6 +140,9 @@ def report(
         ci_prob=ci_prob,
         source=source,
         candidates=_file_of(candidates),
+        next_runs=next_of(posterior, None if isinstance(best, str) else best, ci_prob)
+        if next_runs
+        else None,
     )
     write_file(path, page(written), place="report")
     return written
@@ -146,10 +156,13 @@ def _file_of(candidates: Runs | pd.DataFrame | Mapping[str, Any] | None) -> str:
     return source if Path(source).suffix else "candidates.csv"
 
 
-def _report_study(study: Study, path: str | Path, question: str | None) -> StudyReport:
+def _report_study(
+    study: Study, path: str | Path, question: str | None, next_runs: bool
+) -> StudyReport:
     """Write the page of a study."""
     destination(path, place="report")
-    written = StudyReport(Path(path), question or study_question(study), study)
+    batch = next_of(study, study.optimum, study.ci_prob) if next_runs else None
+    written = StudyReport(Path(path), question or study_question(study), study, batch)
     write_file(written.path, study_page(written), place="report")
     return written
 

@@ -10,9 +10,19 @@ from bayeslaw import plots
 from bayeslaw.core.notes import Note, gravest_first, worst
 from bayeslaw.core.results import Result
 from bayeslaw.core.version import __version__
+from bayeslaw.design.result import NextRuns
 from bayeslaw.plots.labels import percent
 from bayeslaw.report import text
-from bayeslaw.report.page import Contents, answer_lines, best_of, image, optimum, qualified, render
+from bayeslaw.report.page import (
+    Contents,
+    answer_lines,
+    best_of,
+    image,
+    next_section,
+    optimum,
+    qualified,
+    render,
+)
 from bayeslaw.study.result import Study
 
 
@@ -28,11 +38,14 @@ class StudyReport(Result):
         What it answers.
     study : Study
         The study.
+    next_runs : NextRuns, str or None
+        Runs to train next, or why there are none; None if they are left out.
     """
 
     path: Path
     question: str
     study: Study = field(repr=False)
+    next_runs: NextRuns | str | None = field(default=None, repr=False)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -90,6 +103,7 @@ def study_page(report: StudyReport) -> str:
             ],
             "back_test": _back_test(study),
             "predictions": _predictions(study),
+            "next_runs": next_section(report.next_runs),
             "picture_of": image(plots.study(study), study.summary),
             "provenance": [
                 ["table", study.runs.source],

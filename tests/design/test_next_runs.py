@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,23 @@ import pandas as pd
 import pytest
 
 import bayeslaw as bl
-from bayeslaw.design.misfit import smooth_shares
+from bayeslaw.design.beyond import error_beyond
+from bayeslaw.design.misfit import EXPECTED_SHARE, smooth_shares
+from bayeslaw.model.extrapolation import field_prior
+from bayeslaw.runs.reach import Reach
 
 BUDGET = bl.Budget(train_flops=1e24)
 COSTS = 1e21
+
+
+class Counting(ThreadPoolExecutor):
+    """Threads that count what they are given."""
+
+    batches = 0
+
+    def submit(self, *args: Any, **options: Any) -> Any:
+        self.batches += 1
+        return super().submit(*args, **options)
 
 
 def fitted(law: str, runs: bl.Runs) -> bl.Posterior:
@@ -61,6 +75,37 @@ def test_refits_of_imagined_outcomes_obtain_what_is_promised(answer: bl.NextRuns
     )
     assert answer.obtained < answer.width
     assert "imagined outcomes obtain" in answer.summary
+
+
+def test_an_executor_obtains_the_same_widths(dense: bl.Posterior) -> None:
+    options: dict[str, Any] = {"target_budget": BUDGET, "budget": COSTS, "batch": 3, "refits": 6}
+    alone = bl.next_runs(dense, "N", **options)
+    with Counting(1) as executor:
+        spread = bl.next_runs(dense, "N", **options, executor=executor)
+    assert executor.batches == 2
+    assert spread.obtained == pytest.approx(alone.obtained, rel=1e-6)
+
+
+def test_runs_are_chosen_with_the_error_of_the_law_beyond_its_runs(dense: bl.Posterior) -> None:
+    # Within the runs, and one and four doublings beyond them in tokens and compute, or in size.
+    runs = dense.runs
+    largest = runs.table.loc[(runs.table["N"] * runs.table["D"]).idxmax()]
+    factors = np.array([1.0, 2.0, 16.0])
+    columns = {"N": np.full(3, largest["N"]), "D": largest["D"] * factors}
+    doublings = Reach.of(runs, ["N", "D"]).doublings(columns)
+    block, variance = error_beyond(dense, columns, EXPECTED_SHARE)
+    prior = field_prior()
+    assert doublings[0] == 0
+    assert doublings[2] >= 4 - 1e-9
+    # Root mean square of a log-normal scale times a Student-t.
+    rng = np.random.default_rng(0)
+    scale = prior.scale * np.exp(prior.spread * rng.standard_normal(400_000))
+    size = np.sqrt(np.mean((scale * rng.standard_t(prior.degrees, 400_000)) ** 2))
+    np.testing.assert_allclose(np.sqrt(variance), size * doublings**prior.power, rtol=0.05)
+    places = np.arange(3)
+    np.testing.assert_allclose(np.diag(block(places, places)), variance)
+    # A law without misfit within its runs errs less beyond them.
+    np.testing.assert_allclose(error_beyond(dense, columns, 0.0)[1], 0.0)
 
 
 def test_the_same_seed_gives_the_same_runs(dense: bl.Posterior) -> None:

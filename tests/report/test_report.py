@@ -83,7 +83,8 @@ def dense() -> bl.Posterior:
 
 @pytest.fixture(scope="module")
 def written(fitted: bl.Posterior, tmp_path_factory: pytest.TempPathFactory) -> bl.Report:
-    return bl.report(fitted, tmp_path_factory.mktemp("report") / "moe.html", at={"N": 30e9})
+    path = tmp_path_factory.mktemp("report") / "moe.html"
+    return bl.report(fitted, path, at={"N": 30e9}, next_runs=False)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,9 @@ def test_how_to_make_it_again(page: Page, written: bl.Report, fitted: bl.Posteri
     assert f"{fit}\n{report}" in page.inside("code")
     assert "--law zhao2025" in fit
     assert "--seed 1 --chains 4 --draws 1000 --warmup 400" in fit
-    assert report == "bayeslaw report fit.nc --at N=3e10 --ci-prob 0.89 --out moe.html"
+    assert report == (
+        "bayeslaw report fit.nc --at N=3e10 --no-next-runs --ci-prob 0.89 --out moe.html"
+    )
     assert [exact(value) for value in (3e10, 1.5e22, 0.5, 2.0, 123456789.0)] == [
         *("3e10", "1.5e22", "0.5", "2.0", "123456789.0")
     ]
@@ -239,13 +242,41 @@ def test_without_an_optimum(dense: bl.Posterior, tmp_path: Path) -> None:
     assert len(page.named("figcaption")) == 3
     # With a question there is an answer, whose caps the command says again.
     asked = bl.Budget(train_flops=1e22, caps={"D/N": 40})
-    found = bl.report(dense, tmp_path / "page.html", budget=asked, question=NASTY)
+    found = bl.report(dense, tmp_path / "page.html", budget=asked, question=NASTY, next_runs=False)
+    assert found.next_runs is None
     assert found.optimum is not None
     assert "--train-flops 1e22 --cap D/N=40.0" in found.commands[1]
     page = Page(found.path.read_text(encoding="utf-8"))
     assert page.inside("h1") == page.inside("title") == [NASTY]
     assert "<script" not in page.raw
     assert number(found.optimum.quantities["N"].median) in page.inside("td")
+
+
+def test_runs_to_train_next(dense: bl.Posterior, tmp_path: Path) -> None:
+    asked = bl.Budget(train_flops=1e24)
+    found = bl.report(dense, tmp_path / "page.html", budget=asked)
+    batch = found.next_runs
+    assert isinstance(batch, bl.NextRuns)
+    assert found.optimum is not None
+    widths = {n: np.log(q.high / q.low) for n, q in found.optimum.quantities.items()}
+    assert batch.target.startswith(f"best {max(widths, key=widths.__getitem__)} at 1e+24")
+    # As much as the runs at hand cost.
+    assert batch.budget == pytest.approx(6 * dense.runs.column("N") @ dense.runs.column("D"))
+    assert batch.obtained == pytest.approx(
+        bl.next_runs(
+            dense, batch.target.split()[1], target_budget=asked, budget=batch.budget,
+            refits=20, seed=dense.info.settings.seed,
+        ).obtained
+    )  # fmt: skip
+    page = Page(found.path.read_text(encoding="utf-8"))
+    assert sections(page)[-3:] == ["Next runs", "Notes", "How to reproduce it"]
+    assert page.inside("strong")[-1] == batch.reason
+    assert "refits of imagined outcomes obtain" in page.text
+    for value in batch.frame["width"]:
+        assert number(float(value)) in page.inside("td")
+    assert page.named("img")[-1]["alt"] == batch.summary
+    assert found.to_dict()["next_runs"] == batch.to_dict()
+    assert "--no-next-runs" not in found.commands[1]
 
 
 def test_the_page_states_the_limits_that_decide(
@@ -313,11 +344,12 @@ def test_the_command(dense: bl.Posterior, tmp_path: Path) -> None:
     # The same options read a table of candidates here and in ``decide``.
     configs.write_text("size\n70\n9\n")
     table = ("--candidates", configs, "--column", "N=size", "--unit", "N=1e9")
-    asked = ("--train-flops", "1e22", *table, "--out", out, "--json")
+    asked = ("--train-flops", "1e22", *table, "--no-next-runs", "--out", out, "--json")
     facts = bayeslaw("report", tmp_path / "fit.nc", *asked).json
     assert facts["file"] == str(out)
     assert facts["table"]["sha256"] == dense.runs.fingerprint
     assert facts["optimum"]["budget"] == {"train_flops": 1e22}
     assert facts["without"] == {}
+    assert facts["next_runs"] is None
     assert [row["N"] for row in facts["decision"]["configurations"]] == [9e9, 70e9]
     refused(bayeslaw("report", tmp_path / "fit.nc", "--out", tmp_path / "fit.nc"), "is an input")

@@ -34,7 +34,7 @@ def study() -> bl.Study:
 
 @pytest.fixture(scope="module")
 def written(study: bl.Study, tmp_path_factory: pytest.TempPathFactory) -> StudyReport:
-    return bl.report(study, tmp_path_factory.mktemp("page") / "study.html")
+    return bl.report(study, tmp_path_factory.mktemp("page") / "study.html", next_runs=False)
 
 
 def headings(path: Path) -> list[str]:
@@ -64,7 +64,9 @@ def test_the_numbers_are_the_answers(study: bl.Study, written: StudyReport) -> N
     assert study.runs.fingerprint in page
     assert "times beyond the runs in" in page
     bent = bl.Note("misfit_along", "warning", "residuals bend along N: p = 2e-9")
-    qualified = bl.report(replace(study, study_notes=(bent,)), written.path.with_name("bent.html"))
+    qualified = bl.report(
+        replace(study, study_notes=(bent,)), written.path.with_name("bent.html"), next_runs=False
+    )
     assert "<li>Residuals bend along N.</li>" in qualified.path.read_text(encoding="utf-8")
     assert written.to_dict()["summary"] == study.summary
 
@@ -78,7 +80,7 @@ def test_text_is_escaped(written: StudyReport) -> None:
 def test_errors_come_first_and_nothing_is_left_empty(study: bl.Study, tmp_path: Path) -> None:
     bad = bl.Note("rhat", "error", "the chains disagree", "Draw more")
     bare = replace(study, optimum=None, predictions=None, study_notes=(bad,))
-    found = bl.report(bare, tmp_path / "page.html")
+    found = bl.report(bare, tmp_path / "page.html", next_runs=False)
     assert headings(found.path)[0] == "Do not use these numbers as they stand"
     page = found.path.read_text(encoding="utf-8")
     assert "No size and no budget was asked for." in page

@@ -105,7 +105,14 @@ def test_a_page_shows_hostile_names_as_text(fitted: Material, tmp_path: Path) ->
     note = bl.Note("odd", "warning", hostile, hostile)
     posterior = replace(fitted.posterior, runs=replace(fitted.runs, source=hostile), notes=(note,))
     budget = bl.Budget(train_flops=1e21)
-    bl.report(posterior, tmp_path / "page.html", budget=budget, question=hostile, source=hostile)
+    bl.report(
+        posterior,
+        tmp_path / "page.html",
+        budget=budget,
+        question=hostile,
+        source=hostile,
+        next_runs=False,
+    )
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "<img src=x" not in page
