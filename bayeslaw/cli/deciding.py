@@ -183,9 +183,7 @@ def report(
     out: Annotated[Path, "Page to write (.html).", WRITTEN],
     candidates: options.Candidates = None,
     heading: Annotated[str | None, typer.Option("--question", help="Heading of the page.")] = None,
-    next_runs: Annotated[
-        bool, "--next-runs/--no-next-runs", "Runs to train next, refitted; some seconds."
-    ] = True,
+    next_runs: Annotated[bool, "Choose runs to train next, refitted; some seconds."] = True,
     ci_prob: options.CiProb = INTERVAL,
 ) -> Answer:
     """Write checks, optimum, decision and pictures of a fit to one HTML page."""
