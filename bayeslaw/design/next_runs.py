@@ -202,7 +202,7 @@ def _aim(source: Posterior | Mixture, target: Any, request: Request) -> tuple[Me
     if isinstance(target, str):
         if not request.at:
             remedy = 'Name a configuration: at={"N": 30e9, "D": 1e12}'
-            raise RequestError(f"{target} of what?", place=place, remedy=remedy)
+            raise RequestError(f"{target} of what", place=place, remedy=remedy)
         target = request.at
     if isinstance(target, Mapping):
         target = [target]

@@ -61,7 +61,8 @@ def _candidates(panel: Axes, answer: NextRuns) -> None:
     style.count_axis(panel, cost)
     panel.set_xlabel(f"cost [{answer.unit}]")
     panel.set_ylabel("narrowing by one run alone [%]")
-    panel.set_ylim(bottom=0)
+    # Room for the legend above the points.
+    panel.set_ylim(0, 1.25 * max(float(gain.max()), 1e-3))
     panel.legend(loc="upper left")
 
 
