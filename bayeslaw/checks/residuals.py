@@ -42,13 +42,15 @@ def residuals(posterior: Posterior, *, ci_prob: float = INTERVAL) -> Residuals:
         log_law(posterior.model, posterior.runs),
         log_measured(posterior, posterior.runs),
     )
-    noise = {name: posterior.draws[name].reshape(-1, 1) for name in posterior.noise.priors}
+    noise = posterior.model.noise_draws(columns=posterior.model.columns(posterior.runs))
     scale, errors = noise["noise_scale"], posterior.runs.errors(posterior.law.predicts)
     # A run whose loss is unsure may lie further away.
     wide = scale if errors is None else np.hypot(scale, errors)
     ends = interval((measured - law) / wide, ci_prob)
     rng = np.random.default_rng(posterior.info.settings.seed)
-    drawn = posterior.noise.draw(rng, noise, (len(scale), _DEVIATIONS)) / scale
+    # A column for each run where its group has noise of its own.
+    count = _DEVIATIONS if scale.shape[1] == 1 else scale.shape[1]
+    drawn = posterior.noise.draw(rng, noise, (len(scale), count)) / scale
     band = interval(drawn.ravel(), ci_prob)
     return Residuals(
         fitted=np.exp(interval(law, ci_prob).median),

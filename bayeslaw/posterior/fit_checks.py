@@ -15,6 +15,7 @@ from bayeslaw.posterior.along import along_notes, look_along
 from bayeslaw.posterior.linearised import Linearised, in_prior_sds, medians, some_draws, values_of
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation
+from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import standardised
 from bayeslaw.runs.replicates import find_replicates
 
@@ -74,21 +75,30 @@ def neighbours_agree(posterior: Posterior) -> tuple[float, float, float] | None:
 
 
 def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:
-    """Noise larger than that of replicates is misfit."""
+    """Noise larger than that of replicates is misfit, by group where groups have their own."""
     if posterior.discrepancy is not None or posterior.info.method == "mode":
         return
-    noise = find_replicates(posterior.runs, posterior.law.predicts)
-    if noise is None:
-        return
-    # Replicates differ by measurement errors too, which the fitted scale excludes.
-    scale = interval(np.hypot(posterior.draws["noise_scale"].ravel(), noise.error))
-    if scale.low >= noise.high:
-        message = (
-            f"misfit: the fitted noise scale is {float(scale.median) / noise.sd:.2g} times the "
-            f"noise of {noise.runs} replicates ({scale.median:.2g} against {noise.sd:.2g} of log "
-            f"loss, at most {noise.high:.2g}). Intervals on optima may be far too narrow"
-        )
-        yield Note("beyond_replicates", "warning", message, _REMEDY)
+    pool, runs = posterior.model.pool_of_noise, posterior.runs
+    groups: list[tuple[str, Runs, dict[str, np.ndarray] | None]] = [("", runs, None)]
+    if pool is not None:
+        labels = runs.labels(pool.column).astype(str).to_numpy()
+        parts = {group: runs.select(labels == group) for group in pool.groups}
+        groups = [(f"{g}: ", part, {pool.column: np.array([g])}) for g, part in parts.items()]
+    for name, part, columns in groups:
+        noise = find_replicates(part, posterior.law.predicts)
+        if noise is None:
+            continue
+        drawn = posterior.model.noise_draws(columns=columns)["noise_scale"]
+        # Replicates differ by measurement errors too, which the fitted scale excludes.
+        scale = interval(np.hypot(drawn.ravel(), noise.error))
+        if scale.low >= noise.high:
+            message = (
+                f"{name}misfit: the fitted noise scale is {float(scale.median) / noise.sd:.2g} "
+                f"times the noise of {noise.runs} replicates ({scale.median:.2g} against "
+                f"{noise.sd:.2g} of log loss, at most {noise.high:.2g}). Intervals on optima may "
+                "be far too narrow"
+            )
+            yield Note("beyond_replicates", "warning", message, _REMEDY)
 
 
 def _shared_misfit(posterior: Posterior) -> Iterator[Note]:

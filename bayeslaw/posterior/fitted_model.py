@@ -81,6 +81,12 @@ class FittedModel:
             return 0.0
         return self.extrapolation.log_error(self.reach, columns)
 
+    @property
+    def pool_of_noise(self) -> Pool | None:
+        """The pool of a parameter of the noise, where groups have their own."""
+        pools = (pool for pool in self.specification.pool if pool.parameter in self.noise.priors)
+        return next(pools, None)
+
     def noise_draws(
         self,
         kept: np.ndarray | slice = slice(None),
@@ -92,10 +98,10 @@ class FittedModel:
         group; an unseen group draws from the population.
         """
         draws = {name: self.draws[name].reshape(-1, 1)[kept] for name in self.noise.priors}
-        for pool in self.specification.pool:
-            if pool.parameter in draws and columns is not None and pool.column in columns:
-                places = pool.places(columns[pool.column])
-                draws[pool.parameter] = self._noise_of_groups(pool, places, kept)
+        pool = self.pool_of_noise
+        if pool is not None and columns is not None and pool.column in columns:
+            places = pool.places(columns[pool.column])
+            draws[pool.parameter] = self._noise_of_groups(pool, places, kept)
         return draws
 
     def _noise_of_groups(

@@ -102,7 +102,7 @@ def predictive(
             noise, errors = model.noise_draws(kept, block), None
             if level == "run":
                 # Misfit variance is noise variance less replicate variance; poor tuning is misfit.
-                share = _replicate_sd(model) / noise["noise_scale"]
+                share = _replicate_sd(model, block) / noise["noise_scale"]
                 noise["noise_scale"] = noise["noise_scale"] * np.sqrt(
                     np.maximum(1.0 - share**2, 0.0)
                 )
@@ -146,7 +146,22 @@ def log_likelihood(model: FittedModel, runs: Runs) -> np.ndarray:
     return noise_density(model, log_law(model, runs), measured, errors, model.columns(runs))
 
 
-def _replicate_sd(model: FittedModel) -> float:
-    """Standard deviation of log loss between runs of one configuration; zero without any."""
-    noise = find_replicates(model.runs, model.law.predicts)
+def _replicate_sd(model: FittedModel, columns: Mapping[str, np.ndarray]) -> np.ndarray | float:
+    """Standard deviation of log loss between runs of one configuration; zero without any.
+
+    Of each configuration's own group, where groups have noise of their own.
+    """
+    pool = model.pool_of_noise
+    if pool is None or pool.column not in columns:
+        return _sd_of(model.runs, model.law.predicts)
+    groups, sd = model.runs.labels(pool.column).astype(str).to_numpy(), {}
+    labels = columns[pool.column].astype(str)
+    for label in np.unique(labels):
+        members = groups == label
+        sd[label] = _sd_of(model.runs.select(members), model.law.predicts) if members.any() else 0.0
+    return np.array([sd[label] for label in labels])
+
+
+def _sd_of(runs: Runs, predicts: str) -> float:
+    noise = find_replicates(runs, predicts)
     return 0.0 if noise is None else noise.beyond_errors

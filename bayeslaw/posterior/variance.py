@@ -53,11 +53,17 @@ def half_widths(model: FittedModel, columns: Mapping[str, np.ndarray]) -> dict[s
         if "misfit" in parts:
             parts["misfit"].append(_half_width(ndtr, sd))
     widths = {name: np.concatenate(part) for name, part in parts.items()}
-    return {**widths, "noise": np.full(size, _noise_half_width(model))}
+    pool = model.pool_of_noise
+    if pool is None or pool.column not in columns:
+        return {**widths, "noise": np.full(size, _noise_half_width(model))}
+    labels, places = np.unique(columns[pool.column].astype(str), return_inverse=True)
+    own = [_noise_half_width(model, {pool.column: labels[[i]]}) for i in range(len(labels))]
+    return {**widths, "noise": np.array(own)[places]}
 
 
-def _noise_half_width(model: FittedModel) -> float:
-    noise = model.noise_draws()
+def _noise_half_width(model: FittedModel, columns: Mapping[str, np.ndarray] | None = None) -> float:
+    """Of the common noise, or of the noise of the group that ``columns`` names."""
+    noise = model.noise_draws(columns=columns)
     if model.noise.name == "undertuned":
         rng = np.random.default_rng(model.seed)
         drawn = model.noise.draw(rng, noise, (model.size, _DEVIATIONS))

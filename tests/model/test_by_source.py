@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from numpyro.infer.util import log_density
 
 import bayeslaw as bl
+from bayeslaw.checks.residuals import residuals
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.as_prior import law_with_prior
+from bayeslaw.posterior.fit_checks import fit_checks
 
 # Of each source: floor, amplitude of parameters, noise.
 TRUTH = {"a": (1.6, 400.0, 0.002), "b": (1.8, 500.0, 0.004), "c": (2.0, 450.0, 0.008)}
@@ -82,6 +86,51 @@ def test_predictions_have_the_noise_of_the_source(fitted: bl.Posterior) -> None:
     noise = (measured["high"] - measured["low"]) - (law["high"] - law["low"])
     # The noise of c is four times that of a.
     assert noise[1] > 1.5 * noise[0]
+
+
+def test_noise_of_a_run_is_its_source_s(fitted: bl.Posterior) -> None:
+    labels = fitted.runs.labels("source").to_numpy()
+    found = residuals(fitted)
+    for name in TRUTH:
+        # Twenty-five standardised residuals, of which five coefficients took a part: by the common
+        # scale those of c are four times as large as those of a.
+        size = np.median(np.abs(found.median[labels == name])) / 0.6745
+        assert 0.5 < size < 1.6
+    shares = fitted.variance_shares({"N": [1e9] * 2, "D": [2e10] * 2, "source": ["a", "c"]})
+    noise = np.sqrt(shares["noise"]) * shares["spread"]
+    draws = [
+        fitted.of_group(source=name).variance_shares({"N": [1e9], "D": [2e10]}) for name in "ac"
+    ]
+    alone = [float(np.sqrt(one["noise"].iloc[0]) * one["spread"].iloc[0]) for one in draws]
+    np.testing.assert_allclose(noise, alone, rtol=1e-9)
+    assert noise.iloc[1] > 2 * noise.iloc[0]
+
+
+def _with_replicates(fitted: bl.Posterior, noise: dict[str, float]) -> bl.Posterior:
+    """The same draws, with every run of some sources made twice, so far apart."""
+    table, signs = fitted.runs.table, np.random.default_rng(3).choice([-1, 1], len(fitted.runs))
+    away = table["source"].map(noise).fillna(0.0) / np.sqrt(2) * signs
+    again = table[table["source"].isin([*noise])]
+    again = again.assign(loss=again["loss"] * np.exp(2 * away))
+    index = pd.Index([f"{row} again" for row in again.index], name="row")
+    return replace(
+        fitted, runs=replace(fitted.runs, table=pd.concat([table, again.set_axis(index)]))
+    )
+
+
+def test_replicates_are_compared_with_the_noise_of_their_source(fitted: bl.Posterior) -> None:
+    alike = _with_replicates(fitted, {"a": 0.002, "c": 0.002})
+    notes = [note.message for note in fit_checks(alike) if note.code == "beyond_replicates"]
+    # The noise of c is .008, of which its replicates show a quarter; that of a is theirs.
+    (message,) = notes
+    assert message.startswith("c: misfit: ")
+    # Where replicates show all noise there is, a run is known as well as the law.
+    at = {"N": [1e9] * 2, "D": [2e10] * 2, "source": ["a", "c"]}
+    for own, (least, most) in ({"a": 0.003, "c": 0.012}, (1.0, 1.2)), ({"c": 0.002}, (1.5, 9.0)):
+        posterior = _with_replicates(fitted, own)
+        run, value = posterior.predict(at, level="run"), posterior.predict(at)
+        wider = (run["high"] - run["low"]) / (value["high"] - value["low"])
+        assert least - 1e-9 <= wider[1] <= most
 
 
 def test_a_source_is_a_posterior_like_any(fitted: bl.Posterior) -> None:
