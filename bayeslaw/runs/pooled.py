@@ -27,6 +27,7 @@ def pool_runs(
     *,
     constants: Mapping[str, Mapping[str, float]] | None = None,
     contrasts: Mapping[str, str] | None = None,
+    nats: Mapping[str, float] | None = None,
 ) -> Runs:
     """Make one table of several sources, for ``fit(..., pool="sources")``.
 
@@ -42,6 +43,10 @@ def pool_runs(
         For a source of pairs or small sets at equal budget, the column whose values name the sets:
         ``{"structure": "hidden_dim"}``. Every set has a floor of its own, so that only differences
         within it inform the law.
+    nats : mapping of str to float, optional
+        For a source whose losses are in another unit, how many nats per token one unit is:
+        ``{"ours": 2.9}`` for bits per byte at 4.2 bytes a token (ln 2 times 4.2). ``read_runs``
+        converts bits per token and perplexity.
 
     Returns
     -------
@@ -72,12 +77,13 @@ def pool_runs(
         if not isinstance(name, str) or not name or not isinstance(runs, Runs):
             problem = f"the source {name!r} is a {type(runs).__name__}"
             raise RequestError(problem, place=_PLACE, remedy="Give tables from read_runs by name")
-    for option, chosen in (("constants", constants), ("contrasts", contrasts)):
+    for option, chosen in (("constants", constants), ("contrasts", contrasts), ("nats", nats)):
         check_names(chosen or (), sources, f"{option} for {{!r}}, which is no source", place=_PLACE)
     parts = {
         name: _with_constants(name, runs, (constants or {}).get(name, {}))
         for name, runs in sources.items()
     }
+    parts |= {name: _in_nats(name, parts[name], factor) for name, factor in (nats or {}).items()}
     _same_unit(parts)
     every = list(dict.fromkeys(name for runs in parts.values() for name in runs.variables))
     common = [name for name in every if all(name in runs.variables for runs in parts.values())]
@@ -140,6 +146,24 @@ def _with_constants(name: str, runs: Runs, constants: Mapping[str, float]) -> Ru
     return replace(runs, table=table, variables=(*runs.variables, *added)) if added else runs
 
 
+def _in_nats(name: str, runs: Runs, factor: float) -> Runs:
+    """A source with its losses in nats per token."""
+    number = isinstance(factor, int | float) and not isinstance(factor, bool)
+    if not number or not 0 < factor < np.inf or "loss" not in runs.variables:
+        problem = f"{factor!r} nats a unit of the losses of {name}"
+        remedy = 'Give a positive number for a source with losses: nats={"ours": 2.9}'
+        raise RequestError(problem, place=f"{_PLACE}, nats", remedy=remedy)
+    losses = [column for column in ("loss", "loss_se") if column in runs.variables]
+    table = runs.table.assign(**{column: factor * runs.column(column) for column in losses})
+    message = f"losses in {runs.loss_unit} times {factor:.4g}: nats per token"
+    return replace(
+        runs,
+        table=table,
+        loss_unit="nats",
+        notes=(*runs.notes, Note("loss_unit_converted", "info", message)),
+    )
+
+
 def _same_unit(parts: Mapping[str, Runs]) -> None:
     units = {name: runs.loss_unit for name, runs in parts.items() if "loss" in runs.variables}
     if len({*units.values()}) > 1:
@@ -147,8 +171,8 @@ def _same_unit(parts: Mapping[str, Runs]) -> None:
         raise TableError(
             f"losses are in different units: {listed}",
             place=_PLACE,
-            remedy="Convert them when reading: loss_unit='bits' or 'ppl' give nats, and an "
-            "expression such as columns={'loss': 'bpb * 2.9'} converts others",
+            remedy="Convert bits and perplexities when reading (loss_unit='bits', 'ppl'), and "
+            'state how many nats per token one unit of another is: nats={"ours": 2.9}',
         )
 
 

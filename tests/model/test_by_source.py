@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpyro.infer.util import log_density
+from scipy.stats import norm
 
 import bayeslaw as bl
 from bayeslaw.checks.residuals import residuals
 from bayeslaw.core.errors import RequestError
 from bayeslaw.inference.density import Density
+from bayeslaw.model.noise import Noise
 from bayeslaw.model.specification import Specification
 from bayeslaw.posterior.as_prior import law_with_prior
 from bayeslaw.posterior.fit_checks import fit_checks
@@ -205,6 +207,33 @@ def test_a_posterior_of_other_sources_is_the_prior_of_a_study(fitted: bl.Posteri
     assert np.exp(prior.numbers[0]) == pytest.approx(0.3478, rel=0.15)
     with pytest.raises(RequestError, match="the prior is of chinchilla"):
         bl.study(new, laws=["skaling2026"], prior=fitted)
+
+
+@pytest.mark.parametrize("precision", [0.015, 0.05])
+@pytest.mark.parametrize(("differ", "least"), [(0.0, 0.9), (0.05, 0.82), (0.15, 0.81)])
+def test_common_exponents_of_four_sources_are_covered(
+    runs: bl.Runs, precision: float, differ: float, least: float
+) -> None:
+    """Normal estimates of four sources' exponents, the common value flat, the spread on a grid."""
+    law = bl.law("chinchilla")
+    spread = next(
+        pool.spread
+        for pool in bl.BySource().pools(law, runs, Noise("normal"))
+        if pool.parameter == "alpha"
+    )
+    grid = spread.low + np.exp(np.linspace(np.log(1e-4), np.log(2.0), 200))
+    rng, tables, count = np.random.default_rng(0), 4000, 4
+    own = differ * rng.standard_normal((tables, count))
+    found = own + precision * rng.standard_normal(own.shape)
+    mean, variance = found.mean(axis=1)[:, None], precision**2 + grid**2
+    squares = ((found - mean) ** 2).sum(axis=1)[:, None]
+    log_weight = -0.5 * (spread.standardise(grid) ** 2 + (count - 1) * np.log(variance))
+    log_weight = log_weight - 0.5 * squares / variance
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    below = norm.cdf(-mean / np.sqrt(variance / count))
+    position = (weight * below).sum(axis=1) / weight.sum(axis=1)
+    # Standard error .006. Sources that agree are covered more often: some spread is expected.
+    assert ((position > 0.055) & (position < 0.945)).mean() >= least
 
 
 def test_a_discrepancy_beside_several_sources_is_refused(runs: bl.Runs) -> None:

@@ -41,6 +41,24 @@ def test_constants_are_stated(parts: dict[str, bl.Runs]) -> None:
     assert note.message.startswith("a does not vary S = 0:")
 
 
+def test_a_source_in_another_unit_is_converted(parts: dict[str, bl.Runs]) -> None:
+    table = parts["b"].table
+    table = table.assign(loss=table["loss"] / 2.9, loss_se=0.01)
+    per_byte = bl.read_runs(table, loss_unit="bits per byte")
+    with pytest.raises(TableError, match="different units: a in nats, b in bits per byte"):
+        bl.pool_runs({"a": parts["a"], "b": per_byte})
+    same = bl.read_runs(parts["a"].table.assign(loss_se=0.02))
+    runs = bl.pool_runs({"a": same, "b": per_byte}, nats={"b": 2.9})
+    assert runs.loss_unit == "nats"
+    np.testing.assert_allclose(runs.column("loss")[12:], parts["b"].column("loss"), rtol=1e-12)
+    np.testing.assert_allclose(runs.column("loss_se")[12:], 0.029, rtol=1e-12)
+    (note,) = (n for n in runs.notes if n.code == "loss_unit_converted")
+    assert note.message == "b: losses in bits per byte times 2.9: nats per token"
+    for wrong in (0, -1.0, float("nan"), True, "2.9"):
+        with pytest.raises(RequestError, match="nats a unit of the losses of b"):
+            bl.pool_runs({"a": parts["a"], "b": per_byte}, nats={"b": wrong})
+
+
 def test_contrasts_have_sets(parts: dict[str, bl.Runs]) -> None:
     table = parts["b"].table.iloc[:5].assign(width=[1, 1, 2, 2, 3])
     runs = bl.pool_runs(
