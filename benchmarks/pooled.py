@@ -28,6 +28,7 @@ from bayeslaw.model.identifiability import informed
 RIVALS = ("zhao2025", "zhao2025_untied", "zhao2025_power", "wang2024", "ludziejewski2025")
 SIZES = {"30B": 30e9, "671B": 671e9}
 QUANTITIES = ("G", "S", "N_a/N")
+SHORT = {"chains": 2, "warmup": 400, "draws": 500}
 # Too few for a second attempt, which takes several times as long: R-hat and ESS are told.
 QUICK = {"chains": 2, "warmup": 400, "draws": 200}
 FACTORS = (0.5, 2.0)
@@ -157,7 +158,7 @@ def _mean_crps(cell: dict[str, Any]) -> float:
 def _posteriors(cells: Cells, seed: int, laws: tuple[str, str]) -> str:
     text = "## Posteriors of all five\n\n"
     for law in laws:
-        options = {} if law == "zhao2025" else QUICK
+        options = SHORT if law == "zhao2025" else QUICK
         cell = cells.get(
             f"posterior_{law}", lambda law=law, options=options: _posterior(law, seed, options)
         )
