@@ -21,8 +21,8 @@ from bayeslaw.runs.pooled import SET, SOURCE, sets, sources
 _FLOOR = Prior("lognormal", 0.15, 2.0)
 _OWN = Prior("lognormal", 0.4, 2.0)
 # At least a percent: with less, a source cannot leave the others, nor can a chain. Wide above:
-# with four sources, intervals of common exponents cover as stated up to a spread of 15% (a factor
-# of 2.5 about 4% gave .78 there, and public sweeps differ in beta by a third).
+# of four normal sources that differ by 15%, 89% intervals hold the common value .83 times (a factor
+# of 2.5 about 4% gave .78), and public sweeps differ in beta by a third.
 _PARTIAL = Prior("lognormal", 0.05, 4.0, low=0.01)
 _NOISE = Prior("lognormal", 0.6, 2.0)
 
