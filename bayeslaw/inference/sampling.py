@@ -20,11 +20,10 @@ from bayeslaw.inference.whitening import Whitening
 from bayeslaw.posterior.convergence import SMALLEST_ESS, Convergence
 from bayeslaw.posterior.info import FitInfo, FitSettings
 
-#: Acceptance probability at first, and in the last retry.
+#: Acceptance probability at first, and in the one retry.
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
-#: In a retry before that, of several sources: it takes a quarter of the last one's time.
 TARGET_ACCEPT_OF_SOURCES = 0.95
-#: Iterations for each kept draw of the last retry.
+#: Iterations for each kept draw of the retry.
 RETRY_THIN = 4
 #: Shares of the mass from which another mode gives a note, and from which, being more than what 89%
 #: intervals leave out, it makes them wrong.
@@ -81,10 +80,10 @@ def _nuts(
     target: Target, mode: Mode, settings: FitSettings, report: Report, threads: int
 ) -> Sample:
     whitening, attempts = mode.whitening, 0
-    # Spreads between sources are where a chain or two diverge, until they are whitened by draws.
     by_source = any(pool.direct for pool in target.density.model.pool)
-    between = [(TARGET_ACCEPT_OF_SOURCES, 1)] if by_source else []
-    for accept, thin in ((TARGET_ACCEPT, 1), *between, (TARGET_ACCEPT_RETRY, RETRY_THIN)):
+    # Spreads between sources are where chains diverge; a retry would take several times as long.
+    first = (TARGET_ACCEPT_OF_SOURCES if by_source else TARGET_ACCEPT, 1)
+    for accept, thin in (first, (TARGET_ACCEPT_RETRY, RETRY_THIN)):
         attempts += 1
         chains = nuts(
             target.density,
@@ -111,11 +110,9 @@ def _nuts(
         )
         notes = (*notes, Note("failed_chain", "error", message))
     elif attempts > 1 and convergence.trusted:
-        earlier = "first" if attempts == 2 else "second"
-        kept = f" and one in {thin} kept," if thin > 1 else ""
         message = (
-            f"the first draws fail a diagnostic; these, at target acceptance {accept}, whitened by "
-            f"the {earlier},{kept} pass"
+            f"the first draws fail a diagnostic; these, at target acceptance "
+            f"{TARGET_ACCEPT_RETRY}, whitened by the first, and one in {RETRY_THIN} kept, pass"
         )
         notes = (Note("second_attempt", "info", message),)
     info = FitInfo(
