@@ -37,6 +37,8 @@ def study_laws(
     if not readable:
         raise _nothing_fits(library, runs)
     varied = {name for name in runs.variables if name not in runs.constant(runs.variables)}
+    if _dense(runs):
+        varied.discard("N_a")
     left_out = {law.name: _left_out(law, readable, varied, runs) for law in readable}
     kept = [law for law in readable if not left_out[law.name]]
     reasons: dict[str, list[str]] = {}
@@ -61,6 +63,8 @@ def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> st
     same = law.card.get("same_form_as")
     if same in {other.name for other in readable}:
         return f"it has the form of {same}"
+    if _dense(runs) and "N_a" in law.variables:
+        return "it tells N_a from N, which are equal in all runs"
     own = varied & set(law.variables)
     more = [other for other in readable if own < (varied & set(other.variables))]
     if more:
@@ -76,6 +80,12 @@ def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> st
     if not has_floor(law):
         return "it has no floor: its loss falls to zero far beyond the runs"
     return ""
+
+
+def _dense(runs: Runs) -> bool:
+    """Whether all parameters are active in every run, as where they are counted of dense models."""
+    sizes = {"N", "N_a"} <= set(runs.variables)
+    return sizes and bool((runs.column("N") == runs.column("N_a")).all())
 
 
 def has_floor(law: Law) -> bool:

@@ -64,6 +64,14 @@ def test_dense_laws_are_left_out_where_active_parameters_vary() -> None:
     assert not {"chinchilla", "skaling2026"} & names
 
 
+def test_runs_whose_parameters_are_all_active_are_dense() -> None:
+    table = RUNS.to_frame()[["N", "D", "loss"]]
+    dense, _ = study_laws(bl.read_runs(table), None, "loss")
+    laws, notes = study_laws(bl.read_runs(table.assign(N_a=table["N"])), None, "loss")
+    assert [law.name for law in laws] == [law.name for law in dense]
+    assert "(it tells N_a from N, which are equal in all runs)" in notes[0].message
+
+
 def test_laws_without_floor_are_left_out() -> None:
     assert has_floor(bl.law("wang2024"))
     assert has_floor(bl.law("liew2025"))
