@@ -6,10 +6,9 @@ import copy
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bayeslaw.core import vocabulary
 from bayeslaw.core.calls import public
@@ -24,6 +23,9 @@ from bayeslaw.law.inputs import check_inputs
 from bayeslaw.law.letters import to_canonical
 from bayeslaw.law.reading import read_card, read_letters
 from bayeslaw.law.roles import default_parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ONCE = "Give each variable once"
 

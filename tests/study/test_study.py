@@ -78,8 +78,14 @@ def test_laws_without_floor_are_left_out() -> None:
     assert not has_floor(bl.law("clark2022"))
 
 
-def test_a_table_that_no_law_reads_names_what_the_nearest_lack() -> None:
+def test_a_table_without_sizes_is_asked_for_them() -> None:
     runs = bl.read_runs(pd.DataFrame({"S": [0.1, 0.2, 0.3], "loss": [3.0, 2.9, 2.8]}))
+    with pytest.raises(TableError, match=r"a study needs 'N', 'D', .*columns=\{\"N\": "):
+        bl.study(runs, progress=False)
+
+
+def test_a_table_that_no_law_reads_names_what_the_nearest_lack() -> None:
+    runs = bl.read_runs(pd.DataFrame({"N_a": [1e8, 2e8, 3e8], "loss": [3.0, 2.9, 2.8]}))
     with pytest.raises(RequestError, match=r"lacks N.*read_runs\(\.\.\., columns="):
         bl.study(runs, progress=False)
 
