@@ -35,7 +35,9 @@ def study_laws(
     library = [law for law in library if law.predicts == predicts and _SIZES & set(law.variables)]
     readable = [law for law in library if set(law.variables) <= set(runs.variables)]
     if not readable:
-        raise _nothing_fits(library, runs)
+        # Some law reads N alone, and some N_a alone.
+        sizes = ("N", "N_a", "G", "S", "D") if of_experts(runs.table) else ("N", "D")
+        runs.require((*sizes, "loss"), purpose="a study")
     varied = {name for name in runs.variables if name not in runs.constant(runs.variables)}
     if _dense(runs):
         varied.discard("N_a")
@@ -98,20 +100,3 @@ def has_floor(law: Law) -> bool:
     with np.errstate(all="ignore"):
         here, there = (float(law.form.predict(point, raw)) for point in (at, far))
     return bool(there > _FLOOR * here)
-
-
-def _nothing_fits(library: list[Law], runs: Runs) -> RequestError:
-    """An error that names what the nearest laws lack."""
-    if not _SIZES & set(runs.variables):
-        wanted = (
-            ("N", "N_a", "G", "S", "D", "loss") if of_experts(runs.table) else ("N", "D", "loss")
-        )
-        runs.require([name for name in wanted if name not in runs.variables], purpose="a study")
-    lacking = {law.name: [n for n in law.variables if n not in runs.variables] for law in library}
-    nearest = sorted(lacking, key=lambda name: len(lacking[name]))[:3]
-    each = "; ".join(f"{name} lacks {', '.join(lacking[name])}" for name in nearest)
-    return RequestError(
-        f"no law reads only what {runs.source} has ({', '.join(runs.variables)}): {each}",
-        place=_PLACE,
-        remedy='Map the columns: read_runs(..., columns={"N": ..., "D": ...}), --column N=...',
-    )

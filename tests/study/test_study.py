@@ -84,12 +84,6 @@ def test_a_table_without_sizes_is_asked_for_them() -> None:
         bl.study(runs, progress=False)
 
 
-def test_a_table_that_no_law_reads_names_what_the_nearest_lack() -> None:
-    runs = bl.read_runs(pd.DataFrame({"N_a": [1e8, 2e8, 3e8], "loss": [3.0, 2.9, 2.8]}))
-    with pytest.raises(RequestError, match=r"lacks N.*read_runs\(\.\.\., columns="):
-        bl.study(runs, progress=False)
-
-
 def test_origins_lie_in_several_directions_and_hold_out_what_is_beyond() -> None:
     origins = find_origins(RUNS, ["N", "D"], 10)
     assert {"N*D high", "N high", "D high"} <= {origin.direction for origin in origins}
