@@ -65,8 +65,9 @@ def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> st
     same = law.card.get("same_form_as")
     if same in {other.name for other in readable}:
         return f"it has the form of {same}"
-    if _dense(runs) and "N_a" in law.variables:
-        return "it tells N_a from N, which are equal in all runs"
+    routed = sorted(set(law.variables) - varied - {"N", "D"})
+    if routed and _dense(runs):
+        return f"it reads {', '.join(routed)}, and the runs are dense (N_a = N)"
     own = varied & set(law.variables)
     more = [other for other in readable if own < (varied & set(other.variables))]
     if more:

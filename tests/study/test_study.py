@@ -67,9 +67,10 @@ def test_dense_laws_are_left_out_where_active_parameters_vary() -> None:
 def test_runs_whose_parameters_are_all_active_are_dense() -> None:
     table = RUNS.to_frame()[["N", "D", "loss"]]
     dense, _ = study_laws(bl.read_runs(table), None, "loss")
-    laws, notes = study_laws(bl.read_runs(table.assign(N_a=table["N"])), None, "loss")
+    counted = table.assign(N_a=table["N"], E=1.0, sparsity=0.0, granularity=1.0)
+    laws, notes = study_laws(bl.read_runs(counted), None, "loss")
     assert [law.name for law in laws] == [law.name for law in dense]
-    assert "(it tells N_a from N, which are equal in all runs)" in notes[0].message
+    assert "(it reads N_a, and the runs are dense (N_a = N))" in notes[0].message
 
 
 def test_laws_without_floor_are_left_out() -> None:
