@@ -34,7 +34,8 @@ class Optimum(Displayed):
     active_caps : dict of str to float
         Share of draws in which each cap is reached.
     extrapolation_factor : dict of str to float
-        Factor by which the optimum is beyond the runs in each variable; 1 within their range.
+        Factor by which the optimum is beyond the runs in each variable; 1 within their range. Of a
+        mixture, that of the law whose optimum lies furthest.
     predicted_interval : tuple of float
         Median, low and high of the law's value at each draw's own optimum.
     predicts : str

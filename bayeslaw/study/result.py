@@ -133,7 +133,9 @@ class Study(Result):
             return "It lies within the ranges of the runs."
         if np.isinf(factors[furthest]):
             return f"It differs from every run in {furthest}, which never varied."
-        return f"It lies {factors[furthest]:.3g} times beyond the runs in {furthest}."
+        # Of several laws, that whose optimum lies furthest.
+        upto = "up to " if len(self.weights) > 1 else ""
+        return f"It lies {upto}{factors[furthest]:.3g} times beyond the runs in {furthest}."
 
     @property
     def fared(self) -> str:
