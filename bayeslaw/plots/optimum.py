@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Draws that differ by such a factor are drawn on a logarithmic axis.
+_WIDE = 10.0
 # Logarithms of ratios that differ by less are rounding.
 _SAME = 1e-6
 
@@ -41,9 +43,10 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
     -------
     matplotlib.figure.Figure
         Densities with their interval, the prior's interval as a dashed bar, the published optimum
-        as a line, and the share of draws without optimum as text. Where most draws have the optimum
-        at a bound, a bar as high as their share stands there. Of quantities that are multiples of
-        each other, such as N_a/N and N_a at a fixed N, the first is drawn.
+        as a line, and the share of draws without optimum as text; on a logarithmic axis where 90%
+        of the draws differ more than tenfold. Where most draws have the optimum at a bound,
+        a bar as high as their share stands there. Of quantities that are multiples of each other,
+        such as N_a/N and N_a at a fixed N, the first is drawn.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def optimum(answers: Optimum | Sequence[Optimum], *, ax: Axes | None = None) -> 
         status = " (prior only)" if quantity.status == "prior_only" else ""
         size = {key: value for key, value in answer.at.items() if key == "N"}
         panel.set_title(f"optimal {best(name)}{status}{at_values(size)}")
-    style.legend(canvas)
+    style.legend(canvas, min(3, len(names)))
     return figure
 
 
@@ -89,22 +92,31 @@ def _multiple(optimum: Optimum, name: str, other: str) -> bool:
 
 def _panel(panel: Axes, name: str, quantity: OptimumQuantity, label: str) -> None:
     published = quantity.published
-    also = [published] if published is not None and np.isfinite(published) else []
+    shown = [published] if published is not None and np.isfinite(published) else []
     shares = {kind: share for kind, share in quantity.shares.items() if share}
+    finite = quantity.draws[np.isfinite(quantity.draws)]
+    low, high = np.quantile(finite, [0.05, 0.95]) if len(finite) else (0.0, 0.0)
+    logarithmic = quantity.status != "at_bound" and high > _WIDE * low > 0
+    on_axis = np.log10 if logarithmic else np.asarray
+    also = on_axis(shown)
     if quantity.status == "at_bound" and np.isfinite(quantity.median):
         _bound(panel, quantity, style.support_of(name))
         shares.pop("at_bound", None)
     else:
-        support = style.support_of(name)
-        ends = (quantity.low, quantity.high)
-        style.posterior_panel(panel, quantity.draws, ends, also=also, label=label, support=support)
+        with np.errstate(divide="ignore"):
+            low, high = on_axis([quantity.low, quantity.high])
+            prior = on_axis([quantity.prior_low, quantity.prior_high])
+            support, draws = on_axis(style.support_of(name)), on_axis(quantity.draws)
+        style.posterior_panel(
+            panel, draws, (low, high), also=also, label=label, support=(support[0], support[1])
+        )
         ends = panel.get_xlim()
-        prior = np.clip([quantity.prior_low, quantity.prior_high], *ends)
+        prior = np.clip(prior, *ends)
         label = "prior's interval, where in view"
         panel.plot(prior, [-0.06, -0.06], label=label, **{**style.PRIOR_LINE, "lw": 1.5})
         panel.set_xlim(*ends)
     panel.set_ylim(-0.12, 1.12)
-    if also:
+    if len(also):
         panel.axvline(also[0], label="published coefficients", **style.PUBLISHED_LINE)
     text = "\n".join(
         f"{percent(share)} {kind.replace('_', ' ')}"
@@ -112,7 +124,11 @@ def _panel(panel: Axes, name: str, quantity: OptimumQuantity, label: str) -> Non
         if kind != "interior"
     )
     panel.text(0.98, 0.95, text, transform=panel.transAxes, ha="right", va="top", size=8)
-    panel.xaxis.set_major_formatter(lambda value, _: count(value))
+    if logarithmic:
+        panel.locator_params(axis="x", nbins=3)
+    panel.xaxis.set_major_formatter(
+        lambda value, _: count(float(f"{10**value:.2g}") if logarithmic else value)
+    )
 
 
 def _bound(panel: Axes, quantity: OptimumQuantity, support: style.Support) -> None:

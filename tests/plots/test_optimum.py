@@ -88,6 +88,20 @@ def test_a_panel_for_every_quantity_of_every_answer() -> None:
     assert "posterior, 89% interval" in words(figure)
 
 
+def test_an_interval_over_magnitudes_is_drawn_on_a_logarithmic_axis() -> None:
+    size = quantity(np.exp(25 + 2 * np.random.default_rng(1).standard_normal(2000)))
+    size = replace(size, prior_low=0.0)
+    panel = bl.plots.optimum(answer(N_a=size)).axes[3]
+    (filled,) = [c for c in panel.collections if isinstance(c, PolyCollection)]
+    peak = filled.get_paths()[0].vertices
+    # Symmetric, as the logarithms of the draws are.
+    assert peak[np.argmax(peak[:, 1]), 0] == pytest.approx(25 / np.log(10), abs=0.3)
+    (bar,) = [line for line in panel.lines if line.get_linewidth() == 3]
+    assert list(bar.get_xdata()) == pytest.approx(np.log10([size.low, size.high]))
+    ticks = [panel.xaxis.get_major_formatter()(tick, 0) for tick in (9.0, 10.0, 12.0)]
+    assert ticks == ["1B", "10B", "1T"]
+
+
 def test_one_answer_is_one_row() -> None:
     figure = bl.plots.optimum(answer())
     assert len(figure.axes) == 3
