@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from provenance import ROOT, heading, keep, table
 
@@ -120,7 +121,7 @@ def main() -> None:
     keep(text, asked.out)
 
 
-def _run(words: list[str], folder: Path, **options: object) -> subprocess.CompletedProcess[str]:
+def _run(words: list[str], folder: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -128,7 +129,7 @@ def _run(words: list[str], folder: Path, **options: object) -> subprocess.Comple
         text=True,
         check=False,
         timeout=600,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
 
 

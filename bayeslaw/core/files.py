@@ -6,17 +6,16 @@ import os
 import re
 import secrets
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from bayeslaw.core.errors import BayesLawError, RequestError
 
-try:
+# Windows has no such locks, and there an open file can be neither replaced nor removed.
+if sys.platform != "win32":
     import fcntl
-except ImportError:
-    # Windows, where an open file can be neither replaced nor removed.
-    fcntl = None  # type: ignore[assignment]
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -134,10 +133,10 @@ def _replace(target: Path, content: bytes) -> None:
             file.flush()
             if target.exists():
                 partial.chmod(stat.S_IMODE(target.stat().st_mode))
-            if fcntl:
+            if sys.platform != "win32":
                 # Before the lock is gone.
                 os.replace(partial, target)
-        if not fcntl:
+        if sys.platform == "win32":
             os.replace(partial, target)
     finally:
         # What could not be written need not be removed.
@@ -150,7 +149,7 @@ def _new(folder: Path, head: str) -> tuple[Path, BinaryIO]:
     while True:
         partial = folder / f"{head}{secrets.token_hex(4)}"
         file = partial.open("xb")
-        if not fcntl:
+        if sys.platform == "win32":
             return partial, file
         with suppress(OSError):
             # Some network folders know no locks: there nothing is removed either.
@@ -163,7 +162,7 @@ def _new(folder: Path, head: str) -> tuple[Path, BinaryIO]:
 
 def _remove_left_over(folder: Path, head: str) -> None:
     """Remove files that processes began and did not live to complete: nobody locks them."""
-    if not fcntl:
+    if sys.platform == "win32":
         return
     pattern = re.compile(re.escape(head) + "[0-9a-f]{8}")
     with os.scandir(folder) as entries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclass(frozen=True, eq=False)
 class Result(Displayed):
     """Base of result dataclasses, which state ``summary``, ``notes`` and often ``frame``."""
 
@@ -43,7 +44,7 @@ class Result(Displayed):
         data: dict[str, Any] = {"summary": self.summary}
         if self._rows:
             data[self._rows] = self.to_frame()
-        names = [each.name for each in fields(self)]  # type: ignore[arg-type]
+        names = [each.name for each in fields(self)]
         left_out = ("frame", "notes", "fit_notes", *self._omitted)
         data |= {name: getattr(self, name) for name in names if name not in left_out}
         return {name: plain(value) for name, value in (data | {"notes": self.notes}).items()}

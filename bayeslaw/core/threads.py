@@ -6,6 +6,7 @@ beside other work on the same cores that takes ten times as long.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +56,8 @@ def _release() -> None:
 
 @cache
 def _libraries() -> Any:
-    # JAX takes LAPACK from SciPy, which has to be loaded to be found.
-    import scipy.linalg  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
+    # JAX takes LAPACK from SciPy, which has to be loaded to be found.
+    importlib.import_module("scipy.linalg")
     return ThreadpoolController()

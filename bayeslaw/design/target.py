@@ -12,7 +12,7 @@ import numpy as np
 
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.notes import Note
-from bayeslaw.core.quantities import quantity
+from bayeslaw.core.quantities import count, quantity
 from bayeslaw.core.vocabulary import check_values
 from bayeslaw.design.sampled import Sampled, log_losses
 from bayeslaw.formula import Expression, parse_expression
@@ -80,6 +80,7 @@ class Target(ABC):
 class OptimumTarget(Target):
     """The logarithm of a variable, ratio or product at the optimum of a request."""
 
+    label: str
     expression: Expression
     request: Request
     logarithmic: bool = True
@@ -104,17 +105,11 @@ class OptimumTarget(Target):
             for name in expression.names
             for values in [one.runs.column(name)]
         )
-        return cls(expression, request, logarithmic=not (zero or text == "S"))
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """The expression, starred as optima are, and where."""
-        at = ", ".join(f"{name} = {value:.4g}" for name, value in self.request.at.items())
-        flops = self.request.budget.flops
-        where = ", ".join(
-            text for text in (at, "" if flops is None else f"{flops:.4g} FLOPs") if text
-        )
-        return f"best {self.expression.text}" + (f" at {where}" if where else "")
+        where = [f"{name} = {count(value)}" for name, value in request.at.items()]
+        if request.budget.flops is not None:
+            where.append(f"{count(request.budget.flops)} FLOPs")
+        label = f"best {expression.text}" + f" at {', '.join(where)}" * bool(where)
+        return cls(label, expression, request, logarithmic=not (zero or text == "S"))
 
     @property
     @override
@@ -220,7 +215,7 @@ class LossTarget(Target):
             given = {n: quantity(v, n, place=f"{place}, target") for n, v in one.items()}
             check_values(given, place=f"{place}, target", typical=reference)
             points.append({**{n: reference[n] for n in variables}, **given})
-            labels.append(", ".join(f"{n} = {v:.4g}" for n, v in given.items()))
+            labels.append(", ".join(f"{n} = {count(v)}" for n, v in given.items()))
         predicts = posteriors[0].law.predicts
         text = " and ".join(labels)
         difference = len(points) == 2

@@ -281,12 +281,13 @@ def test_files_that_are_no_configuration(tmp_path: Path, content: str | None, pr
     path = tmp_path / "config.json"
     if content is not None:
         path.write_text(content)
+    nothing: Any = []
     with pytest.raises(bl.BayesLawError, match=problem):
         architecture(path)
     with pytest.raises(
         bl.BayesLawError, match=r"source is a list\. Give text or a path or a mapping"
     ):
-        architecture([])  # type: ignore[arg-type]
+        architecture(nothing)
 
 
 def test_plain_data_and_summary() -> None:

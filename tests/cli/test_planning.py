@@ -17,7 +17,7 @@ def test_runs_are_printed_and_written(folder: Path, tmp_path: Path) -> None:
         *("--range", "N=100M:1B", "--out", out, "--picture", picture),
     )
     assert told.code == 0, told.err
-    for part in ("Best N at 1e+24 FLOPs", "random runs", "Runs to train", "total_cost"):
+    for part in ("Best N at 1e24 FLOPs", "random runs", "Runs to train", "total_cost"):
         assert part in told.out
     assert picture.read_bytes()[:4] == b"\x89PNG"
     table = pd.read_csv(out)

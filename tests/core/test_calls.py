@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from typing import Any
 
 import pytest
 
@@ -54,13 +55,15 @@ def test_the_word_of_another_package_names_ours(name: str, option: str, meant: s
 
 
 def test_a_misspelt_option_names_the_nearest() -> None:
+    misspelt: dict[str, Any] = {"max_param": 1e9}
     with pytest.raises(bl.BayesLawError, match="Did you mean 'max_params'"):
-        bl.Budget(max_param=1e9)  # type: ignore[call-arg]
+        bl.Budget(**misspelt)
 
 
 def test_an_argument_that_lacks_is_refused() -> None:
+    nothing: tuple[Any, ...] = ()
     with pytest.raises(bl.BayesLawError, match="fit: missing a required argument: 'runs'"):
-        bl.fit()  # type: ignore[call-arg]
+        bl.fit(*nothing)
 
 
 def test_names_keep_signature_and_pickle() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 
 import pytest
-import scipy.linalg  # noqa: F401
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bayeslaw.core.threads import one_thread
+
+# JAX takes LAPACK from SciPy, which has to be loaded to be counted.
+importlib.import_module("scipy.linalg")
 
 
 def threads() -> set[int]:

@@ -1,6 +1,7 @@
 """The error beyond the runs: its size, what it shares, and how a table's past moves its scale."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -75,8 +76,10 @@ def test_the_table_moves_the_scale() -> None:
 
 
 @pytest.mark.parametrize("of", ["law", "mixture"])
-def test_the_field_is_worse_than_replicates_and_better_than_a_tenth(of: str) -> None:
-    prior = field_prior(of)  # type: ignore[arg-type]
+def test_the_field_is_worse_than_replicates_and_better_than_a_tenth(
+    of: Literal["law", "mixture"],
+) -> None:
+    prior = field_prior(of)
     assert 0.001 < prior.scale < 0.02
     assert 0.4 < prior.power < 1.2
 
@@ -93,7 +96,8 @@ def test_it_is_saved_with_the_posterior(tmp_path: object) -> None:
     before, after = (p.predict(new, level="run", seed=3) for p in (erring, again))
     np.testing.assert_allclose(before["low"], after["low"])
     # The law's own value has no error, that of a run has.
-    law, run = (erring.predict(new, level=level).iloc[0] for level in ("law", "run"))  # type: ignore[arg-type]
+    law = erring.predict(new, level="law").iloc[0]
+    run = erring.predict(new, level="run").iloc[0]
     assert run["high"] - run["low"] > 2 * (law["high"] - law["low"])
 
 

@@ -85,5 +85,5 @@ def test_counts_with_suffixes_in_questions(thin: bl.Posterior, D: str | float) -
     best = bl.optimum(thin, at={"N": "30B", "D": D})
     assert best.at == {"N": 30e9, "D": 2e12}
     assert fixed_values(thin, ["G"], {"N": "30B", "D": D}, place="test")["N"] == 30e9
-    budget = bl.Budget(max_params="100B", train_flops=1e22, caps={"N_a": "5B"})  # type: ignore[arg-type]
+    budget = bl.Budget(max_params="100B", train_flops=1e22, caps={"N_a": "5B"})
     assert (budget.max_params, budget.caps) == (100e9, {"N_a": 5e9})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
@@ -45,7 +46,7 @@ def test_letters_stay_readable(figure: Figure, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("width", ["half", 0, -3.0, float("nan"), True])
-def test_widths_that_are_none_are_refused(figure: Figure, tmp_path: Path, width: object) -> None:
+def test_widths_that_are_none_are_refused(figure: Figure, tmp_path: Path, width: Any) -> None:
     with pytest.raises(bl.BayesLawError, match=r"width ="):
-        bl.plots.save(figure, tmp_path / "a.png", width=width)  # type: ignore[arg-type]
+        bl.plots.save(figure, tmp_path / "a.png", width=width)
     assert not (tmp_path / "a.png").exists()

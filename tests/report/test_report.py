@@ -259,7 +259,7 @@ def test_runs_to_train_next(dense: bl.Posterior, tmp_path: Path) -> None:
     assert isinstance(batch, bl.NextRuns)
     assert found.optimum is not None
     widths = {n: np.log(q.high / q.low) for n, q in found.optimum.quantities.items()}
-    assert batch.target.startswith(f"best {max(widths, key=widths.__getitem__)} at 1e+24")
+    assert batch.target.startswith(f"best {max(widths, key=widths.__getitem__)} at 1e24 FLOPs")
     # As much as the runs at hand cost.
     assert batch.budget == pytest.approx(6 * dense.runs.column("N") @ dense.runs.column("D"))
     assert batch.obtained is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pytest
@@ -89,6 +90,7 @@ def test_errors_come_first_and_nothing_is_left_empty(study: bl.Study, tmp_path: 
 
 
 def test_a_study_has_its_question_already(study: bl.Study, tmp_path: Path) -> None:
+    again: dict[str, Any] = {"at": {"N": 1e9}}
     with pytest.raises(RequestError, match="answered its question already"):
-        bl.report(study, tmp_path / "page.html", at={"N": 1e9})  # type: ignore[call-overload]
+        bl.report(study, tmp_path / "page.html", **again)
     assert list(tmp_path.iterdir()) == []

@@ -18,6 +18,9 @@ from bayeslaw.runs.read import configurations
 from robustness.cards import DEEP
 from robustness.requests import Material, material
 
+#: Wrong types on purpose.
+TEXT: Any = "x"
+NUMBERS: Any = [1, 2]
 DOUBLING = "\n".join(f"x{i} = {f'x{i - 1}*x{i - 1}' if i else 'N'}" for i in range(60))
 
 
@@ -49,10 +52,10 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Material:
         (lambda: bl.Law(changed(coefficients__published__alpha=-0.3)), "its prior .* excludes"),
         (lambda: parse_formula(DOUBLING), "written out, 'x1[0-9]' has [0-9]+ parts"),
         (lambda: parse_formula("0/0").lines[0][1]({}), "Look for a division by zero"),
-        (lambda: bl.EfficiencyRules(slope="x"), "slope = 'x'"),  # type: ignore[arg-type]
-        (lambda: bl.expert_grid(routed=["x"]), "routed = 'x'"),  # type: ignore[list-item]
-        (lambda: bl.average_laws([1, 2]), "1 among the posteriors"),  # type: ignore[list-item]
-        (lambda: bl.fit_many([1], "chinchilla"), "1 among the tables"),  # type: ignore[list-item]
+        (lambda: bl.EfficiencyRules(slope=TEXT), "slope = 'x'"),
+        (lambda: bl.expert_grid(routed=[TEXT]), "routed = 'x'"),
+        (lambda: bl.average_laws(NUMBERS), "1 among the posteriors"),
+        (lambda: bl.fit_many(NUMBERS, "chinchilla"), "1 among the tables"),
         (lambda: configurations({"N": [[[]]]}), "N has 3 dimensions"),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -157,14 +158,14 @@ def test_predictions_widen_with_the_distance(study: bl.Study) -> None:
 def test_an_interrupted_study_goes_on_to_the_same_answer(
     study: bl.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options: dict[str, object] = {"laws": LAWS, "budget": BUDGET, "seed": 1, "progress": False}
-    bl.study(RUNS, folder=tmp_path, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"laws": LAWS, "budget": BUDGET, "seed": 1, "progress": False}
+    bl.study(RUNS, folder=tmp_path, **options)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("fitted again")
 
     monkeypatch.setattr(sys.modules["bayeslaw.study.study"], "fit", refuse)
-    again = bl.study(RUNS, folder=tmp_path, **options)  # type: ignore[arg-type]
+    again = bl.study(RUNS, folder=tmp_path, **options)
     assert again.weights == pytest.approx(study.weights)
     assert again.optimum is not None
     assert study.optimum is not None
@@ -173,21 +174,21 @@ def test_an_interrupted_study_goes_on_to_the_same_answer(
 
 
 def test_a_damaged_file_of_a_finished_fit_is_made_again(tmp_path: Path) -> None:
-    options: dict[str, object] = {"laws": ["chinchilla"], "seed": 1, "progress": False}
-    first = bl.study(RUNS, folder=tmp_path, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"laws": ["chinchilla"], "seed": 1, "progress": False}
+    first = bl.study(RUNS, folder=tmp_path, **options)
     (kept,) = tmp_path.glob("fit-*.nc")
     kept.write_bytes(kept.read_bytes()[:200])
-    again = bl.study(RUNS, folder=tmp_path, **options)  # type: ignore[arg-type]
+    again = bl.study(RUNS, folder=tmp_path, **options)
     assert first.posteriors[0].draws["E"] == pytest.approx(again.posteriors[0].draws["E"])
 
 
 def test_a_law_that_fails_leaves_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     from bayeslaw.inference.fit import fit
 
-    def failing(runs: bl.Runs, law: bl.Law, **options: object) -> bl.Posterior:
+    def failing(runs: bl.Runs, law: bl.Law, **options: Any) -> bl.Posterior:
         if law.name == "skaling2026":
             raise RequestError("its density is finite nowhere", place="fit")
-        return fit(runs, law, **options)  # type: ignore[arg-type]
+        return fit(runs, law, **options)
 
     monkeypatch.setattr(sys.modules["bayeslaw.study.study"], "fit", failing)
     found = bl.study(RUNS, laws=LAWS, seed=1, progress=False)
@@ -221,9 +222,9 @@ def test_a_frame_is_read_and_a_missing_column_is_named() -> None:
         ({"seed": -1}, "seed"),
     ],
 )
-def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
+def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        bl.study(RUNS, progress=False, **options)  # type: ignore[arg-type]
+        bl.study(RUNS, progress=False, **options)
 
 
 def test_a_law_without_optimum_leaves_the_answer_with_a_note() -> None:
