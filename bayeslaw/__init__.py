@@ -6,11 +6,11 @@
 >>> best = bl.optimum(posterior, at={"N": 30e9})  # doctest: +SKIP
 """
 
-import difflib
 from typing import Any
 
 import lazy_loader
 
+from bayeslaw.core.errors import nearest
 from bayeslaw.core.version import __version__
 
 # JAX takes seconds to import, so a name loads its room when first used; `__init__.pyi` lists them.
@@ -23,6 +23,5 @@ def __getattr__(name: str) -> Any:
     try:
         return _load(name)
     except AttributeError:
-        close = difflib.get_close_matches(name, __all__, n=3)
-        hint = f". Did you mean {' or '.join(f'bl.{each}' for each in close)}?" if close else ""
-        raise AttributeError(f"bayeslaw has no {name!r}{hint}", name=name) from None
+        problem = f"bayeslaw has no {name!r}. {nearest(name, __all__)}"
+        raise AttributeError(problem, name=name) from None

@@ -120,7 +120,11 @@ def _rivals(cells: Cells, seed: int) -> tuple[str, str]:
         for law, one in cell.items()
     ]
     # Of those that have a best G and S.
-    others = {law: _mean_crps(one) for law, one in cell.items() if "zhao2025_" in law}
+    others = {
+        law: _mean_crps(one)
+        for law, one in cell.items()
+        if law != "zhao2025" and {"G", "S"} <= set(bl.law(law).variables)
+    }
     rival = min(others, key=lambda law: others[law])
     text = (
         f"## Rivals by a rolling origin\n\nEach source short of its largest {HELD:.0%} by N_a D. "

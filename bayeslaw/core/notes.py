@@ -140,10 +140,10 @@ def cautions(notes: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(note for note in notes if note.severity != "info")
 
 
-def trust(notes: Iterable[Note]) -> str:
-    """Whether numbers may be used, in a sentence."""
-    errors = ", ".join(note.code for note in notes if note.severity == "error")
-    return f"Do not use its numbers: {errors}." if errors else "No note is an error."
+def verdict(errors: Iterable[str]) -> str:
+    """Whether numbers may be used, in a sentence; ``errors`` names what speaks against it."""
+    listed = ", ".join(errors)
+    return f"Do not use its numbers: {listed}." if listed else "No note is an error."
 
 
 def worst(notes: Iterable[Note]) -> Severity | None:

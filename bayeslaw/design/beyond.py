@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
-from bayeslaw.design.misfit import EXPECTED_SHARE, distances, matern, positions
+from bayeslaw.design.misfit import EXPECTED_SHARE, matern, positions
 from bayeslaw.model.extrapolation import field_prior
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs.reach import Reach
@@ -43,7 +44,7 @@ def error_beyond(
     there = positions(runs.columns([n for n in variables if n not in constant]), columns)
 
     def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        near = matern(distances(there[rows], there[others]) / _LENGTH)
+        near = matern(cdist(there[rows], there[others]) / _LENGTH)
         return np.asarray(size[rows][:, None] * size[others] * near)
 
     return block, size**2

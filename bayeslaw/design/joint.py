@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,17 +105,10 @@ def _guarded(
 ) -> Joint:
     """Covariances with the average error of the laws beyond their runs."""
     size = len(joint.noise)
-    parts = [error_beyond(one, together, share) for one in sampled.posteriors]
-
-    def error(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return np.asarray(
-            sum(
-                s * block(rows, others) for s, (block, _) in zip(sampled.shares, parts, strict=True)
-            )
-        )
-
-    within = joint.misfit
-    variance = sum(s * own for s, (_, own) in zip(sampled.shares, parts, strict=True))
+    blocks, variances = zip(
+        *(error_beyond(one, together, share) for one in sampled.posteriors), strict=True
+    )
+    error, within = _average(blocks, sampled.shares), joint.misfit
     cross, added = joint.misfit_targets, np.zeros(1)
     if len(factors):
         more, added = _contrasted(error, factors, size)
@@ -124,7 +117,7 @@ def _guarded(
         joint,
         variances=joint.variances + added,
         misfit=lambda rows, others: within(rows, others) + error(rows, others),
-        misfit_variance=joint.misfit_variance + np.asarray(variance)[:size],
+        misfit_variance=joint.misfit_variance + (sampled.shares @ np.stack(variances))[:size],
         misfit_targets=cross,
     )
 
@@ -147,15 +140,19 @@ def _mixed(sampled: Sampled, columns: Mapping[str, np.ndarray]) -> Misfit:
     """The average misfit of the laws."""
     parts = [misfit_of(one, columns) for one in sampled.posteriors]
     shares = sampled.shares
-
-    def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        return np.asarray(
-            sum(share * part.block(rows, others) for share, part in zip(shares, parts, strict=True))
-        )
-
     return Misfit(
-        block,
-        np.asarray(sum(s * part.variance for s, part in zip(shares, parts, strict=True))),
-        np.asarray(sum(s * part.noise for s, part in zip(shares, parts, strict=True))),
+        _average([part.block for part in parts], shares),
+        shares @ np.stack([part.variance for part in parts]),
+        shares @ np.stack([part.noise for part in parts]),
         float(shares @ [part.share for part in parts]),
     )
+
+
+def _average(blocks: Sequence[Block], shares: np.ndarray) -> Block:
+    """The covariance of what one of several laws has, each with its share."""
+
+    def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        each = zip(shares, blocks, strict=True)
+        return np.asarray(sum(share * own(rows, others) for share, own in each))
+
+    return block

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from bayeslaw.core.compilation import compiled
 from bayeslaw.posterior.linearised import Linearised
@@ -75,7 +76,7 @@ def _from_residuals(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> 
     smooth = float(parts.sum())
 
     def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        far = distances(there[rows], there[others])
+        far = cdist(there[rows], there[others])
         return np.asarray(
             sum(part * matern(far / length) for part, length in zip(parts, _LENGTHS, strict=True))
         )
@@ -102,7 +103,7 @@ def smooth_shares(posterior: Posterior, inputs: np.ndarray) -> np.ndarray:
     basis = np.linalg.qr(linear.taken[kept], mode="complete")[0][:, linear.taken.shape[1] :]
     if basis.shape[1] < _FEWEST:
         return prior
-    left, far = basis.T @ residuals, distances(inputs[kept], inputs[kept])
+    left, far = basis.T @ residuals, cdist(inputs[kept], inputs[kept])
     density = np.empty_like(prior)
     for j, length in enumerate(_LENGTHS):
         values, vectors = np.linalg.eigh(basis.T @ matern(far / length) @ basis)
@@ -125,12 +126,6 @@ def positions(seen: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray])
         )
         rows.append(np.broadcast_to((after - before.mean()) / before.std(), (size,)))
     return np.stack(rows, axis=1) if rows else np.zeros((size, 0))
-
-
-def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Euclidean distances of all pairs of points."""
-    squared = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2.0 * x @ y.T
-    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
 
 
 def matern(far: np.ndarray) -> np.ndarray:

@@ -104,8 +104,8 @@ def fit(
     -------
     Posterior
         Draws in the paper's coefficients, with notes on what cannot be trusted. Draws of NUTS that
-        diverge or do not mix are drawn once more (of several sources twice), at a higher target
-        acceptance, whitened by the first and thinned, before a note says so.
+        diverge or do not mix are drawn once more, at a higher target acceptance, whitened by the
+        first and thinned, before a note says so.
 
     Raises
     ------

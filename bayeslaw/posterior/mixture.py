@@ -15,7 +15,7 @@ from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError, check_names
 from bayeslaw.core.intervals import INTERVAL, interval
-from bayeslaw.core.notes import Note, of_several
+from bayeslaw.core.notes import Note, of_several, verdict
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.prediction import (
     Level,
@@ -61,7 +61,7 @@ class Mixture(Displayed):
         """Laws, weights and whether every fit is trusted, in plain sentences."""
         shares = _shares(self.posteriors, self.weights)
         bad = ", ".join(part.law.name for part in self.posteriors if not part.trusted)
-        trust = f"Do not use its numbers: errors of {bad}." if bad else "No note is an error."
+        trust = verdict([f"errors of {bad}"] if bad else [])
         return f"A mixture of {len(self.posteriors)} laws: {shares}. {trust}"
 
     def to_frame(self) -> pd.DataFrame:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from bayeslaw.core.intervals import interval
 from bayeslaw.posterior.convergence import Convergence
+from bayeslaw.posterior.fitted_model import FittedModel
 from bayeslaw.posterior.statistics import end_errors
 
 
 def parameter_frame(
-    names: Sequence[str],
-    draws: Mapping[str, np.ndarray],
+    model: FittedModel,
     prior: Mapping[str, np.ndarray],
     convergence: Convergence,
-    published: Mapping[str, float],
     ci_prob: float,
 ) -> pd.DataFrame:
     """A row a parameter: its interval, its prior's, and how far its draws can be relied on."""
-    rows = {}
-    for name in names:
+    law, discrepancy = model.law, model.specification.discrepancy
+    published = law.published() if law.coefficients else {}
+    kernels = {} if discrepancy is None else discrepancy.priors
+    pooled = [pool.scale for pool in model.specification.pool]
+    draws, rows = model.draws, {}
+    for name in (*law.parameters, *pooled, *model.noise.priors, *kernels):
         values, ess_tail = draws[name].ravel(), convergence.ess_tail[name]
         ends, before = interval(values, ci_prob), interval(prior[name], ci_prob)
         mcse_low, mcse_high = end_errors(values, ess_tail, ci_prob)

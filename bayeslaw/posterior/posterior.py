@@ -14,7 +14,7 @@ import pandas as pd
 from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
 from bayeslaw.core.intervals import INTERVAL
-from bayeslaw.core.notes import Note, trust, worst
+from bayeslaw.core.notes import Note, verdict, worst
 from bayeslaw.law import Law
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.model.extrapolation import ExtrapolationError, ExtrapolationPrior, field_prior
@@ -101,7 +101,8 @@ class Posterior(Displayed):
     @property
     def summary(self) -> str:
         """Law, table, method and whether the fit is trusted, in plain sentences."""
-        return f"{self._size} by {self.info.method}. {trust(self.notes)}"
+        errors = verdict(note.code for note in self.notes if note.severity == "error")
+        return f"{self._size} by {self.info.method}. {errors}"
 
     @property
     def trusted(self) -> bool:
@@ -170,18 +171,14 @@ class Posterior(Displayed):
             and ``informed_by``: ``runs``; ``prior only`` where it has no effect on the runs;
             ``combination`` where they inform it only together with others.
         """
-        published = self.law.published() if self.law.coefficients else {}
-        kernels = {} if self.discrepancy is None else self.discrepancy.priors
-        pooled = [pool.scale for pool in self.pool]
-        names = [*self.law.parameters, *pooled, *self.noise.priors, *kernels]
-        found = (self.draws, self.prior, self.convergence, published)
-        frame = parameter_frame(names, *found, ci_prob)
-        return frame.assign(informed_by=[*map(self.informed_by, names)])
+        frame = parameter_frame(self.model, self.prior, self.convergence, ci_prob)
+        return frame.assign(informed_by=[self.informed_by(name) for name in frame.index])
 
     def to_dict(self, *, ci_prob: float = INTERVAL) -> dict[str, Any]:
         """Law, size, coefficients (rows of ``to_frame``), reference and notes as plain data."""
         return {
-            **{"law": self.law.name, "runs": len(self.runs)},
+            "law": self.law.name,
+            "runs": len(self.runs),
             "coefficients": self.to_frame(ci_prob=ci_prob).to_dict("index"),
             "reference": self.reference.to_dict(),
             "ci_prob": ci_prob,
@@ -223,7 +220,8 @@ class Posterior(Displayed):
         RequestError
             If nothing varies by group, or there is no such group.
         """
-        draws, settings = group_draws(self.model, labels), replace(self.info.settings, pool=())
+        draws = group_draws(self.model, labels)
+        settings = replace(self.info.settings, pool=())
         info = replace(self.info, settings=settings, group=dict(labels))
         return replace(self, draws=draws, pool=(), info=info)
 
@@ -307,7 +305,8 @@ class Posterior(Displayed):
         Posterior
             Its predictions of runs, rankings and optima include the error; the law's do not.
         """
-        reach, rng = Reach.of(self.runs, self.law.variables), np.random.default_rng([seed, 1])
+        reach = Reach.of(self.runs, self.law.variables)
+        rng = np.random.default_rng([seed, 1])
         error = (prior or field_prior()).draw(reach, self.model.size, rng)
         return replace(self, extrapolation=error)
 
@@ -322,8 +321,8 @@ class Posterior(Displayed):
     def to_arviz(self) -> xr.DataTree:
         """For ArviZ; log_likelihood is included where it has no more than 1e7 numbers.
 
-        What has a prior, and the law's value at the reference run, is in
-        ``posterior_at_reference``.
+        Coefficients are in the group ``posterior``; the quantities that have a prior, and the law's
+        value at the reference run, in ``posterior_at_reference``.
         """
         return storage.to_tree(self.model, self.stats, self.prior, self.notes, self.info)
 

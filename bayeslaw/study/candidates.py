@@ -39,9 +39,10 @@ def study_laws(
         sizes = ("N", "N_a", "G", "S", "D") if of_experts(runs.table) else ("N", "D")
         runs.require((*sizes, "loss"), purpose="a study")
     varied = {name for name in runs.variables if name not in runs.constant(runs.variables)}
-    if _dense(runs):
+    dense = _dense(runs)
+    if dense:
         varied.discard("N_a")
-    left_out = {law.name: _left_out(law, readable, varied, runs) for law in readable}
+    left_out = {law.name: _left_out(law, readable, varied, len(runs), dense) for law in readable}
     kept = [law for law in readable if not left_out[law.name]]
     reasons: dict[str, list[str]] = {}
     for name, reason in left_out.items():
@@ -60,13 +61,13 @@ def study_laws(
     return kept, [Note("law_left_out", "info", message, "Name a law in laws= to include it")]
 
 
-def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> str:
+def _left_out(law: Law, readable: list[Law], varied: set[str], count: int, dense: bool) -> str:
     """Why a law does not take part by default; empty if it does."""
     same = law.card.get("same_form_as")
     if same in {other.name for other in readable}:
         return f"it has the form of {same}"
     routed = sorted(set(law.variables) - varied - {"N", "D"})
-    if routed and _dense(runs):
+    if routed and dense:
         return f"it reads {', '.join(routed)}, and the runs are dense (N_a = N)"
     own = varied & set(law.variables)
     more = [other for other in readable if own < (varied & set(other.variables))]
@@ -78,8 +79,8 @@ def _left_out(law: Law, readable: list[Law], varied: set[str], runs: Runs) -> st
         return "it does not read D, which varies"
     if "N_a" in varied and set(law.variables) <= {"N", "D"}:
         return "it does not read N_a, which varies: it is a law of dense models"
-    if len(runs) < len(law.parameters) + 2:
-        return f"{len(law.parameters)} parameters need more than {len(runs)} runs"
+    if count < len(law.parameters) + 2:
+        return f"{len(law.parameters)} parameters need more than {count} runs"
     if not has_floor(law):
         return "it has no floor: its loss falls to zero far beyond the runs"
     return ""

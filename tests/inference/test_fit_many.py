@@ -414,4 +414,5 @@ def test_a_dask_cluster_loses_no_finished_batch_of_a_worker_that_dies(
     assert "KilledWorker" in problem
     assert problem.startswith(f"{3 - kept} of 3 batches are lost (")
     assert kept >= 1
+    assert len(list(tmp_path.iterdir())) == 3
     same(found, fitted[:3])
