@@ -4,6 +4,8 @@ Tables are simulated from a law; the law itself or a rival is fitted by Laplace 
 as many FLOPs as the first runs took (or a share of them) are spent again: on random runs, one
 variable at a time, an iso-FLOP grid, D-optimal runs, runs that narrow the target if the law were
 right (V-optimal), and those of ``next_runs``. The target is an optimum at about 671B parameters.
+Under misfit all fits are made again with ``discrepancy="gp"``, which the notes of a fit that shows
+misfit ask for (condition ``process``).
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -51,9 +54,11 @@ TRUTHS: dict[str, tuple[str, str, dict[str, float], bl.Budget | None]] = {
     "chinchilla": ("skaling2026", "N", {}, _FLOPS),
 }
 Cell = tuple[str, int, str, float]
-CONDITIONS = ("right", "misfit", "rival")
+CONDITIONS = ("right", "misfit", "process", "rival")
 FIRST = (20, 40, 100)
 ARMS = ("random", "one at a time", "iso-FLOP", "D-optimal", "V-optimal", "next_runs", "as few")
+#: Beside a process, which takes seconds a fit.
+FEW_ARMS = ("random", "iso-FLOP", "V-optimal", "next_runs", "as few")
 
 
 def _none(columns: Any) -> float:
@@ -65,6 +70,7 @@ def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=int, default=100)
+    parser.add_argument("--process-tables", type=int, default=40, help="Of condition process.")
     parser.add_argument("--truths", nargs="+", choices=TRUTHS, default=list(TRUTHS))
     parser.add_argument("--first", nargs="+", type=int, default=list(FIRST))
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
@@ -82,6 +88,8 @@ def main() -> None:
     ]
     found = _tables(cells, asked)
     command = f"python benchmarks/next_runs.py --tables {asked.tables} --seed {asked.seed}"
+    if asked.process_tables != 40:
+        command += f" --process-tables {asked.process_tables}"
     for name, value, default in (
         ("truths", asked.truths, list(TRUTHS)),
         ("first", asked.first, list(FIRST)),
@@ -92,14 +100,18 @@ def main() -> None:
     text = heading("Further runs: width, coverage and regret by design", command)
     error = np.sqrt(0.89 * 0.11 / asked.tables)
     text += (
-        f"{asked.tables} tables a cell, first runs log-uniform over the card's ranges; then "
-        f"{asked.spend:g} times their FLOPs again, by each design over the same ranges. Noise "
-        f"{NOISE:g} of log loss; under misfit {FINE:.2g} and a smooth field of .01 nats. Target: "
+        f"{asked.tables} tables a cell ({asked.process_tables} of condition process), first runs "
+        f"log-uniform over the card's ranges; then {asked.spend:g} times their FLOPs again, by "
+        f"each design over the same ranges. Noise {NOISE:g} of log loss; under misfit {FINE:.2g} "
+        "and a smooth field of .01 nats; process: the same misfit, all fits, first ones and "
+        'refits, with `discrepancy="gp"`. Target: '
         "the log optimum of N_a/N at 671B (zhao2025), of N_a or N at 6e25 FLOPs. Widths of 89% "
         "intervals, means over tables; coverage of the true law's optimum (Monte-Carlo error "
         f"{error:.3f}); regret of the median in thousandths of a nat. `as few`: next_runs with as "
         "many runs as random.\n\n"
     )
+    text += "All cells of a condition, with standard errors of the mean over tables.\n\n"
+    text += table(*_summary(found))
     text += table(*_widths(found))
     text += "Promised over obtained width, mean and standard error of the mean, by design.\n\n"
     text += table(*_promises(found))
@@ -122,13 +134,12 @@ def _tables(cells: list[Cell], asked: argparse.Namespace) -> pd.DataFrame:
             kept[cell] = pd.read_csv(path)
     jobs = [
         (cell, i, asked.seed)
-        for i in range(asked.tables)
         for cell in cells
+        for i in range(_count(cell, asked))
         if not len(kept[cell]) or i not in set(kept[cell]["table"])
     ]
     began = time.perf_counter()
     # Cells of a law follow each other in a process, for code that is compiled already.
-    jobs.sort(key=lambda job: cells.index(job[0]))
     with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(_one, *job): job[0] for job in jobs}
         for count, future in enumerate(as_completed(waiting), 1):
@@ -140,8 +151,16 @@ def _tables(cells: list[Cell], asked: argparse.Namespace) -> pd.DataFrame:
             sys.stderr.write(
                 f"{count} of {len(jobs)} tables, {' '.join(map(str, cell))}: {passed:.0f} s\n"
             )
-    found = pd.concat(kept.values(), ignore_index=True)
-    return found[found["table"] < asked.tables].sort_values("table", kind="stable")
+    found = pd.concat(
+        [part[part["table"] < _count(cell, asked)] for cell, part in kept.items()],
+        ignore_index=True,
+    )
+    return found.sort_values("table", kind="stable")
+
+
+def _count(cell: Cell, asked: argparse.Namespace) -> int:
+    """Tables of a cell."""
+    return int(asked.process_tables if cell[2] == "process" else asked.tables)
 
 
 def _one(cell: Cell, place: int, seed: int) -> list[dict[str, Any]]:
@@ -153,15 +172,18 @@ def _one(cell: Cell, place: int, seed: int) -> list[dict[str, Any]]:
     fitted = bl.law(rival if condition == "rival" else truth)
     raw = {**(made_by.published() if made_by.coefficients else {}), **COEFFICIENTS.get(truth, {})}
     own = seed + place
-    noise = FINE if condition == "misfit" else NOISE
+    bent = condition in ("misfit", "process")
+    noise = FINE if bent else NOISE
     runs = bl.simulate(made_by, rows=first, noise_sd=noise, seed=own, coefficients=raw)
     shift: Callable[[Any], Any] = _none
-    if condition == "misfit":
+    if bent:
         wide = bl.draw_design(made_by, "independent", 400, seed=1)
         shift = field(wide, made_by.variables, sd=MISFIT, seed=own)
         runs = distorted(runs, shift)
     reference = bl.ReferenceRun.of(runs, fitted.variables)
     options: dict[str, Any] = {"method": "laplace", "chains": 1, "draws": 1000, "seed": own}
+    if condition == "process":
+        options["discrepancy"] = "gp"
     # Tables of a size share compiled code.
     posterior = bl.fit_many(
         [runs], fitted, reference=reference, rows=_padded(first), progress=False, **options
@@ -177,7 +199,8 @@ def _one(cell: Cell, place: int, seed: int) -> list[dict[str, Any]]:
     pool = _pool(posterior, made_by, own)
     setting = setting_of(sampled, target, pool.columns)
     now = _width(target.values(posterior))
-    designs = _designs(made_by, pool, setting, amount, own)
+    arms = FEW_ARMS if condition == "process" else ARMS
+    designs = _designs(made_by, pool, setting, amount, own, arms)
     rows = [_row(cell, place, "before", 0, target.values(posterior), now, best, regret)]
     for arm, columns in designs.items():
         rng = np.random.default_rng([own, ARMS.index(arm)])
@@ -220,7 +243,7 @@ def _pool(posterior: bl.Posterior, law: bl.Law, seed: int) -> Pool:
 
 
 def _designs(
-    law: bl.Law, pool: Pool, setting: Setting, amount: float, seed: int
+    law: bl.Law, pool: Pool, setting: Setting, amount: float, seed: int, arms: Sequence[str]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Configurations of each design for the same FLOPs."""
     assert law.cost is not None
@@ -234,19 +257,21 @@ def _designs(
     most = len(next(iter(found["random"].values())))
     right = setting.joint.without_misfit()
     limits = Limits(pool.costs, amount, 400, COPIES)
-    chosen = {
-        "iso-FLOP": iso_flop_grid(pool.columns, pool.costs, amount, 400),
-        "D-optimal": choose(right, limits, "information"),
-        "V-optimal": choose(right, limits),
-        "next_runs": choose(setting.guarded, limits),
-        "as few": choose(setting.guarded, Limits(pool.costs, amount, most, COPIES)),
+    choices: dict[str, Callable[[], list[int]]] = {
+        "iso-FLOP": lambda: iso_flop_grid(pool.columns, pool.costs, amount, 400),
+        "D-optimal": lambda: choose(right, limits, "information"),
+        "V-optimal": lambda: choose(right, limits),
+        "next_runs": lambda: choose(setting.guarded, limits),
+        "as few": lambda: choose(setting.guarded, replace(limits, batch=most)),
     }
-    for arm, places in chosen.items():
-        rows = np.asarray(places, dtype=int)
+    for arm, choice in choices.items():
+        if arm not in arms:
+            continue
+        rows = np.asarray(choice(), dtype=int)
         found[arm] = {
             name: pool.columns[name][rows] for name in law.variables if name in pool.columns
         }
-    return {arm: found[arm] for arm in ARMS}
+    return {arm: found[arm] for arm in arms}
 
 
 def _truth(
@@ -308,6 +333,26 @@ def _row(
     }
 
 
+def _summary(found: pd.DataFrame) -> tuple[list[str], list[list[object]]]:
+    """Each design beside random runs, over all laws and sizes of a condition."""
+    rows: list[list[object]] = []
+    keys = ["truth", "first", "table"]
+    for condition, part in found.groupby("condition", sort=False):
+        random = part[part["arm"] == "random"].set_index(keys)
+        for arm, one in part.groupby("arm", sort=False):
+            own = one.set_index(keys)
+            beside = {
+                "of random's": own["width"] / random["width"],
+                "inside": own["inside"].astype(float),
+                "less random's": own["inside"].astype(float) - random["inside"],
+            }
+            shown = [f"{v.mean():.3f} ± {v.std() / np.sqrt(len(v)):.3f}" for v in beside.values()]
+            regret = float(own["regret"].mean() / random["regret"].mean())
+            rows.append([condition, arm, str(len(own)), *shown, f"{regret:.2f}"])
+    heads = ["condition", "design", "tables", "width of random's", "inside", "less random's"]
+    return [*heads, "regret of random's"], rows
+
+
 def _widths(found: pd.DataFrame) -> tuple[list[str], list[list[object]]]:
     rows: list[list[object]] = []
     for (truth, first, condition), part in found.groupby(
@@ -315,8 +360,7 @@ def _widths(found: pd.DataFrame) -> tuple[list[str], list[list[object]]]:
     ):
         by = part.groupby("arm", sort=False)
         random = part[part["arm"] == "random"].set_index("table")["width"]
-        for arm in ("before", *ARMS):
-            own = by.get_group(arm)
+        for arm, own in by:
             ratio = own.set_index("table")["width"] / random
             rows.append(
                 [

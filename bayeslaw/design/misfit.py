@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from bayeslaw.core.compilation import compiled
+from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.posterior.linearised import Linearised
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs.geometry import on_scale
@@ -134,6 +138,17 @@ def matern(far: np.ndarray) -> np.ndarray:
     return np.asarray((1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled))
 
 
+@partial(jax.jit, static_argnames="process")
+def _covariance(process: Discrepancy, at: dict[str, float], x: Any, y: Any) -> jax.Array:
+    return process.covariance(at, x, y)
+
+
+def _filled(inputs: np.ndarray) -> np.ndarray:
+    """Copies of a point up to a power of two, since every size is compiled for."""
+    size = inputs.shape[1]
+    return np.pad(inputs, ((0, 0), (0, (1 << (size - 1).bit_length()) - size)), mode="edge")
+
+
 def _from_discrepancy(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> Misfit:
     process, model = posterior.discrepancy, posterior.model
     assert process is not None
@@ -143,17 +158,18 @@ def _from_discrepancy(posterior: Posterior, columns: Mapping[str, np.ndarray]) -
     weights = 1.0 if posterior.weights is None else posterior.weights
     with compiled():
         seen = jnp.asarray(process.inputs(before, before))
-        new = jnp.asarray(process.inputs(before, columns))
+        new = process.inputs(before, columns)
         root = np.linalg.cholesky(
             np.asarray(process.marginal_covariance(at, seen, weights, model.errors))
         )
-        between = np.linalg.solve(root, np.asarray(process.covariance(at, seen, new)))
-        variance = np.asarray(process.variance(at, new)) - (between**2).sum(axis=0)
+        between = np.linalg.solve(root, np.asarray(process.covariance(at, seen, jnp.asarray(new))))
+        variance = np.asarray(process.variance(at, jnp.asarray(new))) - (between**2).sum(axis=0)
 
     def block(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
         with compiled():
-            prior = np.asarray(process.covariance(at, new[:, rows], new[:, others]))
-        return np.asarray(prior - between[:, rows].T @ between[:, others])
+            prior = _covariance(process, at, _filled(new[:, rows]), _filled(new[:, others]))
+        known = between[:, rows].T @ between[:, others]
+        return np.asarray(np.asarray(prior)[: len(rows), : len(others)] - known)
 
     variance = np.maximum(variance, 0.0)
     noise = np.full(len(variance), max(noise_variance(posterior), 1e-14))

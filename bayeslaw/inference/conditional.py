@@ -46,14 +46,14 @@ class Conditional:
     def residuals(self, z: Any) -> Any:
         """Uncorrelated residuals, then those of the priors, and what the Jacobian adds."""
         away, change, centre, _ = self.density.parts([*z, *self.common], self.data)
-        left = self.data.observed - centre
+        left = self.data.residuals(centre)
         white = jax.scipy.linalg.solve_triangular(self.root, left, lower=True)
         return jnp.concatenate([white, away]), change
 
     def potential(self, z: Any) -> Any:
         """Minus the log density, up to the constant of ``Density.potential``."""
         residuals, change = self.residuals(z)
-        constant = 0.5 * len(self.root) * math.log(2.0 * math.pi)
+        constant = 0.5 * self.data.counted.sum() * math.log(2.0 * math.pi)
         return 0.5 * residuals @ residuals + change + jnp.log(jnp.diag(self.root)).sum() + constant
 
     def expansion(self, z: Any) -> Expansion:

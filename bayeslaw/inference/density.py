@@ -56,10 +56,7 @@ class Density:
         """Covariance of log losses around the law, from the coordinates that are not the law's."""
         names = self.model.sampled[self.own :]
         values = self._values(dict(zip(names, common, strict=True)), data, jnp)
-        assert self.model.discrepancy is not None
-        return self.model.discrepancy.marginal_covariance(
-            values, data.inputs, data.weights, data.errors
-        )
+        return self.model.covariance(values, data)
 
     def parts(self, z: Any, data: Data) -> tuple[Any, Any, Any, dict[str, Any]]:
         """Terms of ``potential``: standard normals, Jacobian, centre of log loss, parameters."""

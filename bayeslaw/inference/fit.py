@@ -158,7 +158,7 @@ def fit_one(
     posterior = Posterior.of(
         specification,
         runs,
-        weights=target.data.weights,
+        weights=target.weights,
         draws=drawn.draws,
         stats=drawn.stats,
         notes=(*runs.notes, *design_notes(runs, law, specification.reference), *drawn.notes),

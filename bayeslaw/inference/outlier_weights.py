@@ -40,7 +40,7 @@ def noise_parts(density: Density, z: Any, data: Data) -> Any:
     root = jnp.linalg.cholesky(density.covariance(z[density.own :], data))
     inverse = jax.scipy.linalg.cho_solve((root, True), jnp.eye(len(centre)))
     variance = values["noise_scale"] ** 2 / data.weights
-    white = inverse @ (data.observed - centre)
+    white = inverse @ data.residuals(centre)
     mean = variance * white
     remaining = variance - variance**2 * jnp.diag(inverse)
     base = values["noise_scale"] ** 2
@@ -121,4 +121,5 @@ def robust_mode(target: Target, points: list[np.ndarray]) -> tuple[Target, Mode,
 def _noise(profile: Profile, mode: Mode) -> tuple[np.ndarray, np.ndarray]:
     target, z = profile.target, profile.coordinates(mode.z)
     squared, left_out = noise_parts(target.density, z, target.device_data)
-    return np.asarray(squared), np.asarray(left_out)
+    counted = target.data.counted
+    return np.asarray(squared)[counted], np.asarray(left_out)[counted]

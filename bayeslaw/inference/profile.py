@@ -65,7 +65,7 @@ def profile(density: Density, start: Any, common: Any, data: Data) -> _Point:
         return 0.5 * away @ away + change, centre
 
     slope, centre = jax.grad(prior, has_aux=True)(common)
-    white = inverse @ (data.observed - centre)
+    white = inverse @ data.residuals(centre)
     (through,) = pull(0.5 * (inverse - jnp.outer(white, white)))
     return _Point(value, slope + through, z, curvature)
 

@@ -46,9 +46,17 @@ class Target:
         data: Data = jax.device_put(self.data)
         return data
 
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weights of the runs' noise beside a discrepancy."""
+        weights: np.ndarray | None = self.data.weights
+        return None if weights is None else weights[self.data.counted]
+
     def with_weights(self, weights: np.ndarray) -> Target:
         """The same with other weights of the runs' noise."""
-        return replace(self, data=replace(self.data, weights=weights))
+        every = np.ones(len(self.data.counted))
+        every[self.data.counted] = weights
+        return replace(self, data=replace(self.data, weights=every))
 
     def thinned(self, size: int) -> Target:
         """The same given some of the runs, chosen at random."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -76,6 +77,10 @@ class Data:
     def columns(self) -> dict[str, Any]:
         """Precomputed columns by name, each of shape (runs,)."""
         return {name: self.table[i] for i, name in enumerate(self.names)}
+
+    def residuals(self, centre: Any) -> Any:
+        """Log losses less their centre, zero where a row does not count."""
+        return (self.observed - centre) * self.counted
 
     @property
     def at(self) -> dict[str, Any]:
@@ -165,10 +170,20 @@ class Model:
             observation = self.noise.distribution(centre, values, data.errors)
             density: jax.Array = observation.log_prob(data.observed) @ data.counted
             return density
+        # Rows that do not count are apart, each of variance one: only their constant is left.
+        constant = 0.5 * math.log(2.0 * math.pi) * (~data.counted).sum()
+        return log_density(data.residuals(centre), self.covariance(values, data)) + constant
+
+    def covariance(self, values: Mapping[str, Any], data: Data) -> jax.Array:
+        """Covariance of log losses around the law, of variance one where a row does not count."""
+        import jax.numpy as jnp
+
+        assert self.discrepancy is not None
         covariance = self.discrepancy.marginal_covariance(
             values, data.inputs, data.weights, data.errors
         )
-        return log_density(data.observed - centre, covariance)
+        together = data.counted[:, None] & data.counted
+        return jnp.where(together, covariance, jnp.eye(len(covariance)))
 
     def raw(self, values: Mapping[str, Any], data: Data, xp: ModuleType) -> dict[str, Any]:
         """The paper's coefficients from the quantities that priors are stated on."""

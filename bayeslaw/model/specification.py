@@ -120,18 +120,18 @@ class Specification:
     def build(self, runs: Runs, *, rows: int | None = None) -> tuple[Model, Data]:
         """The NumPyro model and its data; ``rows`` fills a table up to a size that others have."""
         law, misfit, priors = self.law, self.discrepancy, dict(self.priors)
+        # Copies of the first run: numbers at which the law can be evaluated.
+        taken = np.arange(max(len(runs), rows or 0))
+        counted = taken < len(runs)
+        taken[~counted] = 0
         inputs = weights = None
         if misfit is not None:
             # Weights stand in for outliers, and the degrees of freedom follow from them.
             priors.pop("noise_df", None)
             seen = runs.arrays(misfit.columns)
-            inputs, weights, rows = misfit.inputs(seen, seen), np.ones(len(runs)), None
+            inputs, weights = misfit.inputs(seen, seen)[:, taken], np.ones(len(taken))
         families = tuple((name, prior.family) for name, prior in priors.items())
         columns = law.form.hoist(runs.columns(law.variables))
-        # Copies of the first run: numbers at which the law can be evaluated.
-        taken = np.arange(max(len(runs), rows or 0))
-        counted = taken < len(runs)
-        taken[~counted] = 0
         errors = runs.errors(law.predicts)
         places = [pool.places(runs.labels(pool.column))[taken] for pool in self.pool]
         data = Data(

@@ -141,20 +141,26 @@ def test_there_and_back_again(law: Law) -> None:
             assert "T" not in found
 
 
-def test_rows_that_fill_a_table_up_do_not_count() -> None:
+@pytest.mark.parametrize("discrepancy", [None, "gp"])
+def test_rows_that_fill_a_table_up_do_not_count(discrepancy: str | None) -> None:
     law = bl.law("chinchilla")
     runs = bl.simulate("chinchilla", rows=30, noise_sd=0.01, seed=3)
-    specification = Specification.of(runs, law)
+    specification = Specification.of(runs, law, discrepancy=discrepancy)
     model, data = specification.build(runs)
     _, filled = specification.build(runs, rows=47)
     assert filled.observed.shape == (47,)
     density = Density(model)
+    priors = {name: specification.priors[name] for name in model.sampled}
     with jax.enable_x64(True):
-        for values in points(specification.priors, 5):
+        for values in points(priors, 5):
             z = density.locate(values, data)
+            slopes = jax.grad(density.potential)
             assert float(density.potential(z, filled)) == pytest.approx(
                 float(density.potential(z, data)), rel=1e-12
             )
+            np.testing.assert_allclose(slopes(z, filled), slopes(z, data), rtol=1e-8, atol=1e-8)
+            if discrepancy is not None:
+                continue
             logs = [
                 log_density(model, (one,), {}, values_of(model, values))[0]
                 for one in (data, filled)

@@ -104,13 +104,18 @@ def test_tables_of_several_shapes_keep_their_order(
         same([found[i]], [bl.fit(table, "chinchilla", **options)])
 
 
+@pytest.mark.parametrize("discrepancy", [None, "gp"])
 def test_tables_filled_up_to_one_size_have_the_same_posterior(
-    tables: list[bl.Runs], reference: ReferenceRun
+    discrepancy: str | None, reference: ReferenceRun
 ) -> None:
     short = bl.simulate("chinchilla", rows=40, noise_sd=0.01, seed=9)
-    (plain,) = many([short], method="laplace", reference=reference)
-    (filled,) = many([short], method="laplace", reference=reference, rows=60)
+    options = {"method": "laplace", "reference": reference, "discrepancy": discrepancy}
+    (plain,) = many([short], **options)
+    (filled,) = many([short], rows=60, **options)
     assert len(filled.runs) == 40
+    if discrepancy is not None:
+        assert filled.weights is not None
+        assert len(filled.weights) == 40
     # Sums in another order: the same search for the mode, to rounding.
     for name, draws in plain.draws.items():
         np.testing.assert_allclose(filled.draws[name], draws, rtol=1e-4, err_msg=name)

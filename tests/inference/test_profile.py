@@ -11,7 +11,7 @@ import pytest
 import bayeslaw as bl
 from bayeslaw.inference.conditional import Conditional
 from bayeslaw.inference.mode import PLATEAU, Mode, NoFiniteStart, value_and_gradient
-from bayeslaw.inference.outlier_weights import misfit_mode, misfit_starts
+from bayeslaw.inference.outlier_weights import misfit_mode, misfit_starts, noise_parts
 from bayeslaw.inference.profile import Profile
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
@@ -22,15 +22,20 @@ from bayeslaw.model.specification import Specification
 PROCESS = Discrepancy((bl.GaussianProcess(("N", "D")),))
 
 
-@pytest.fixture(scope="module")
-def target() -> Target:
+def waves(rows: int | None = None) -> Target:
     """Thirty runs with a wave over ln D that no coefficient of the law follows."""
     runs = bl.simulate("chinchilla", rows=30, noise_sd=0.001, seed=1)
     wave = 0.006 * np.sin(3 * np.log(runs.column("D")))
     runs = replace(runs, table=runs.table.assign(loss=runs.column("loss") * np.exp(wave)))
     law = bl.law("chinchilla")
     reference = bl.ReferenceRun.of(runs, law.variables)
-    return Target.of(Specification(law, reference, Noise("normal", replicate=True), PROCESS), runs)
+    specification = Specification(law, reference, Noise("normal", replicate=True), PROCESS)
+    return Target.of(specification, runs, rows=rows)
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    return waves()
 
 
 def test_law_is_at_its_best_and_the_slope_is_that_of_the_potential(target: Target) -> None:
@@ -46,6 +51,23 @@ def test_law_is_at_its_best_and_the_slope_is_that_of_the_potential(target: Targe
             # In standard deviations of the law's coordinates, none of which has a slope left.
             assert abs(np.asarray(gradient)[:own] * spread).max() < 1e-3
             np.testing.assert_allclose(found.gradient, gradient[own:], rtol=1e-6, atol=1e-6)
+
+
+def test_rows_that_fill_a_table_up_do_not_count(target: Target) -> None:
+    density, own, filled = target.density, target.density.own, waves(rows=40)
+    weights = np.linspace(0.5, 1.0, 30)
+    start = misfit_starts(target, PROCESS)[0]
+    with jax.enable_x64(True):
+        found, wanted = (
+            Profile(one.with_weights(weights), start[:own]).at(start[own:])
+            for one in (filled, target)
+        )
+        assert found.value == pytest.approx(float(wanted.value), rel=1e-10)
+        np.testing.assert_allclose(found.gradient, wanted.gradient, rtol=1e-6)
+        parts = noise_parts(density, start, filled.device_data)
+        for some, every in zip(noise_parts(density, start, target.device_data), parts, strict=True):
+            np.testing.assert_allclose(np.asarray(every)[:30], some, rtol=1e-8)
+    np.testing.assert_array_equal(filled.with_weights(weights).weights, weights)
 
 
 def test_conditional_potential_and_its_expansion(target: Target) -> None:
