@@ -11,14 +11,19 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import digamma, gammaln, log_ndtr, polygamma
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import promote_shapes
+
+from bayeslaw.core.compilation import compiled
 
 # From here on the normal's tail is a series, beside which its logarithm would cancel.
 _FAR = 20.0
 # Of the logarithm of a run's precision, in its standard deviations.
 _BELOW, _ABOVE, _NODES = 9.0, 4.0, 80
+# Densities in a batch: one size, since every other is compiled again.
+_BATCH = 2**15
 
 
 class _Located(Distribution):  # type: ignore[misc]
@@ -135,3 +140,24 @@ class MeasuredT(_Located):
         total, _ = jax.lax.scan(more, begin, nodes)
         constant = half * jnp.log(half) - gammaln(half) - 0.5 * jnp.log(2.0 * jnp.pi)
         return total + jnp.log(step) + constant
+
+
+def measured_t(away: Any, df: Any, scale: Any, error: Any) -> np.ndarray:
+    """Log densities of ``MeasuredT`` at distances from its centre, whatever their number."""
+    arrays = np.broadcast_arrays(away, df, scale, error)
+    flat = np.stack([part.ravel() for part in arrays])
+    size = flat.shape[1]
+    # The last batch is filled up with its own.
+    pieces = [
+        np.resize(np.arange(first, min(first + _BATCH, size)), _BATCH)
+        for first in range(0, size, _BATCH)
+    ]
+    with compiled():
+        densities = np.concatenate([_measured_t(flat[:, piece]) for piece in pieces])
+    return densities[:size].reshape(arrays[0].shape)
+
+
+@jax.jit
+def _measured_t(numbers: jax.Array) -> jax.Array:
+    away, df, scale, error = numbers
+    return MeasuredT(df, 0.0, scale, error, validate_args=False).log_prob(away)

@@ -77,6 +77,29 @@ class Noise:
             return ExponentiallyModified(centre, scale, values["noise_excess"])
         return dist.Normal(centre, scale)
 
+    def log_density(
+        self, measured: Any, centre: Any, values: Mapping[str, Any], errors: Any = None
+    ) -> np.ndarray:
+        """That of ``distribution``, outside compiled functions: JAX's would compile each shape."""
+        from scipy.special import gammaln
+        from scipy.stats import exponnorm
+
+        away, scale = np.asarray(measured - centre), values["noise_scale"]
+        if self.name == "student_t":
+            df = values["noise_df"]
+            if errors is not None:
+                from bayeslaw.model.distributions import measured_t
+
+                return measured_t(away, df, scale, errors)
+            height = gammaln(0.5 * (df + 1)) - gammaln(0.5 * df) - 0.5 * np.log(math.pi * df)
+            z = away / scale
+            return np.asarray(height - np.log(scale) - 0.5 * (df + 1) * np.log1p(z**2 / df))
+        if errors is not None:
+            scale = np.hypot(scale, errors)
+        if self.name == "undertuned":
+            return np.asarray(exponnorm.logpdf(away, values["noise_excess"] / scale, scale=scale))
+        return np.asarray(-0.5 * (away / scale) ** 2 - np.log(scale) - 0.5 * math.log(2 * math.pi))
+
     def draw(
         self,
         rng: np.random.Generator,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import kstest, norm
 
-from bayeslaw.core.compilation import compiled
 from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
 from bayeslaw.model.noise import NOISES
@@ -48,9 +47,7 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
         return None
     noise = model.noise_draws(some, model.columns(model.runs))
     errors, rng = model.errors, np.random.default_rng(0)
-    with compiled():
-        scatter = model.noise.distribution(centre, noise, errors)
-        density = np.asarray(scatter.log_prob(model.measured))
+    density = model.noise.log_density(model.measured, centre, noise, errors)
     drawn = centre + model.noise.draw(rng, noise, centre.shape, errors)
     return loo_pit(density, drawn < model.measured)
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayeslaw.core.compilation import compiled
 from bayeslaw.core.errors import RequestError, check_names, whole
 from bayeslaw.core.intervals import Interval, interval
 from bayeslaw.law import Law
@@ -128,9 +127,8 @@ def noise_density(
 ) -> np.ndarray:
     """Log density of log losses around ``centre``, minus infinity where that is not finite."""
     noise, possible = model.noise_draws(columns=columns), np.isfinite(centre)
-    with compiled():
-        scatter = model.noise.distribution(np.where(possible, centre, 0.0), noise, errors)
-        return np.where(possible, np.asarray(scatter.log_prob(measured)), -np.inf)
+    near = np.where(possible, centre, 0.0)
+    return np.where(possible, model.noise.log_density(measured, near, noise, errors), -np.inf)
 
 
 def log_likelihood(model: FittedModel, runs: Runs) -> np.ndarray:

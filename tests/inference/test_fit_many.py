@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -119,6 +120,30 @@ def test_tables_filled_up_to_one_size_have_the_same_posterior(
     # Sums in another order: the same search for the mode, to rounding.
     for name, draws in plain.draws.items():
         np.testing.assert_allclose(filled.draws[name], draws, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("method", ["laplace", "nuts"])
+def test_a_size_that_is_filled_up_compiles_nothing_more(
+    reference: ReferenceRun,
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+) -> None:
+    """Not in a fit, in its checks or in the optimum."""
+    compiled = []
+    # In all threads, as the context manager of the name is not.
+    jax.config.update("jax_log_compiles", True)
+    request.addfinalizer(lambda: jax.config.update("jax_log_compiles", False))
+    for rows in (57, 58):
+        table = bl.simulate("chinchilla", rows=rows, noise_sd=0.01, seed=rows)
+        caplog.clear()
+        (fitted,) = many([table], method=method, reference=reference, rows=63)
+        bl.optimum(fitted, budget=bl.Budget(train_flops=1e21))
+        fitted.log_likelihood()
+        compiled.append([text for text in caplog.messages if text.startswith("Compiling")])
+    # No other test has this size.
+    assert compiled[0]
+    assert compiled[1] == []
 
 
 def test_no_tables_have_no_posteriors(tmp_path: Path) -> None:

@@ -33,6 +33,23 @@ def test_the_density_is_that_of_its_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOISES)
+@pytest.mark.parametrize("error", [None, 0.01])
+def test_the_density_outside_compiled_functions_is_the_same(name: str, error: float | None) -> None:
+    rng = np.random.default_rng(14)
+    # More values than a batch of them holds.
+    centre = rng.normal(size=(400, 90))
+    factors = np.exp(rng.normal(size=(3, 400, 1)))
+    values = {key: VALUES[key] * part for key, part in zip(VALUES, factors, strict=True)}
+    errors = None if error is None else error * np.arange(90)
+    measured = centre[0] + 0.05 * rng.standard_t(3, size=90)
+    found = Noise(name).log_density(measured, centre, values, errors)
+    with jax.enable_x64(True):
+        density = Noise(name).distribution(centre, values, errors)
+        wanted = np.asarray(density.log_prob(measured))
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", NOISES)
 def test_draws_have_that_density(name: str) -> None:
     draws = Noise(name).draw(np.random.default_rng(12), VALUES, (100, 50))
     assert draws.shape == (100, 50)

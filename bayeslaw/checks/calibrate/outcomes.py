@@ -11,7 +11,6 @@ import numpy as np
 
 from bayeslaw.checks.calibrate.quantities import Quantities
 from bayeslaw.checks.calibrate.simulation import Simulated, log_value
-from bayeslaw.core.compilation import compiled
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.kept import read_npz, write_npz
 from bayeslaw.posterior.convergence import SMALLEST_ESS
@@ -145,9 +144,7 @@ def _likelihood(
         centre = log_value(law, columns, values, posterior.reference.loss)
     noise = {name: values[name] for name in posterior.noise.priors}
     measured = np.log(runs.column(law.predicts))
-    with compiled():
-        density = posterior.noise.distribution(centre, noise).log_prob(measured)
-        return np.asarray(density).sum(axis=1)
+    return posterior.noise.log_density(measured, centre, noise).sum(axis=1)
 
 
 def _errors(posterior: Posterior) -> str:
