@@ -58,7 +58,7 @@ CONDITIONS = ("right", "misfit", "process", "rival")
 FIRST = (20, 40, 100)
 ARMS = ("random", "one at a time", "iso-FLOP", "D-optimal", "V-optimal", "next_runs", "as few")
 #: Beside a process, which takes seconds a fit.
-FEW_ARMS = ("random", "iso-FLOP", "V-optimal", "next_runs", "as few")
+FEW_ARMS = ("random", "iso-FLOP", "next_runs", "as few")
 
 
 def _none(columns: Any) -> float:
