@@ -57,7 +57,7 @@ def begin(x: Any, low: Any, high: Any, room: Any) -> State:
 
 
 def advance(
-    objective: Function, caps: Function, low: Any, high: Any, state: State, steps: int
+    objective: Function, caps: Function, low: Any, high: Any, state: State, steps: Any
 ) -> State:
     """Take steps until convergence, at most a given number."""
 
@@ -106,7 +106,6 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
     reach = jnp.minimum(
         jnp.minimum(_reach(to_low, move), _reach(to_high, -move)), _reach(to_cap, along)
     )
-    lengths = reach * np.append(0.5 ** np.arange(_HALVINGS), 0.0)
 
     def merit(x: Any) -> Any:
         inside = [x - low, high - x, caps(x)]
@@ -115,12 +114,23 @@ def _step(objective: Function, caps: Function, low: Any, high: Any, state: State
         # Infeasible points and undefined objectives have infinite merit.
         return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
-    merits = jax.vmap(lambda length: merit(x + length * move))(lengths)
-    expected = 1e-4 * lengths * (downhill @ move)
-    # Near convergence, accept Newton steps whose decrease is below rounding.
-    better = merits <= merits[-1] + expected + _ROUNDING
-    # Where no step is better, the last is none.
-    x = x + lengths[jnp.argmax(better)] * move
+    now = merit(x)
+
+    # The comparison is carried: in the condition, which is computed twice, it may round otherwise.
+    def unsettled(carry: tuple[Any, Any]) -> Any:
+        tried, better = carry
+        return (tried < _HALVINGS) & ~better
+
+    def shortened(carry: tuple[Any, Any]) -> tuple[Any, Any]:
+        tried, _ = carry
+        length = reach * 0.5**tried
+        # Near convergence, accept Newton steps whose decrease is below rounding.
+        expected = 1e-4 * length * (downhill @ move)
+        return tried + 1, merit(x + length * move) <= now + expected + _ROUNDING
+
+    tried, better = jax.lax.while_loop(unsettled, shortened, (0, False))
+    # Where no step is better, there is none.
+    x = x + jnp.where(better, reach * 0.5 ** (tried - 1), 0.0) * move
 
     def multiplier(old: Any, before: Any, change: Any, now: Any) -> Any:
         step = barrier / before - old - old / before * change

@@ -18,12 +18,13 @@ from bayeslaw.optimum import interior
 from bayeslaw.optimum.interior import FLAT, State
 from bayeslaw.optimum.problem import Problem, Structure
 
-# Searches in a batch: one size, since every other is traced and compiled again.
-_CHUNK = 256
+# Searches in a call: one size, since every other is traced and compiled again. Of these, so many
+# advance side by side, as long as the slowest of them.
+_CHUNK, _TOGETHER = 512, 16
 # Number of rows searched from every start, or one in so many if that is more.
 _PILOT = 64
-# Steps between removals of converged searches, and number of removals.
-_STEPS, _ROUNDS = 14, 10
+# Steps before converged searches are removed, while there are many, and steps at most.
+_STEPS, _MOST_STEPS = 14, 140
 
 #: What searches found, a row a search.
 type Ends = dict[str, np.ndarray]
@@ -137,29 +138,29 @@ class _Search:
         low, high = self.problem.low, self.problem.high
         with np.errstate(all="ignore"):
             states = interior.begin(start.copy(), low, high, self.room(start))
-        waiting = np.arange(len(start))
-        for _ in range(_ROUNDS):
-            moved = self.of(waiting).advanced(_rows(states, waiting))
+        waiting, left = np.arange(len(start)), _MOST_STEPS
+        while left and len(waiting):
+            steps = _STEPS if len(waiting) > _CHUNK else left
+            moved = self.of(waiting).advanced(_rows(states, waiting), steps)
             for part, new in zip(states, moved, strict=True):
                 part[waiting] = new
-            waiting = waiting[~states.done[waiting]]
-            if not len(waiting):
-                break
+            waiting, left = waiting[~states.done[waiting]], left - steps
         with np.errstate(all="ignore"):
             return self.ended(states)
 
-    def advanced(self, states: State) -> State:
+    def advanced(self, states: State, steps: int) -> State:
         """Searches some steps further, in batches side by side."""
         problem, rows = self.problem, len(states.x)
         same = (problem.structure, problem.fixed, problem.low, problem.high)
 
         def chunk(first: int) -> State:
-            # The last batch is filled up with its own rows.
-            chosen = np.resize(np.arange(first, min(first + _CHUNK, rows)), _CHUNK)
+            # The last batch is filled up with finished searches.
+            chosen = np.minimum(np.arange(first, first + _CHUNK), rows - 1)
             own, some = _rows((self.own, states), chosen)
+            some.done[rows - first :] = True
             # JAX's precision is a setting of each thread; its cache, of the process.
             with jax.enable_x64(True):
-                moved: State = jax.device_get(_advance(*same, own, some))
+                moved: State = jax.device_get(_advance(*same, own, some, steps))
             return moved
 
         # The first batch compiles.
@@ -222,7 +223,7 @@ class _Search:
 
 @partial(jax.jit, static_argnames="structure")
 def _advance(
-    structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: State
+    structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: State, steps: Any
 ) -> State:
     def one(own: Any, state: State) -> State:
         def columns(x: Any) -> Any:
@@ -238,7 +239,11 @@ def _advance(
         def caps(x: Any) -> Any:
             return structure.room(columns(x), own["amount"], own["limits"], jnp)
 
-        return interior.advance(objective, caps, low, high, state, _STEPS)
+        return interior.advance(objective, caps, low, high, state, steps)
 
-    moved: State = jax.vmap(one)(own, state)
-    return moved
+    def split(part: Any) -> Any:
+        return part.reshape(_CHUNK // _TOGETHER, _TOGETHER, *part.shape[1:])
+
+    moved = jax.lax.map(lambda some: jax.vmap(one)(*some), jax.tree.map(split, (own, state)))
+    together: State = jax.tree.map(lambda part: part.reshape(_CHUNK, *part.shape[2:]), moved)
+    return together
