@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,7 +155,6 @@ def fit_one(
         shape, rng = drawn.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
         degrees = draw_degrees(squared, target.priors["noise_df"], rng, int(np.prod(shape)))
         drawn.draws["noise_df"] = degrees.reshape(shape)
-    versions = {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}
     posterior = Posterior.of(
         specification,
         runs,
@@ -166,7 +166,7 @@ def fit_one(
             drawn.info,
             settings=settings.as_recorded,
             starts_at_mode=None if mode is None else (mode.converged, mode.starts),
-            versions={"bayeslaw": __version__, **versions},
+            versions={"bayeslaw": __version__, **_versions()},
         ),
     )
     if mode is None:
@@ -185,3 +185,9 @@ def _find_mode(
     if "noise_df" in target.priors:
         return robust_mode(target, points)
     return target, misfit_mode(target, points), None
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Versions of what computes, read from the disk once."""
+    return {name: metadata.version(name) for name in ("jax", "numpyro", "arviz")}

@@ -170,16 +170,17 @@ def _by_rule(
     structure = problem.structure
     if "N_a" not in structure.free or "N" not in problem.law.variables or structure.sense != "min":
         return {}
-    found = [
-        efficient(problem, draws, part.x, request) for draws, part in zip(sets, optima, strict=True)
-    ]
+    # All sets at once: as many steps as one takes.
+    together = {name: np.concatenate([draws[name] for draws in sets]) for name in sets[0]}
+    every = efficient(problem, together, np.concatenate([part.x for part in optima]), request)
+    ends = np.cumsum([len(part.x) for part in optima])[:-1]
     shares = shares_of([optima[0].status["N_a"]])
     prior_only = bool(runs.constant(["N_a"]))
     return {
         name: OptimumQuantity.of(
-            [part[name] for part in found], shares, prior_only=prior_only, ci_prob=request.ci_prob
+            np.split(values, ends), shares, prior_only=prior_only, ci_prob=request.ci_prob
         )
-        for name in found[0]
+        for name, values in every.items()
     }
 
 

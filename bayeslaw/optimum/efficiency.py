@@ -30,15 +30,17 @@ def efficient(
     Other variables stay at each draw's optimum, and what follows from a budget follows.
     """
     rules, i = request.efficiency, problem.structure.free.index("N_a")
-    raw = {name: values[:, None] for name, values in draws.items()}
     best, low = x[:, i], np.full(len(x), problem.low[i])
     everyone = np.arange(len(x))
+    with np.errstate(all="ignore"):
+        columns = {n: np.broadcast_to(v, best.shape) for n, v in problem.columns(x).items()}
+    total = columns["N"]
 
     def value(log_active: np.ndarray, rows: np.ndarray = everyone) -> np.ndarray:
-        points = x[rows]
-        points[:, i] = log_active
-        some = {name: values[rows] for name, values in raw.items()}
-        return values_at(problem, some, points[:, None, :])[:, 0]
+        own, some = columns, draws
+        if len(rows) < len(x):
+            own, some = ({n: v[rows] for n, v in part.items()} for part in (columns, draws))
+        return values_at(problem, some, problem.moved(own, i, log_active))
 
     def steepness(u: np.ndarray, rows: np.ndarray) -> np.ndarray:
         rise = (value(u + _STEP, rows) - value(u - _STEP, rows)) / (2 * _STEP)
@@ -49,8 +51,6 @@ def efficient(
         return crossings(lambda u, rows: value(u, rows) - most[rows], low, best)
 
     with np.errstate(all="ignore"):
-        columns = problem.columns(x)
-        total = np.broadcast_to(columns["N"], best.shape)
         least = value(best)
         logs = {}
         if (tolerance := rules.efficiency_tolerance) is not None:

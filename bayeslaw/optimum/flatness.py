@@ -71,15 +71,17 @@ def near_optimal(
     rows = sound[np.linspace(0, len(sound) - 1, min(_DRAWS, len(sound))).astype(int)]
     raw = {name: values[rows][:, None] for name, values in draws.items()}
     x = x[rows]
-    best = values_at(problem, raw, x[:, None, :])
+    with np.errstate(all="ignore"):
+        columns = problem.columns(x[:, None, :])
+    best = values_at(problem, raw, columns)
     sign = 1.0 if problem.structure.sense == "min" else -1.0
 
     def regret(i: int, grid: np.ndarray) -> np.ndarray:
-        points = np.broadcast_to(x[:, None, :], (len(x), len(grid), x.shape[1])).copy()
-        points[:, :, i] = grid
-        lost = sign * (values_at(problem, raw, points) - best)
+        with np.errstate(all="ignore"):
+            moved = problem.moved(columns, i, grid[None, :])
+        lost = sign * (values_at(problem, raw, moved) - best)
         # Infeasible points, and points without a prediction, have infinite regret.
-        return np.where(np.isfinite(lost), lost, np.inf)
+        return np.broadcast_to(np.where(np.isfinite(lost), lost, np.inf), (len(x), len(grid)))
 
     found = {}
     for i, name in enumerate(problem.structure.free):
@@ -121,12 +123,13 @@ def near_optimal(
     return found
 
 
-def values_at(problem: Problem, raw: Mapping[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The law at points of the search; NaN outside the limits."""
+def values_at(
+    problem: Problem, raw: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """The law at configurations; NaN outside the limits."""
     structure = problem.structure
     with np.errstate(all="ignore"):
-        columns = problem.columns(x)
-        value = np.broadcast_to(structure.form.predict(columns, raw), x.shape[:-1])
+        value = structure.form.predict(columns, raw)
         allowed = value > 0
         for small, large in vocabulary.ORDERED:
             if small in columns and large in columns:

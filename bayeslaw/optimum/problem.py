@@ -39,9 +39,13 @@ class Structure:
         columns = dict(fixed)
         for i, (name, logarithmic) in enumerate(zip(self.free, self.logarithmic, strict=True)):
             columns[name] = xp.exp(x[..., i]) if logarithmic else x[..., i]
-        if self.spent is not None and self.cost is not None:
-            columns[self.spent] = affordable(self.cost, columns, self.spent, amount, xp)
-        return columns
+        return columns | self.bought(columns, amount, xp)
+
+    def bought(self, columns: Mapping[str, Any], amount: Any, xp: ModuleType) -> dict[str, Any]:
+        """What follows from the others because the budget is spent."""
+        if self.spent is None or self.cost is None:
+            return {}
+        return {self.spent: affordable(self.cost, columns, self.spent, amount, xp)}
 
     def room(self, columns: Mapping[str, Any], amount: Any, limits: Any, xp: ModuleType) -> Any:
         """How far inside each limit configurations are, on the logarithm; a row a limit."""
@@ -126,3 +130,10 @@ class Problem:
     def columns(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Canonical variables at points of the search."""
         return self.structure.columns(x, self.fixed, self.amount, np)
+
+    def moved(self, columns: Mapping[str, np.ndarray], i: int, x: np.ndarray) -> dict[str, Any]:
+        """Configurations with another value of one free variable, of which others follow."""
+        structure = self.structure
+        own = {structure.free[i]: np.exp(x) if structure.logarithmic[i] else x}
+        moved = {**columns, **own}
+        return moved | structure.bought(moved, self.amount, np)

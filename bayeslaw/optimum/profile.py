@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 from bayeslaw.core import vocabulary
 from bayeslaw.optimum.budget import affordable, slope
 from bayeslaw.optimum.problem import Problem
-from bayeslaw.posterior.linearised import OWN, Linearised, log_slopes, medians, typical_value
+from bayeslaw.posterior.linearised import OWN, Linearised, log_slopes, typical_value
 from bayeslaw.posterior.posterior import Posterior
 
 # Values at which the law is searched for its best, and at which the bent curve is evaluated.
@@ -53,7 +53,7 @@ def profiles(posterior: Posterior, problem: Problem) -> dict[str, Profile]:
     if linear is None:
         return {}
     columns, constant = runs.columns(law.variables), runs.constant(law.variables)
-    on = {name: np.array(value) for name, value in medians(posterior).items()}
+    on = {name: np.array(value) for name, value in posterior.model.medians.items()}
     raw = law.form.to_raw(on, reference.at, reference.loss)
     found = {}
     for i, name in enumerate(problem.structure.free):

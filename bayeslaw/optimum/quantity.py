@@ -167,7 +167,8 @@ def shares_of(statuses: Sequence[np.ndarray]) -> dict[str, float]:
     It has no optimum, or did not converge, if one of them has none. It is at a bound if all of them
     are: with N at its cap, N_a/N is interior if N_a is.
     """
-    ranks = np.array([[STATUSES.index(s) for s in status] for status in statuses])
+    marks = [[np.asarray(status) == name for name in STATUSES] for status in statuses]
+    ranks = np.array([np.argmax(mark, axis=0) for mark in marks])
     gravest = ranks.max(axis=0)
     rank = np.where(gravest > STATUSES.index("at_bound"), gravest, ranks.min(axis=0))
     return {name: float(np.mean(rank == i)) for i, name in enumerate(STATUSES)}

@@ -75,15 +75,14 @@ class Along:
         return ", ".join(words)
 
 
-def look_along(posterior: Posterior) -> tuple[Along, ...]:
+def look_along(posterior: Posterior, linear: Linearised | None = None) -> tuple[Along, ...]:
     """Test every direction of the runs for bends, the clearest first; none with a discrepancy.
 
     Normal scores of residuals are regressed on polynomials along the direction, after both lost
     what the law's parameters can take up. Under independent noise the ratio of their mean squares
-    follows the F distribution.
+    follows the F distribution. ``linear`` is what ``judged`` returns, where it is known.
     """
-    runs = _some(posterior.runs)
-    linear = None if posterior.discrepancy else Linearised.of(posterior, runs)
+    runs, linear = judged_runs(posterior.runs), linear or judged(posterior)
     if linear is None:
         return ()
     taken, count = linear.taken, len(linear.value)
@@ -126,7 +125,15 @@ def _left(values: np.ndarray, taken: np.ndarray) -> np.ndarray:
     return np.asarray(values - taken @ (taken.T @ values))
 
 
-def _some(runs: Runs) -> Runs:
+def judged(posterior: Posterior) -> Linearised | None:
+    """The fit at the runs that are judged, unless a discrepancy takes the misfit up."""
+    if posterior.discrepancy is not None:
+        return None
+    return Linearised.of(posterior, judged_runs(posterior.runs))
+
+
+def judged_runs(runs: Runs) -> Runs:
+    """Some of the runs, if there are very many."""
     if len(runs) <= _LARGEST_TABLE:
         return runs
     mask = np.zeros(len(runs), dtype=bool)

@@ -10,8 +10,8 @@ from scipy.stats import kstest, norm
 from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
 from bayeslaw.model.noise import NOISES
-from bayeslaw.posterior.along import along_notes, look_along
-from bayeslaw.posterior.linearised import Linearised, in_prior_sds, medians, some_draws, values_of
+from bayeslaw.posterior.along import along_notes, judged, judged_runs, look_along
+from bayeslaw.posterior.linearised import Linearised, in_prior_sds, some_draws, values_of
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation
 from bayeslaw.runs import Runs
@@ -31,8 +31,14 @@ _REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare other laws'
 
 def fit_checks(posterior: Posterior) -> tuple[Note, ...]:
     """Warnings about the fit."""
-    checks = (_beyond_replicates, _shared_misfit, _misfit_along, _noise_shape, _prior_conflict)
-    return tuple(note for check in checks for note in check(posterior))
+    linear = judged(posterior)
+    return (
+        *_beyond_replicates(posterior),
+        *_shared_misfit(posterior, linear),
+        *along_notes(posterior, () if linear is None else look_along(posterior, linear)),
+        *_noise_shape(posterior),
+        *_prior_conflict(posterior),
+    )
 
 
 def left_out_pit(posterior: Posterior) -> np.ndarray | None:
@@ -52,23 +58,20 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
     return loo_pit(density, drawn < model.measured)
 
 
-def neighbours_agree(posterior: Posterior) -> tuple[float, float, float] | None:
-    """What ``neighbour_correlation`` finds of the runs, unless there are too few."""
-    law, runs = posterior.law, posterior.runs
+def neighbours_agree(posterior: Posterior, linear: Linearised) -> tuple[float, float, float] | None:
+    """What ``neighbour_correlation`` finds of the judged runs, unless there are too few."""
+    law, runs = posterior.law, judged_runs(posterior.runs)
+    rows = np.ones(len(runs), dtype=bool)
     if len(runs) > _LARGEST_TABLE:
-        mask = np.zeros(len(runs), dtype=bool)
-        rng = np.random.default_rng(0)
-        mask[rng.choice(len(runs), _LARGEST_TABLE, replace=False)] = True
-        runs = runs.select(mask)
+        rows[:] = False
+        rows[np.random.default_rng(0).choice(len(runs), _LARGEST_TABLE, replace=False)] = True
+        runs = runs.select(rows)
     constant = runs.constant(law.variables)
     names = [name for name in law.variables if name not in constant]
     if not names or len(runs) < len(law.parameters) + _FEWEST_RUNS:
         return None
-    linear = Linearised.of(posterior, runs)
-    if linear is None:
-        return None
     inputs, _, _ = standardised(runs, names)
-    return neighbour_correlation(linear.residuals, inputs, linear.slopes)
+    return neighbour_correlation(linear.residuals[rows], inputs, linear.slopes[rows])
 
 
 def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:
@@ -98,11 +101,9 @@ def _beyond_replicates(posterior: Posterior) -> Iterator[Note]:
             yield Note("beyond_replicates", "warning", message, _REMEDY)
 
 
-def _shared_misfit(posterior: Posterior) -> Iterator[Note]:
+def _shared_misfit(posterior: Posterior, linear: Linearised | None) -> Iterator[Note]:
     """Correlated residuals of neighbouring runs are misfit."""
-    if posterior.discrepancy is not None:
-        return
-    agreement = neighbours_agree(posterior)
+    agreement = None if linear is None else neighbours_agree(posterior, linear)
     if agreement is not None and agreement[1] <= _SMALLEST_P:
         found, p_value, expected = agreement
         message = (
@@ -111,11 +112,6 @@ def _shared_misfit(posterior: Posterior) -> Iterator[Note]:
             "optima may be far too narrow"
         )
         yield Note("shared_misfit", "warning", message, _REMEDY)
-
-
-def _misfit_along(posterior: Posterior) -> tuple[Note, ...]:
-    """Residuals that bend with a variable are misfit."""
-    return along_notes(posterior, look_along(posterior))
 
 
 def _noise_shape(posterior: Posterior) -> Iterator[Note]:
@@ -136,7 +132,7 @@ def _noise_shape(posterior: Posterior) -> Iterator[Note]:
 
 def _prior_conflict(posterior: Posterior) -> Iterator[Note]:
     """Prior-data conflict: parameters with posterior medians in the tails of their priors."""
-    middle = medians(posterior)
+    middle = posterior.model.medians
     limit = norm.isf(_OUTER / 2 / len(middle))
     outer = [
         f"{name} ({middle[name]:.3g}, {distance:+.1f} sd)"

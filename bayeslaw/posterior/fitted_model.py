@@ -60,6 +60,12 @@ class FittedModel:
         """Raw coefficients, each of shape (draws,)."""
         return {name: self.draws[name].ravel() for name in self.law.parameters}
 
+    @cached_property
+    def medians(self) -> dict[str, float]:
+        """Of the quantities that have a prior."""
+        site = self.specification.site
+        return {name: float(np.median(self.draws[site(name)])) for name in self.law.parameters}
+
     @property
     def measured(self) -> np.ndarray:
         """Log of what was measured of each run."""

@@ -80,7 +80,7 @@ def log_slopes(
     """Slopes of log prediction at the medians, of shape (configurations, parameters)."""
     law, reference = posterior.law, posterior.reference
     letters = law.form.in_letters({name: columns[name] for name in law.variables})
-    slopes = effects(law, letters, reference, in_prior_sds(posterior, medians(posterior)))
+    slopes = effects(law, letters, reference, in_prior_sds(posterior, posterior.model.medians))
     return None if slopes is None else slopes * (reference.loss / value)[:, None]
 
 
@@ -93,12 +93,6 @@ def orthonormal(columns: np.ndarray, least: float) -> np.ndarray:
 def some_draws(size: int, most: int) -> np.ndarray:
     """Evenly spaced draws."""
     return np.linspace(0, size - 1, min(size, most)).astype(int)
-
-
-def medians(posterior: Posterior) -> dict[str, float]:
-    """Medians of the quantities that have a prior."""
-    site, draws = posterior.specification.site, posterior.draws
-    return {name: float(np.median(draws[site(name)])) for name in posterior.law.parameters}
 
 
 def in_prior_sds(posterior: Posterior, values: Mapping[str, float]) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.stats import beta, norm, rankdata
 
 from bayeslaw.core.intervals import INTERVAL, interval
@@ -81,8 +82,7 @@ def neighbour_correlation(
         slopes[:, lengths > 0] / lengths[lengths > 0], full_matrices=False
     )
     basis = basis[:, sizes > 1e-7]
-    distance = ((inputs[:, None, :] - inputs[None, :, :]) ** 2).sum(axis=-1)
-    weights = np.exp(-0.5 * distance / _REACH**2)
+    weights = np.exp(-0.5 * cdist(inputs, inputs, "sqeuclidean") / _REACH**2)
     np.fill_diagonal(weights, 0.0)
     rng = np.random.default_rng(0)
     scores = norm.ppf((rankdata(residuals) - 0.5) / len(residuals))

@@ -112,9 +112,10 @@ class Runs(Displayed):
         TableError
             If there is no such column.
         """
-        columns = map(str, self.table.columns)
-        problem = "there is no column {!r}"
-        check_names([name], columns, problem, place=self.source, error=TableError)
+        if name not in self.table:
+            columns = map(str, self.table.columns)
+            problem = "there is no column {!r}"
+            check_names([name], columns, problem, place=self.source, error=TableError)
         return self.table[name]
 
     def column(self, name: str) -> np.ndarray:

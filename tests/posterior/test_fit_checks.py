@@ -10,6 +10,7 @@ from scipy.stats import kstest
 
 import bayeslaw as bl
 from bayeslaw.comparison.scores import score
+from bayeslaw.posterior.along import judged
 from bayeslaw.posterior.fit_checks import (
     fit_checks,
     left_out_pit,
@@ -46,7 +47,9 @@ def test_a_smooth_misfit_is_told_and_noise_is_not() -> None:
         (note,) = [note for note in posterior.notes if note.code == "shared_misfit"]
         assert note.severity == "warning"
         assert 'discrepancy="gp"' in note.remedy
-        found = neighbours_agree(posterior)
+        linear = judged(posterior)
+        assert linear is not None
+        found = neighbours_agree(posterior, linear)
         assert found is not None
         assert found[0] > 0.05
         # A fit takes up errors that neighbours share: their residuals disagree a little.
@@ -56,8 +59,11 @@ def test_a_smooth_misfit_is_told_and_noise_is_not() -> None:
 
 def test_too_few_runs_say_nothing_of_their_neighbours(posterior: bl.Posterior) -> None:
     few = posterior.runs.select(np.arange(len(posterior.runs)) < 19)
-    assert neighbours_agree(replace(posterior, runs=few)) is None
-    assert neighbours_agree(posterior) is not None
+    for runs, said in ((few, False), (posterior.runs, True)):
+        seen = replace(posterior, runs=runs)
+        linear = judged(seen)
+        assert linear is not None
+        assert (neighbours_agree(seen, linear) is not None) is said
 
 
 # --- priors ---------------------------------------------------------------------------------------
