@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -35,8 +35,15 @@ _BARRIER = 2.0
 type Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
+class Smooth(Protocol):
+    """A density of a flat vector, hashable, that compiled code is found by."""
+
+    def potential(self, z: Any, data: Any) -> Any:
+        """Minus the log density at one point."""
+
+
 @partial(jax.jit, static_argnames="density")
-def value_and_gradient(density: Density, z: Any, data: Data) -> Any:
+def value_and_gradient(density: Smooth, z: Any, data: Any) -> Any:
     """The potential and its gradient, compiled once for each form of law and shape of table."""
     return jax.value_and_grad(density.potential)(z, data)
 

@@ -15,10 +15,8 @@ from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
 from bayeslaw.core.diagnostics import smallest_bfmi
-from bayeslaw.inference.density import Density
-from bayeslaw.inference.mode import value_and_gradient
+from bayeslaw.inference.mode import Smooth, value_and_gradient
 from bayeslaw.inference.whitening import Whitening
-from bayeslaw.model.model import Data
 from bayeslaw.posterior.info import CHUNK, FitSettings
 
 #: Takes the number of iterations done.
@@ -48,7 +46,7 @@ class Chains:
 
 
 def _kernel(
-    density: Density, data: Data, centre: Any, matrix: Any, start: Any, target: Any, warmup: int
+    density: Smooth, data: Any, centre: Any, matrix: Any, start: Any, target: Any, warmup: int
 ) -> tuple[Any, Callable[..., Any]]:
     """NumPyro's initial state and step, in coordinates x with z = centre + matrix @ x."""
     init, step = hmc(lambda x: density.potential(centre + matrix @ x, data), algo="NUTS")
@@ -66,15 +64,15 @@ def _kernel(
 
 @partial(jax.jit, static_argnames=("density", "warmup"))
 def _begin(
-    density: Density, data: Data, centre: Any, matrix: Any, start: Any, target: Any, *, warmup: int
+    density: Smooth, data: Any, centre: Any, matrix: Any, start: Any, target: Any, *, warmup: int
 ) -> Any:
     return _kernel(density, data, centre, matrix, start, target, warmup)[0]
 
 
 @partial(jax.jit, static_argnames=("density", "warmup"))
 def _advance(
-    density: Density,
-    data: Data,
+    density: Smooth,
+    data: Any,
     centre: Any,
     matrix: Any,
     start: Any,
@@ -116,8 +114,8 @@ _STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size"
 
 
 def nuts(
-    density: Density,
-    data: Data,
+    density: Smooth,
+    data: Any,
     whitening: Whitening,
     settings: FitSettings,
     *,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from bayeslaw.core.notes import Note, Severity, worst
+from bayeslaw.inference.density import Density
 from bayeslaw.inference.laplace import (
     LARGEST_PARETO_K,
     SMALLEST_EFFECTIVE,
@@ -15,6 +17,7 @@ from bayeslaw.inference.laplace import (
 )
 from bayeslaw.inference.mode import Mode, NoFiniteStart, OtherMode
 from bayeslaw.inference.nuts import Report, nuts
+from bayeslaw.inference.source_coordinates import Bends, BentDensity, SourceCoordinates
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.posterior.convergence import SMALLEST_ESS, Convergence
@@ -23,8 +26,11 @@ from bayeslaw.posterior.info import FitInfo, FitSettings
 #: Acceptance probability at first, and in the one retry.
 TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
 TARGET_ACCEPT_OF_SOURCES = 0.95
+#: Iterations of a chain that finds coordinates for several sources.
+PILOT_WARMUP, PILOT_DRAWS = 100, 200
 #: Iterations for each kept draw of the retry.
 RETRY_THIN = 4
+RETRY_THIN_OF_SOURCES = 2
 #: Shares of the mass from which another mode gives a note, and from which, being more than what 89%
 #: intervals leave out, it makes them wrong.
 SMALLEST_SHARE_OF_MODE, LARGEST_SHARE_OF_MODE = 0.01, 0.11
@@ -80,14 +86,20 @@ def _nuts(
     target: Target, mode: Mode, settings: FitSettings, report: Report, threads: int
 ) -> Sample:
     whitening, attempts = mode.whitening, 0
-    by_source = any(pool.direct for pool in target.density.model.pool)
-    # Spreads between sources are where chains diverge; a retry would take several times as long.
-    first = (TARGET_ACCEPT_OF_SOURCES if by_source else TARGET_ACCEPT, 1)
-    for accept, thin in (first, (TARGET_ACCEPT_RETRY, RETRY_THIN)):
+    density: Density | BentDensity = target.density
+    data: Any = target.device_data
+    bent = None
+    if any(pool.direct for pool in target.density.model.pool):
+        bent = _pilot(target, mode, settings, threads)
+    # Spreads between sources are where chains diverge.
+    accept, thin = (TARGET_ACCEPT if bent is None else TARGET_ACCEPT_OF_SOURCES), 1
+    while True:
         attempts += 1
+        if bent is not None:
+            density, data, whitening = bent.density, bent.data, bent.whitening
         chains = nuts(
-            target.density,
-            target.device_data,
+            density,
+            data,
             whitening,
             settings,
             target_accept=accept,
@@ -95,13 +107,22 @@ def _nuts(
             report=report,
             threads=threads,
         )
-        draws = target.constrain(chains.z)
+        z = chains.z if bent is None else bent.constrain(chains.z)
+        draws = target.constrain(z)
         convergence = replace(Convergence.of(draws, chains.stats), bfmi=chains.bfmi)
         # Too few draws for the effective sample sizes needed: another attempt is no remedy.
-        if convergence.trusted or settings.chains * settings.draws <= SMALLEST_ESS:
+        few = settings.chains * settings.draws <= SMALLEST_ESS
+        if attempts > 1 or few or convergence.trusted:
             break
-        # The curvature at the mode may be misleading: whiten by the first draws.
-        whitening = Whitening.of_draws(chains.z)
+        if bent is None:
+            # The curvature at the mode may be misleading: whiten by the first draws.
+            whitening = Whitening.of_draws(chains.z)
+            accept, thin = TARGET_ACCEPT_RETRY, RETRY_THIN
+        else:
+            # More draws in better coordinates: smaller steps only where chains diverge.
+            bent = SourceCoordinates.of_draws(target, z)
+            accept = TARGET_ACCEPT_RETRY if convergence.divergences else accept
+            thin = RETRY_THIN_OF_SOURCES
     notes = convergence.notes()
     if chains.failed:
         message = (
@@ -112,13 +133,27 @@ def _nuts(
     elif attempts > 1 and convergence.trusted:
         message = (
             f"the first draws fail a diagnostic; these, at target acceptance "
-            f"{TARGET_ACCEPT_RETRY}, whitened by the first, and one in {RETRY_THIN} kept, pass"
+            f"{accept}, whitened by the first, and one in {thin} kept, pass"
         )
         notes = (Note("second_attempt", "info", message),)
     info = FitInfo(
         method="nuts", attempts=attempts, target_accept=accept, thin=thin, bfmi=chains.bfmi
     )
     return Sample(draws, chains.stats, notes, info)
+
+
+def _pilot(target: Target, mode: Mode, settings: FitSettings, threads: int) -> SourceCoordinates:
+    """Coordinates by a few draws: the mode of several sources lies far from most of its mass."""
+    plain = SourceCoordinates(target, Bends.none(target), mode.whitening)
+    chains = nuts(
+        plain.density,
+        plain.data,
+        plain.whitening,
+        replace(settings, warmup=PILOT_WARMUP, draws=PILOT_DRAWS),
+        target_accept=TARGET_ACCEPT,
+        threads=threads,
+    )
+    return SourceCoordinates.of_draws(target, plain.constrain(chains.z))
 
 
 def _laplace(target: Target, mode: Mode, settings: FitSettings) -> Sample:

@@ -139,6 +139,20 @@ class Form:
                 )
 
     @cached_property
+    def linear(self) -> tuple[str, ...]:
+        """Parameters in which the prediction is affine, floor included."""
+        columns, raw = self._example
+        steps, found = np.array([0.5, 1.0, 2.0, 4.0]), []
+        for name in self.parameters:
+            with np.errstate(all="ignore"):
+                values = np.asarray(self.predict(columns, {**raw, name: steps}), dtype=float)
+            if values.shape == steps.shape:
+                slopes = np.diff(values) / np.diff(steps)
+                if np.isfinite(slopes).all() and np.allclose(slopes, slopes[0], rtol=1e-6):
+                    found.append(name)
+        return tuple(found)
+
+    @cached_property
     def powers(self) -> frozenset[str]:
         """Parameters whose ``on`` is a power of them, times anything else."""
         columns, raw = self._example

@@ -20,6 +20,8 @@ from bayeslaw.law.priors import Prior
 #: Spread between groups: a tenth, in the logarithm of what a lognormal prior is stated on, or in
 #: standard deviations of a normal one.
 SPREAD = Prior("lognormal", 0.1, 3.0)
+# No group's value is above the prior's median by so many of its standard deviations, or doublings.
+_MOST = 5.0
 _UNIT = Prior("normal", 0.0, 1.0)
 
 
@@ -64,7 +66,10 @@ class Pool:
         common = values[self.parameter]
         away = values[self.scale] * xp.stack([values[site] for site in self.sites])[place]
         if family == "lognormal":
-            return prior[2] + (common - prior[2]) * xp.exp(away)
+            # An exponent that a group's runs do not inform wanders; far up its term is nothing at
+            # all, and its amplitude overflows.
+            most = xp.exp(prior[0] + xp.maximum(_MOST * prior[1], _MOST * np.log(2.0)))
+            return prior[2] + xp.minimum((common - prior[2]) * xp.exp(away), most)
         return common + prior[1] * away
 
     def to_dict(self) -> dict[str, Any]:
