@@ -129,7 +129,7 @@ def _rivals(cells: Cells, seed: int) -> tuple[str, str]:
     text = (
         f"## Rivals by a rolling origin\n\nEach source short of its largest {HELD:.0%} by N_a D. "
         "CRPS of log loss in thousandths. The best rival of zhao2025 that has a best G and S is "
-        f"{rival}.\n\n"
+        f"{rival}. A fit whose R-hat exceeds 1.05 has not converged: it decides nothing yet.\n\n"
     )
     return text + table(["law", *names, "geometric mean", "covered", "R-hat"], rows), rival
 

@@ -35,7 +35,7 @@ _BARRIER = 2.0
 type Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
-class Smooth(Protocol):
+class HasPotential(Protocol):
     """A density of a flat vector, hashable, that compiled code is found by."""
 
     def potential(self, z: Any, data: Any) -> Any:
@@ -43,7 +43,7 @@ class Smooth(Protocol):
 
 
 @partial(jax.jit, static_argnames="density")
-def value_and_gradient(density: Smooth, z: Any, data: Any) -> Any:
+def value_and_gradient(density: HasPotential, z: Any, data: Any) -> Any:
     """The potential and its gradient, compiled once for each form of law and shape of table."""
     return jax.value_and_grad(density.potential)(z, data)
 

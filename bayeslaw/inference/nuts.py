@@ -15,7 +15,7 @@ from numpyro.infer.hmc import hmc
 from numpyro.infer.util import ParamInfo
 
 from bayeslaw.core.diagnostics import smallest_bfmi
-from bayeslaw.inference.mode import Smooth, value_and_gradient
+from bayeslaw.inference.mode import HasPotential, value_and_gradient
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.posterior.info import CHUNK, FitSettings
 
@@ -46,7 +46,7 @@ class Chains:
 
 
 def _kernel(
-    density: Smooth, data: Any, centre: Any, matrix: Any, start: Any, target: Any, warmup: int
+    density: HasPotential, data: Any, centre: Any, matrix: Any, start: Any, target: Any, warmup: int
 ) -> tuple[Any, Callable[..., Any]]:
     """NumPyro's initial state and step, in coordinates x with z = centre + matrix @ x."""
     init, step = hmc(lambda x: density.potential(centre + matrix @ x, data), algo="NUTS")
@@ -64,14 +64,21 @@ def _kernel(
 
 @partial(jax.jit, static_argnames=("density", "warmup"))
 def _begin(
-    density: Smooth, data: Any, centre: Any, matrix: Any, start: Any, target: Any, *, warmup: int
+    density: HasPotential,
+    data: Any,
+    centre: Any,
+    matrix: Any,
+    start: Any,
+    target: Any,
+    *,
+    warmup: int,
 ) -> Any:
     return _kernel(density, data, centre, matrix, start, target, warmup)[0]
 
 
 @partial(jax.jit, static_argnames=("density", "warmup"))
 def _advance(
-    density: Smooth,
+    density: HasPotential,
     data: Any,
     centre: Any,
     matrix: Any,
@@ -114,7 +121,7 @@ _STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size"
 
 
 def nuts(
-    density: Smooth,
+    density: HasPotential,
     data: Any,
     whitening: Whitening,
     settings: FitSettings,
