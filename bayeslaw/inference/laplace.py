@@ -84,24 +84,28 @@ def laplace(
     Cornuet et al. 2012, arXiv:0907.1254).
     """
     rng, before = np.random.default_rng(seed), True
-    latest = list(modes)
-    proposals: list[Whitening] = []
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    latest = [_Proposal(mode) for mode in modes]
+    proposals: list[_Proposal] = []
+    z, lp = np.empty((0, len(modes[0].centre))), np.empty(0)
+    densities = np.empty((0, 0))
     for i in range(ROUNDS):
-        for proposal in latest:
-            drawn = _t_draws(proposal, rng, draws)
-            parts.append((drawn, -np.asarray(potentials(density, drawn, data))))
+        new = [proposal.draw(rng, draws) for proposal in latest]
+        lp = np.concatenate([lp, *(-np.asarray(potentials(density, x, data)) for x in new)])
+        z = np.concatenate([z, *new])
+        # Of earlier proposals the densities of earlier draws are there.
+        there = len(densities.T)
+        beside = np.array([proposal.log_density(z[there:]) for proposal in proposals])
+        own = np.array([proposal.log_density(z) for proposal in latest])
+        densities = np.block([[densities, beside], [own]]) if proposals else own
         proposals += latest
-        z, lp = (np.concatenate(part) for part in zip(*parts, strict=True))
-        densities = np.array([_t_log_density(proposal, z) for proposal in proposals])
         weighted, logarithms = _resampled(z, lp, logsumexp(densities, axis=0), rng, draws)
         # Of several estimates of k one can be low by luck: twice running is no accident.
         if (weighted.reliable and before) or i == ROUNDS - 1:
             break
         before = weighted.reliable
         # The curvature at a mode may mislead: the weighted draws have the posterior's moments.
-        own = densities[-len(latest) :]
-        latest = [_moved(z, logarithms + share) for share in own - logsumexp(own, axis=0)]
+        shares = own - logsumexp(own, axis=0)
+        latest = [_Proposal(_moved(z, logarithms + share)) for share in shares]
     return weighted
 
 
@@ -141,18 +145,24 @@ def laplace_with_misfit(
             outer = replace(outer, matrix=_WIDER * outer.matrix)
 
 
-def _t_draws(whitening: Whitening, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """Of a multivariate t about as wide as the normal, whose tails keep the weights bounded."""
-    x = rng.standard_normal((draws, len(whitening.centre)))
-    x *= np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (draws, 1)))
-    return np.asarray(whitening.centre + x @ whitening.matrix.T)
+class _Proposal:
+    """A multivariate t about as wide as the normal, whose tails keep the weights bounded."""
 
+    def __init__(self, whitening: Whitening) -> None:
+        self._whitening = whitening
+        self._inverse = np.linalg.inv(whitening.matrix)
+        self._height = -np.linalg.slogdet(whitening.matrix)[1]
 
-def _t_log_density(whitening: Whitening, z: np.ndarray) -> np.ndarray:
-    size = len(whitening.centre)
-    x = np.linalg.solve(whitening.matrix, (z - whitening.centre).T)
-    height = -np.linalg.slogdet(whitening.matrix)[1]
-    return np.asarray(height - 0.5 * (_DEGREES + size) * np.log1p((x**2).sum(axis=0) / _DEGREES))
+    def draw(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+        x = rng.standard_normal((draws, len(self._inverse)))
+        x *= np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (draws, 1)))
+        return np.asarray(self._whitening.centre + x @ self._whitening.matrix.T)
+
+    def log_density(self, z: np.ndarray) -> np.ndarray:
+        x = (z - self._whitening.centre) @ self._inverse.T
+        squared = np.einsum("ij,ij->i", x, x)
+        power = 0.5 * (_DEGREES + len(self._inverse))
+        return np.asarray(self._height - power * np.log1p(squared / _DEGREES))
 
 
 def _resampled(

