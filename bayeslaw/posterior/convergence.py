@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayeslaw.core import diagnostics
+from bayeslaw.core.errors import some_of
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 
@@ -82,13 +83,13 @@ class Convergence:
         elif bad:
             top = max(bad, key=lambda name: bad[name])
             message = f"R-hat of {what} is {bad[top]:.3f} for {top}, above {LARGEST_RHAT}"
-            notes.append(Note("rhat", "error", f"{message} for {', '.join(bad)}", remedy, what))
+            notes.append(Note("rhat", "error", f"{message} for {some_of(bad)}", remedy, what))
         for kind, sizes in (("bulk", self.ess_bulk), ("tail", self.ess_tail)):
             bad = {name: value for name, value in sizes.items() if not value > SMALLEST_ESS}
             if bad:
                 low = min(bad, key=lambda name: bad[name])
                 message = f"{kind} ESS of {what} is {bad[low]:.0f} for {low}, below"
-                message = f"{message} {SMALLEST_ESS:.0f} for {', '.join(bad)}"
+                message = f"{message} {SMALLEST_ESS:.0f} for {some_of(bad)}"
                 notes.append(Note(f"ess_{kind}", "error", message, remedy, what))
         if self.divergences:
             message = f"{self.divergences} divergent transitions: draws miss part of the posterior"

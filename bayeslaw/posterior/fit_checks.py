@@ -42,20 +42,24 @@ def fit_checks(posterior: Posterior) -> tuple[Note, ...]:
 
 
 def left_out_pit(posterior: Posterior) -> np.ndarray | None:
-    """Leave-one-out PIT values: uniform if the noise is as modelled."""
-    model = posterior.model
+    """Leave-one-out PIT values of the judged runs: uniform if the noise is as modelled."""
+    model, runs = posterior.model, judged_runs(posterior.runs)
     if model.specification.discrepancy is not None:
         return None
-    some = some_draws(model.size, _PIT_DRAWS)
+    some, columns = some_draws(model.size, _PIT_DRAWS), model.columns(runs)
     with np.errstate(all="ignore"):
-        centre = np.log(values_of(model, some, model.columns(model.runs)))
+        centre = np.log(values_of(model, some, columns))
     if not np.isfinite(centre).all():
         return None
-    noise = model.noise_draws(some, model.columns(model.runs))
-    errors, rng = model.errors, np.random.default_rng(0)
-    density = model.noise.log_density(model.measured, centre, noise, errors)
+    noise = model.noise_draws(some, columns)
+    measured, errors = (
+        np.log(runs.column(posterior.law.predicts)),
+        runs.errors(posterior.law.predicts),
+    )
+    density = model.noise.log_density(measured, centre, noise, errors)
+    rng = np.random.default_rng(0)
     drawn = centre + model.noise.draw(rng, noise, centre.shape, errors)
-    return loo_pit(density, drawn < model.measured)
+    return loo_pit(density, drawn < measured)
 
 
 def neighbours_agree(posterior: Posterior, linear: Linearised) -> tuple[float, float, float] | None:

@@ -61,6 +61,12 @@ def test_chains_at_different_places_are_not() -> None:
     assert found.rhat["beta"] > 1.2
 
 
+def test_of_many_quantities_a_few_are_named() -> None:
+    short = {f"x_{i}": normals(i)[:, :50] for i in range(30)}
+    (note,) = (note for note in Convergence.of(short).notes() if note.code == "ess_bulk")
+    assert note.message.endswith("x_10, x_11 and 18 more")
+
+
 def test_chains_of_different_widths_are_not() -> None:
     # Means agree; only folding, as in rank-normalised R-hat, sees it.
     wide = normals(4)
