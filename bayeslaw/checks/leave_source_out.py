@@ -10,7 +10,7 @@ import numpy as np
 
 from bayeslaw.comparison.scores import score
 from bayeslaw.core.calls import public
-from bayeslaw.core.errors import RequestError, whole
+from bayeslaw.core.errors import RequestError, some_of, whole
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
 from bayeslaw.core.results import Result
@@ -66,9 +66,10 @@ class SourceTransfer(Result):
         where = f" Pooling hurts {', '.join(hurt)}." if hurt else " Pooling hurts none of them."
         inside = (self.frame["coverage_with_others"] * self.frame["larger"]).sum()
         share = inside / self.frame["larger"].sum()
+        over = " (geometric mean)" if len(self.frame) > 1 else ""
         return (
-            f"Larger runs of {len(self.frame)} sources under {self.law}: with the others CRPS "
-            f"is {mean:.2g} times that of a source's few smallest runs alone (geometric mean), and "
+            f"Larger runs of {some_of(self.frame.index)} under {self.law}: with the other sources "
+            f"CRPS is {mean:.2g} times that of a source's few smallest runs alone{over}, and "
             f"{100 * share:.0f}% lie in their {100 * self.ci_prob:g}% intervals.{where}"
         )
 

@@ -134,7 +134,8 @@ def _explained(
     name: str, runs: Runs, residuals: np.ndarray, variables: list[str]
 ) -> Explained | None:
     column, rows = runs.table[name], len(runs)
-    labels = column.astype(str)
+    # Empty cells are a label of their own: other sources of a pooled table lack the column.
+    labels = column.astype(object).where(column.notna(), "none").astype(str)
     count = labels.nunique()
     if count < 2:
         return None

@@ -144,6 +144,15 @@ def test_probabilities_of_runs_left_out_are_those_of_fits_without_them() -> None
     assert np.sqrt((z**2).mean()) < 1.5
 
 
+def test_of_very_many_runs_those_that_are_judged_are_left_out() -> None:
+    runs = bl.simulate("chinchilla", rows=20_500, noise_sd=0.01, seed=3)
+    found = left_out_pit(bl.fit(runs, "chinchilla", method="mode"))
+    assert found is not None
+    assert found.shape == (20_000,)
+    # One draw: whether its own prediction lies below.
+    assert abs(found.mean() - 0.5) < 4 * 0.5 / np.sqrt(20_000)
+
+
 def test_scatter_of_another_shape_is_told_by_runs_left_out() -> None:
     # Enough runs: over eight tables of 300 the p-value is below 6e-4, of 100 up to .37.
     runs = bl.simulate("chinchilla", rows=300, noise_sd=0.003, seed=39)

@@ -118,3 +118,12 @@ def test_a_label_that_a_variable_determines_explains_nothing_of_its_own() -> Non
     bent = np.exp(0.01 * np.cos(2 * np.arange(40) % 5)) * losses
     table = pd.DataFrame({"N": sizes, "D": runs["D"], "loss": bent})
     assert found(table.assign(model=[f"{size:.2g}" for size in sizes])) == []
+
+
+def test_a_column_with_empty_cells_explains_no_more_than_its_labels_do(table: pd.DataFrame) -> None:
+    # As of one source in a pooled table: a label a run, and none of the run that stands out.
+    jobs = [f"job {i}" if i < 5 else None for i in range(40)]
+    losses = np.where(table.index == 9, 1.15 * table.loss, table.loss)
+    (note,) = found(table.assign(loss=losses, job=jobs))
+    assert "row 9 (loss" in note.message
+    assert "job" not in note.message
