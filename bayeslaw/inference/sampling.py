@@ -59,8 +59,7 @@ def sample(
             drawn = None
     if drawn is None:
         drawn = _nuts(target, mode, settings, report, threads)
-    every = drawn.info.method == "laplace" and target.density.model.discrepancy is None
-    return replace(drawn, notes=(*drawn.notes, *_other_modes(target, mode, every)))
+    return replace(drawn, notes=(*drawn.notes, *_other_modes(target, mode, drawn)))
 
 
 def sample_prior(target: Target, settings: FitSettings, error: NoFiniteStart) -> Sample:
@@ -196,17 +195,22 @@ def _worth_drawing(mode: Mode) -> list[OtherMode]:
     return [other for other in mode.others if other.share > SMALLEST_SHARE_OF_MODE]
 
 
-def _other_modes(target: Target, mode: Mode, every: bool) -> tuple[Note, ...]:
-    """A note on other modes, which draws are of too, or which no chain would find."""
+def _other_modes(target: Target, mode: Mode, drawn: Sample) -> tuple[Note, ...]:
+    """A note on other modes, which draws are of too, or which no chain found."""
     others = _worth_drawing(mode)
     if not others:
         return ()
     top = max(others, key=lambda other: other.share)
-    points = target.constrain(np.stack([mode.z, top.z]))
-    best, second = (
-        ", ".join(f"{n} = {points[n][i]:.3g}" for n in target.density.model.form.parameters)
-        for i in (0, 1)
+    points, names = (
+        target.constrain(np.stack([mode.z, top.z])),
+        target.density.model.form.parameters,
     )
+    # Of several sources the pilot leaves the mode for where the mass is.
+    found = (drawn.draws[n].min() <= points[n][1] <= drawn.draws[n].max() for n in names)
+    if drawn.info.method == "nuts" and all(found):
+        return ()
+    every = drawn.info.method == "laplace" and target.density.model.discrepancy is None
+    best, second = (", ".join(f"{n} = {points[n][i]:.3g}" for n in names) for i in (0, 1))
     modes = "a second mode" if len(others) == 1 else f"{len(others)} other modes, the largest"
     message = (
         f"the posterior has {modes} {top.potential - mode.potential:.1f} nats below the best, with "

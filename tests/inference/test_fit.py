@@ -7,6 +7,7 @@ import importlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -438,13 +439,17 @@ def test_a_fit_too_short_to_be_trusted_is_not_drawn_twice() -> None:
 # --- what a fit cannot see ---------------------------------------------------------------------
 
 
-def test_a_second_mode_is_told() -> None:
-    # With D = 20 N two power laws that change places predict the same losses.
+def runs_of_two_modes() -> bl.Runs:
+    """With D = 20 N two power laws that change places predict the same losses."""
     size = np.geomspace(1e8, 1e11, 60)
     away = size / 3e9
     clean = 1.7 + 0.5 * away**-0.15 + 0.2 * away**-0.6
     loss = clean * np.exp(0.001 * np.random.default_rng(0).standard_normal(60))
-    runs = read_runs(pd.DataFrame({"N": size, "D": 20 * size, "loss": loss}))
+    return read_runs(pd.DataFrame({"N": size, "D": 20 * size, "loss": loss}))
+
+
+def test_a_second_mode_is_told() -> None:
+    runs = runs_of_two_modes()
     for method in ("nuts", "laplace"):
         found = short(runs, method=method, draws=100 if method == "nuts" else 1000)
         told = {note.code: note for note in found.notes}["several_modes"]
@@ -461,6 +466,17 @@ def test_a_second_mode_is_told() -> None:
             assert steeper in (0, 1)
     # The same runs with sizes and tokens apart have one.
     assert "several_modes" not in codes(short(bl.simulate("chinchilla", rows=60, seed=3)))
+
+
+def test_a_second_mode_that_the_chains_reach_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampling: Any = importlib.import_module("bayeslaw.inference.sampling")
+
+    def of_both(target: Any, mode: Any, settings: Any, *_: Any) -> Any:
+        drawn = sampling._laplace(target, mode, settings)
+        return replace(drawn, info=replace(drawn.info, method="nuts"))
+
+    monkeypatch.setattr(sampling, "_nuts", of_both)
+    assert "several_modes" not in codes(short(runs_of_two_modes(), draws=1000))
 
 
 def test_where_there_is_no_posterior_the_prior_is_drawn_and_an_error_noted(
