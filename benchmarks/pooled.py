@@ -190,7 +190,8 @@ def _posterior_cell(cells: Cells, law: str, seed: int) -> dict[str, Any]:
 def _posterior(law: str, seed: int) -> dict[str, Any]:
     runs = pooled()
     start = time.process_time()
-    fitted = bl.fit(runs, law, pool="sources", seed=seed, progress=False, **DRAWS)
+    options = DRAWS if law == "zhao2025" else FEWER
+    fitted = bl.fit(runs, law, pool="sources", seed=seed, progress=False, **options)
     spent = time.process_time() - start
     frame, roles = fitted.to_frame(), bl.BySource().roles(fitted.law)
     known = {}
@@ -321,7 +322,8 @@ def _left_out(cells: Cells, seed: int) -> str:
         cell = cells.get(f"source_{name}", one)
         few, larger, *values = cell["row"]
         values[0], values[2] = 1e3 * values[0], 1e3 * values[2]
-        rows.append([name, int(few), int(larger), *values, "; ".join(cell["errors"]) or "none"])
+        errors = [error.split(", with about")[0] for error in cell["errors"]]
+        rows.append([name, int(few), int(larger), *values, "; ".join(errors) or "none"])
     text = (
         "## One source from its ten smallest runs\n\nThe larger runs of a source under zhao2025, "
         "predicted from its ten smallest with the other sources, and alone. CRPS of log loss in "

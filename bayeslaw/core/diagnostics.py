@@ -1,4 +1,8 @@
-"""ArviZ's diagnostics as typed functions of arrays of shape (chains, draws)."""
+"""Diagnostics of draws of shape (chains, draws), and of importance weights.
+
+R-hat and effective sample sizes are NumPyro's, of normal scores of ranks (Vehtari et al. 2021): as
+ArviZ's, which take a second to import with what they need. Weights and sensitivity are ArviZ's.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-_AXES = {"chain_axis": 0, "draw_axis": 1}
+# Fewer draws of a chain have no halves to compare.
+_FEWEST = 4
 
 
 def _array_stats() -> Any:
@@ -16,9 +21,22 @@ def _array_stats() -> Any:
     return import_module("arviz_stats.base").array_stats
 
 
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from one, of equal values their mean, of shape (values,)."""
+    _, places, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[places])
+
+
 def rhat(draws: np.ndarray) -> float:
     """Rank-normalised split R-hat (Vehtari et al. 2021)."""
-    return float(_array_stats().rhat(draws, **_AXES))
+    from numpyro.diagnostics import gelman_rubin
+
+    if len(draws) < 2 or draws.shape[1] < _FEWEST or not np.isfinite(draws).all():
+        return np.nan
+    halves = _halves(draws)
+    folded = np.abs(halves - np.median(halves))
+    return max(float(gelman_rubin(_scores(x))) for x in (halves, folded))
 
 
 def ess(
@@ -27,17 +45,47 @@ def ess(
     prob: tuple[float, float] | None = None,
 ) -> float:
     """Effective sample size; for the tail, of the two quantiles at ``prob``."""
-    return float(_array_stats().ess(draws, method=method, prob=prob, **_AXES))
+    if draws.shape[1] < _FEWEST or not np.isfinite(draws).all():
+        return np.nan
+    halves = _halves(draws)
+    if method == "tail":
+        ends = np.quantile(draws, (0.05, 0.95) if prob is None else prob)
+        return min(_effective((halves <= end).astype(float)) for end in ends)
+    return _effective(_scores(halves) if method == "bulk" else halves)
 
 
 def mcse_mean(draws: np.ndarray) -> float:
     """Monte-Carlo standard error of the mean."""
-    return float(_array_stats().mcse(draws, **_AXES))
+    return float(np.std(draws, ddof=1) / np.sqrt(ess(draws, "mean")))
 
 
 def smallest_bfmi(energy: np.ndarray) -> float:
     """Energy Bayesian fraction of missing information of the worst chain (Betancourt 2016)."""
-    return float(np.min(_array_stats().bfmi(energy, **_AXES)))
+    steps = np.square(np.diff(energy, axis=1)).mean(axis=1)
+    return float(np.min(steps / np.var(energy, axis=1, ddof=1)))
+
+
+def _halves(draws: np.ndarray) -> np.ndarray:
+    """Each chain as two."""
+    half = draws.shape[1] // 2
+    return np.concatenate([draws[:, :half], draws[:, -half:]])
+
+
+def _scores(draws: np.ndarray) -> np.ndarray:
+    """Normal quantiles of the ranks among all draws, by Blom's places."""
+    from scipy.special import ndtri
+
+    places = (average_ranks(draws) - 0.375) / (draws.size + 0.25)
+    return np.asarray(ndtri(places).reshape(draws.shape))
+
+
+def _effective(draws: np.ndarray) -> float:
+    """NumPyro's effective size, which antithetic chains have no more than N log N of."""
+    from numpyro.diagnostics import effective_sample_size
+
+    if np.ptp(draws) < np.finfo(float).resolution:
+        return float(draws.size)
+    return min(float(effective_sample_size(draws)), float(draws.size * np.log10(draws.size)))
 
 
 def smoothed_log_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:

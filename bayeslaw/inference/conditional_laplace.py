@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import norm, qmc
+from scipy.special import ndtri
 
 from bayeslaw.inference.conditional import Conditional
 from bayeslaw.inference.density import Density
@@ -74,11 +74,13 @@ def proposals(
 
     With their log densities, the target's and the proposal's.
     """
+    from scipy.stats import qmc
+
     count = clusters(len(data.observed))
     shared, own, points = len(outer.centre), len(start), -(-draws // FEWEST)
     # Evenly spread, so that so few points say more of a distribution than random ones.
     even = qmc.Sobol(shared, rng=rng).random(2 ** int(np.ceil(np.log2(count))))[:count]
-    x = norm.ppf(even.clip(1e-6, 1 - 1e-6))
+    x = ndtri(even.clip(1e-6, 1 - 1e-6))
     x *= np.sqrt(_DEGREES / rng.chisquare(_DEGREES, (count, 1)))
     common = outer.centre + x @ outer.matrix.T
     log_density = -0.5 * (_DEGREES + shared) * np.log1p((x**2).sum(axis=1) / _DEGREES)

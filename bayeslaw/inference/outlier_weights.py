@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import t
 
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, sampling_coordinates, search, updated
@@ -67,6 +66,8 @@ def draw_degrees(
 
 def _degrees(squared: np.ndarray, prior: Prior) -> tuple[np.ndarray, np.ndarray]:
     """Log density of the degrees of freedom on a grid that is even in the prior's coordinate."""
+    from scipy.stats import t
+
     centre, scale, low = prior.numbers
     away = np.linspace(-3.0, 3.0, _GRID)
     grid = low + np.exp(centre + scale * away)

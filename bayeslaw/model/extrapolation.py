@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import norm
 
 from bayeslaw.runs.reach import Direction, Reach
 
@@ -54,7 +53,7 @@ class ExtrapolationPrior:
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
         """Logarithms of the scale, and their log probabilities before any data."""
         log_scale = np.log(self.scale) + self.spread * np.linspace(-_WIDE, _WIDE, _GRID)
-        density = norm.logpdf(log_scale, np.log(self.scale), self.spread)
+        density = -0.5 * np.linspace(-_WIDE, _WIDE, _GRID) ** 2
         return log_scale, density - logsumexp(density)
 
     def draw(

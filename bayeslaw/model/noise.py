@@ -82,7 +82,6 @@ class Noise:
     ) -> np.ndarray:
         """That of ``distribution``, outside compiled functions: JAX's would compile each shape."""
         from scipy.special import gammaln
-        from scipy.stats import exponnorm
 
         away, scale = np.asarray(measured - centre), values["noise_scale"]
         if self.name == "student_t":
@@ -97,6 +96,8 @@ class Noise:
         if errors is not None:
             scale = np.hypot(scale, errors)
         if self.name == "undertuned":
+            from scipy.stats import exponnorm
+
             return np.asarray(exponnorm.logpdf(away, values["noise_excess"] / scale, scale=scale))
         return np.asarray(-0.5 * (away / scale) ** 2 - np.log(scale) - 0.5 * math.log(2 * math.pi))
 

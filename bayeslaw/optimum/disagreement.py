@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as t_distribution
+from scipy.special import stdtrit
 
 from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
@@ -102,7 +102,7 @@ def better_elsewhere(
     # Against the place inside that is most favourable to the interval.
     rival, columns = z.argmin(axis=0), np.arange(len(other))
     better, z = better[rival, columns], z[rival, columns]
-    clear = (z > t_distribution.isf(p_value / len(other), profile.degrees)) & (better > gain)
+    clear = (z > -stdtrit(profile.degrees, p_value / len(other))) & (better > gain)
     if not clear.any():
         return None
     best = int(np.argmax(np.where(clear, better, -np.inf)))

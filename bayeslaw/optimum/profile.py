@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from bayeslaw.core import vocabulary
 from bayeslaw.optimum.budget import affordable, slope
@@ -216,6 +215,8 @@ def _knots(places: np.ndarray, same: float) -> np.ndarray:
 
 def _bent(places: np.ndarray, knots: np.ndarray) -> np.ndarray:
     """Natural cubic splines, each one at its own knot and zero at the others."""
+    from scipy.interpolate import CubicSpline
+
     return np.asarray(CubicSpline(knots, np.eye(len(knots)), bc_type="natural")(places))
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial.legendre import legvander
-from scipy.stats import f as f_distribution, norm, rankdata
+from scipy.special import fdtrc
 
 from bayeslaw.core.notes import Note
 from bayeslaw.formula import parse_expression
 from bayeslaw.law import Law
 from bayeslaw.posterior.linearised import OWN, Linearised, orthonormal
 from bayeslaw.posterior.posterior import Posterior
+from bayeslaw.posterior.statistics import normal_scores
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import on_scale
 
@@ -86,7 +87,7 @@ def look_along(posterior: Posterior, linear: Linearised | None = None) -> tuple[
     if linear is None:
         return ()
     taken, count = linear.taken, len(linear.value)
-    scores = _left(norm.ppf((rankdata(linear.residuals) - 0.5) / count), taken)
+    scores = _left(normal_scores(linear.residuals), taken)
     found = []
     for name, values, block in _directions(posterior.law, runs):
         bends, _ = np.linalg.qr(block - block.mean(axis=0))
@@ -96,7 +97,7 @@ def look_along(posterior: Posterior, linear: Linearised | None = None) -> tuple[
             continue
         explained = float(((own.T @ scores) ** 2).sum())
         rest = max(float(scores @ scores) - explained, 1e-300)
-        p_value = float(f_distribution.sf(explained / bent / (rest / free), bent, free))
+        p_value = float(fdtrc(bent, free, explained / bent / (rest / free)))
         found.append(Along(name, p_value, _parts(values, linear.residuals * linear.value)))
     every = [replace(one, p_value=min(1.0, one.p_value * len(found))) for one in found]
     return tuple(sorted(every, key=lambda along: along.p_value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import kstest, norm
+from scipy.special import ndtri
 
 from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
@@ -13,7 +13,7 @@ from bayeslaw.model.noise import NOISES
 from bayeslaw.posterior.along import along_notes, judged, judged_runs, look_along
 from bayeslaw.posterior.linearised import Linearised, in_prior_sds, some_draws, values_of
 from bayeslaw.posterior.posterior import Posterior
-from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation
+from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation, uniform_p_value
 from bayeslaw.runs import Runs
 from bayeslaw.runs.geometry import standardised
 from bayeslaw.runs.replicates import find_replicates
@@ -123,7 +123,7 @@ def _noise_shape(posterior: Posterior) -> Iterator[Note]:
     if posterior.info.method == "mode" or len(posterior.runs) < _FEWEST_RUNS:
         return
     pit = left_out_pit(posterior)
-    if pit is not None and (p_value := float(kstest(pit, "uniform").pvalue)) <= _SMALLEST_P:
+    if pit is not None and (p_value := uniform_p_value(pit)) <= _SMALLEST_P:
         below, middle = float((pit < 0.5).mean()), float((np.abs(pit - 0.5) < 0.25).mean())
         message = (
             f"residuals are not {posterior.noise.name}: leave-one-out PIT values are not uniform "
@@ -137,7 +137,7 @@ def _noise_shape(posterior: Posterior) -> Iterator[Note]:
 def _prior_conflict(posterior: Posterior) -> Iterator[Note]:
     """Prior-data conflict: parameters with posterior medians in the tails of their priors."""
     middle = posterior.model.medians
-    limit = norm.isf(_OUTER / 2 / len(middle))
+    limit = -ndtri(_OUTER / 2 / len(middle))
     outer = [
         f"{name} ({middle[name]:.3g}, {distance:+.1f} sd)"
         for name, distance in zip(middle, in_prior_sds(posterior, middle), strict=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
+from bayeslaw.core.diagnostics import average_ranks
 from bayeslaw.core.notes import Note
 from bayeslaw.model.kernels import Offsets
 from bayeslaw.posterior.linearised import typical_value
@@ -153,7 +153,7 @@ def _explained(
         return Explained(name, share, text)
     if column.dtype != np.float64 or column.isna().any():
         return None
-    ranks = np.corrcoef(rankdata(column), rankdata(residuals))
+    ranks = np.corrcoef(average_ranks(column.to_numpy()), average_ranks(residuals))
     share = float(ranks[0, 1] ** 2)
     return Explained(name, share, f"Residuals go with the column {name!r} ({ranks[0, 1]:+.2f})")
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import beta, norm, rankdata
+from scipy.special import betaincinv, kolmogorov, ndtr, ndtri
 
+from bayeslaw.core.diagnostics import average_ranks
 from bayeslaw.core.intervals import INTERVAL, interval
 from bayeslaw.core.notes import Note
 
@@ -27,7 +28,8 @@ def end_errors(
         return np.nan, np.nan
     tail = (1 - ci_prob) / 2
     at = np.array([tail, 1 - tail])
-    around = beta.ppf(norm.cdf([[-1.0], [1.0]]), ess_tail * at + 1, ess_tail * (1 - at) + 1)
+    one_sd = ndtr([[-1.0], [1.0]])
+    around = betaincinv(ess_tail * at + 1, ess_tail * (1 - at) + 1, one_sd)
     low, high = np.quantile(draws, around)
     first, second = (high - low) / 2
     return float(first), float(second)
@@ -66,6 +68,20 @@ def loo_pit(log_density: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.asarray((weight * below).sum(axis=0) / weight.sum(axis=0))
 
 
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Normal quantiles of the values' ranks."""
+    return np.asarray(ndtri((average_ranks(values) - 0.5) / len(values)))
+
+
+def uniform_p_value(values: np.ndarray) -> float:
+    """Of Kolmogorov's test that values are uniform, with Stephens' (1970) correction for few."""
+    count, ordered = len(values), np.sort(values)
+    places = np.arange(count + 1) / count
+    distance = max((places[1:] - ordered).max(), (ordered - places[:-1]).max())
+    root = np.sqrt(count)
+    return float(kolmogorov((root + 0.12 + 0.11 / root) * distance))
+
+
 def neighbour_correlation(
     residuals: np.ndarray, inputs: np.ndarray, slopes: np.ndarray
 ) -> tuple[float, float, float]:
@@ -85,7 +101,7 @@ def neighbour_correlation(
     weights = np.exp(-0.5 * cdist(inputs, inputs, "sqeuclidean") / _REACH**2)
     np.fill_diagonal(weights, 0.0)
     rng = np.random.default_rng(0)
-    scores = norm.ppf((rankdata(residuals) - 0.5) / len(residuals))
+    scores = normal_scores(residuals)
     permuted = np.stack([rng.permutation(scores) for _ in range(_PERMUTATIONS)], axis=1)
     permuted -= basis @ (basis.T @ permuted)
     observed = float(scores @ weights @ scores / (scores @ scores))

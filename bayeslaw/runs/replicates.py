@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.display import Displayed
@@ -163,7 +163,7 @@ def find_replicates(
     configurations = int((counts > 1).sum())
     degrees = int(again.sum()) - configurations
     tail = (1 - ci_prob) / 2
-    low, high = chi2.ppf([1 - tail, tail], degrees)
+    low, high = chdtri(degrees, [tail, 1 - tail])
     return ReplicateNoise(
         runs=int(again.sum()),
         configurations=configurations,
