@@ -32,6 +32,8 @@ DRAWS = {"chains": 4, "warmup": 400, "draws": 1000}
 # Of fits that are many: a second attempt, in better coordinates, comes sooner.
 FEWER = {"chains": 4, "warmup": 400, "draws": 500}
 FACTORS = (0.5, 2.0)
+# Above it a fit decides nothing.
+LARGEST_RHAT = 1.05
 # Share of each source, by N_a D, that a rolling origin holds out.
 HELD = 0.3
 PARTS = ("rivals", "posterior", "without", "sources")
@@ -116,22 +118,29 @@ def _rivals(cells: Cells, seed: int) -> tuple[str, str]:
     cell = {law: cells.get(f"rival_{law}", lambda law=law: one(law)) for law in RIVALS}
     names = [*next(iter(cell.values()))["crps"]]
     rows = [
-        [law, *(1e3 * one["crps"][n] for n in names), _mean_crps(one), one["inside"], one["rhat"]]
+        [
+            *(law, *(1e3 * one["crps"][n] for n in names), _mean_crps(one)),
+            *(one["inside"], one["rhat"], one["ess"], one["divergences"]),
+        ]
         for law, one in cell.items()
     ]
-    # Of those that have a best G and S.
+    # Of those that have a best G and S, and have converged.
     others = {
         law: _mean_crps(one)
         for law, one in cell.items()
-        if law != "zhao2025" and {"G", "S"} <= set(bl.law(law).variables)
+        if law != "zhao2025"
+        and one["rhat"] < LARGEST_RHAT
+        and {"G", "S"} <= set(bl.law(law).variables)
     }
     rival = min(others, key=lambda law: others[law])
     text = (
         f"## Rivals by a rolling origin\n\nEach source short of its largest {HELD:.0%} by N_a D. "
-        "CRPS of log loss in thousandths. The best rival of zhao2025 that has a best G and S is "
-        f"{rival}. A fit whose R-hat exceeds 1.05 has not converged: it decides nothing yet.\n\n"
+        "CRPS of log loss in thousandths. The best rival of zhao2025 that has a best G and S and "
+        f"an R-hat below {LARGEST_RHAT} is {rival}; a fit above that has not converged and decides "
+        "nothing.\n\n"
     )
-    return text + table(["law", *names, "geometric mean", "covered", "R-hat"], rows), rival
+    heads = ["law", *names, "geometric mean", "covered", "R-hat", "ESS", "divergences"]
+    return text + table(heads, rows), rival
 
 
 def state(fitted: bl.Posterior) -> dict[str, float]:
@@ -261,7 +270,11 @@ def _plain(value: Any) -> Any:
 def _optima(fitted: bl.Posterior) -> list[list[Any]]:
     rows = []
     for size, N in SIZES.items():
-        best = bl.optimum(fitted, at={"N": N})
+        try:
+            best = bl.optimum(fitted, at={"N": N})
+        except bl.BayesLawError as error:
+            rows.append([size, "none", *[""] * 5, str(error).split(". ")[0]])
+            continue
         for name in QUANTITIES:
             one = best.quantities[name]
             ends = (one.median, one.low, one.high, one.prior_low, one.prior_high)
