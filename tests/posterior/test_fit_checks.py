@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from misfit import distorted, field
 from scipy.stats import kstest
 
@@ -16,6 +17,7 @@ from bayeslaw.posterior.fit_checks import (
     left_out_pit,
     neighbours_agree,
 )
+from bayeslaw.posterior.statistics import uniform_p_value
 
 # A third of the misfit in nats over a loss of 2.6, and the noise of replicates.
 MISFIT, NOISE = 0.01 / 2.6, 0.0007 / 2.6
@@ -142,6 +144,16 @@ def test_probabilities_of_runs_left_out_are_those_of_fits_without_them() -> None
     assert abs(z).max() < 4
     # 20 of unit variance: 1 within .16, three of those. Without the weights it is 1.8 to 2.1.
     assert np.sqrt((z**2).mean()) < 1.5
+
+
+def test_the_p_value_of_uniform_values_is_kolmogorovs() -> None:
+    rng = np.random.default_rng(0)
+    for count in (8, 20, 60, 500):
+        for power in (1.0, 1.5):
+            values = rng.random(count) ** power
+            exact = kstest(values, "uniform").pvalue
+            # Stephens' correction of the limit: a twentieth where it decides.
+            assert uniform_p_value(values) == pytest.approx(exact, rel=0.05) or exact < 1e-5
 
 
 def test_of_very_many_runs_those_that_are_judged_are_left_out() -> None:
