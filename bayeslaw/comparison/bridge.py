@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from bayeslaw.core.diagnostics import ess
+from bayeslaw.core.diagnostics import ess_mean
 from bayeslaw.core.errors import refuse
 from bayeslaw.inference.whitening import Whitening
 
@@ -65,7 +65,7 @@ def bridge(
         x = rng.standard_normal((chains, length // 2, size))
         points = whitening.centre + x @ whitening.matrix.T
         proposed = _ratios(log_density, whitening, points, None)
-        effective = min(effective_size(drawn), drawn.size)
+        effective = min(ess_mean(drawn), drawn.size)
         estimates.append(crossing(drawn, proposed, effective))
         errors.append(_error(drawn, proposed, effective, estimates[-1]))
         pairs = zip(drawn, proposed, strict=True)
@@ -80,13 +80,6 @@ def halves(length: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     half = length // 2
     first, second = slice(0, half), slice(length - half, length)
     return (first, second), (second, first)
-
-
-def effective_size(values: np.ndarray) -> float:
-    """Effective number of draws for a mean."""
-    if np.ptp(values) == 0:
-        return float(values.size)
-    return ess(values, "mean")
 
 
 def _ratios(
@@ -130,5 +123,5 @@ def _error(drawn: np.ndarray, proposed: np.ndarray, effective: float, estimate: 
     shift = np.log(effective / proposed.size)
     up, down = expit(proposed - estimate + shift), expit(estimate - drawn - shift)
     variance = up.var() / up.mean() ** 2 / up.size
-    variance += down.var() / down.mean() ** 2 / min(effective_size(down), down.size)
+    variance += down.var() / down.mean() ** 2 / min(ess_mean(down), down.size)
     return float(np.sqrt(variance))

@@ -10,9 +10,10 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from bayeslaw.comparison.bridge import effective_size, halves
+from bayeslaw.comparison.bridge import halves
 from bayeslaw.comparison.evidence import log_joint, rough, sampled_density
 from bayeslaw.core.calls import public
+from bayeslaw.core.diagnostics import ess_mean
 from bayeslaw.core.errors import check_names, refuse
 from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
@@ -112,7 +113,7 @@ def savage_dickey(posterior: Posterior, name: str, value: float) -> SavageDickey
         estimates.append(float(logsumexp(terms)) - np.log(terms.size) - prior_density)
         weights = np.exp(terms - terms.max())
         relative = weights.std() / weights.mean()
-        errors.append(float(relative / np.sqrt(min(effective_size(weights), weights.size))))
+        errors.append(float(relative / np.sqrt(min(ess_mean(weights), weights.size))))
     error = max(math.hypot(*errors) / 2, abs(estimates[0] - estimates[1]) / 2)
     return SavageDickey(
         float(np.mean(estimates)), error, f"{name} = {value:g}", cautions(posterior.notes)

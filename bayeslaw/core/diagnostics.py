@@ -32,37 +32,44 @@ def rhat(draws: np.ndarray) -> float:
     """Rank-normalised split R-hat (Vehtari et al. 2021)."""
     from numpyro.diagnostics import gelman_rubin
 
-    if len(draws) < 2 or draws.shape[1] < _FEWEST or not np.isfinite(draws).all():
+    if len(draws) < 2 or _undefined(draws):
         return np.nan
     halves = _halves(draws)
     folded = np.abs(halves - np.median(halves))
     return max(float(gelman_rubin(_scores(x))) for x in (halves, folded))
 
 
-def ess(
-    draws: np.ndarray,
-    method: Literal["bulk", "tail", "mean"],
-    prob: tuple[float, float] | None = None,
-) -> float:
-    """Effective sample size; for the tail, of the two quantiles at ``prob``."""
-    if draws.shape[1] < _FEWEST or not np.isfinite(draws).all():
+def ess_bulk(draws: np.ndarray) -> float:
+    """Effective number of draws of the rank-normalised centre."""
+    return np.nan if _undefined(draws) else _effective(_scores(_halves(draws)))
+
+
+def ess_tail(draws: np.ndarray, probabilities: tuple[float, float]) -> float:
+    """Effective number of draws of the worse of two quantiles."""
+    if _undefined(draws):
         return np.nan
-    halves = _halves(draws)
-    if method == "tail":
-        ends = np.quantile(draws, (0.05, 0.95) if prob is None else prob)
-        return min(_effective((halves <= end).astype(float)) for end in ends)
-    return _effective(_scores(halves) if method == "bulk" else halves)
+    halves, ends = _halves(draws), np.quantile(draws, probabilities)
+    return min(_effective((halves <= end).astype(float)) for end in ends)
+
+
+def ess_mean(draws: np.ndarray) -> float:
+    """Effective number of draws of the mean."""
+    return np.nan if _undefined(draws) else _effective(_halves(draws))
 
 
 def mcse_mean(draws: np.ndarray) -> float:
     """Monte-Carlo standard error of the mean."""
-    return float(np.std(draws, ddof=1) / np.sqrt(ess(draws, "mean")))
+    return float(np.std(draws, ddof=1) / np.sqrt(ess_mean(draws)))
 
 
 def smallest_bfmi(energy: np.ndarray) -> float:
     """Energy Bayesian fraction of missing information of the worst chain (Betancourt 2016)."""
     steps = np.square(np.diff(energy, axis=1)).mean(axis=1)
     return float(np.min(steps / np.var(energy, axis=1, ddof=1)))
+
+
+def _undefined(draws: np.ndarray) -> bool:
+    return draws.shape[1] < _FEWEST or not bool(np.isfinite(draws).all())
 
 
 def _halves(draws: np.ndarray) -> np.ndarray:
@@ -83,7 +90,7 @@ def _effective(draws: np.ndarray) -> float:
     """NumPyro's effective size, which antithetic chains have no more than N log N of."""
     from numpyro.diagnostics import effective_sample_size
 
-    if np.ptp(draws) < np.finfo(float).resolution:
+    if np.ptp(draws) == 0:
         return float(draws.size)
     return min(float(effective_sample_size(draws)), float(draws.size * np.log10(draws.size)))
 

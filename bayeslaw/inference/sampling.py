@@ -201,10 +201,8 @@ def _other_modes(target: Target, mode: Mode, drawn: Sample) -> tuple[Note, ...]:
     if not others:
         return ()
     top = max(others, key=lambda other: other.share)
-    points, names = (
-        target.constrain(np.stack([mode.z, top.z])),
-        target.density.model.form.parameters,
-    )
+    points = target.constrain(np.stack([mode.z, top.z]))
+    names = target.density.model.form.parameters
     # Of several sources the pilot leaves the mode for where the mass is.
     found = (drawn.draws[n].min() <= points[n][1] <= drawn.draws[n].max() for n in names)
     if drawn.info.method == "nuts" and all(found):

@@ -58,8 +58,8 @@ class Convergence:
                 rhat[name], bulk[name], tail[name] = 1.0, float(values.size), float(values.size)
                 continue
             rhat[name] = diagnostics.rhat(values)
-            bulk[name] = diagnostics.ess(values, "bulk")
-            tail[name] = diagnostics.ess(values, "tail", _TAILS)
+            bulk[name] = diagnostics.ess_bulk(values)
+            tail[name] = diagnostics.ess_tail(values, _TAILS)
         chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
             return cls(rhat, bulk, tail, chains=chains)

@@ -52,10 +52,8 @@ def left_out_pit(posterior: Posterior) -> np.ndarray | None:
     if not np.isfinite(centre).all():
         return None
     noise = model.noise_draws(some, columns)
-    measured, errors = (
-        np.log(runs.column(posterior.law.predicts)),
-        runs.errors(posterior.law.predicts),
-    )
+    predicts = posterior.law.predicts
+    measured, errors = np.log(runs.column(predicts)), runs.errors(predicts)
     density = model.noise.log_density(measured, centre, noise, errors)
     rng = np.random.default_rng(0)
     drawn = centre + model.noise.draw(rng, noise, centre.shape, errors)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayeslaw.comparison.bridge import bridge, effective_size
+from bayeslaw.comparison.bridge import bridge
+from bayeslaw.core.diagnostics import ess_mean
 from bayeslaw.core.errors import RequestError
 
 
@@ -72,8 +73,8 @@ def test_autocorrelation_widens_the_error() -> None:
         first, second = (bridge(log_density, one, seed=1).error for one in (independent, sticky))
         ratios.append(np.log(second / first))
     assert np.exp(np.mean(ratios)) > 1.5
-    assert effective_size(independent[..., 0]) > 3000
-    assert effective_size(sticky[..., 0]) < 400
+    assert ess_mean(independent[..., 0]) > 3000
+    assert ess_mean(sticky[..., 0]) < 400
 
 
 def test_draws_of_something_else_are_refused() -> None:
