@@ -233,7 +233,7 @@ class _Batch:
 
 @lru_cache(maxsize=16)
 def _read_law(card: str, place: str) -> Law:
-    """The law of a card: reading one takes as long as a third of a fit."""
+    """The law of a card: reading one takes as long as a quarter of a fit."""
     return Law(json.loads(card), place)
 
 

@@ -122,7 +122,7 @@ def test_tables_filled_up_to_one_size_have_the_same_posterior(
     for name, draws in plain.draws.items():
         away = (filled.draws[name] - draws) / draws.std()
         assert abs(away.mean()) < 0.02, name
-        assert np.median(np.abs(away)) < 1e-3, name
+        assert np.mean(np.abs(away) < 1e-4) > 0.9, name
 
 
 @pytest.mark.parametrize("method", ["laplace", "nuts"])
