@@ -1,8 +1,8 @@
-"""How JAX is used: double precision, and compiled code kept on disk, around our own calls only.
+"""How JAX is used: in double precision, around our own calls only, and never after a fork.
 
-Neither touches the caller's settings. Compiled code is kept in the user's cache folder, so that a
-new process starts where the last one ended; ``BAYESLAW_CACHE`` names another folder, or none if
-empty. A caller who has set JAX's own compilation cache keeps it.
+The caller's settings stay as they are. Compiled code is kept in the user's cache folder, so that a
+new process starts where the last one ended (``core.programs``); ``BAYESLAW_CACHE`` names another
+folder, or none if empty.
 """
 
 from __future__ import annotations
@@ -10,38 +10,15 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
-from jax.experimental.compilation_cache import compilation_cache
 
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
-
-#: The oldest entries go when there are more bytes than this.
-LARGEST_CACHE = 500_000_000
-
-_SETTINGS = {
-    "jax_compilation_cache_max_size": LARGEST_CACHE,
-    "jax_persistent_cache_min_compile_time_secs": 0.1,
-    "jax_persistent_cache_min_entry_size_bytes": -1,
-}
-
-
-# Annotated since JAX leaves it untyped.
-_update: Callable[[str, object], None] = jax.config.update
-
-
-@dataclass
-class _Users:
-    """How many calls are using our folder: JAX's setting is one for all threads."""
-
-    count: int = 0
-    before: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,7 +33,7 @@ class _Process:
         self.forked = True
 
 
-_lock, _users, _process = threading.Lock(), _Users(), _Process()
+_process = _Process()
 
 
 def cache_folder() -> Path | None:
@@ -91,15 +68,10 @@ def clear_cache() -> int:
 
 @contextmanager
 def compiled() -> Iterator[None]:
-    """Compute in double precision and keep what is compiled."""
+    """Compute in double precision."""
     _check_fork()
     with jax.enable_x64(True):
-        folder = _enter()
-        try:
-            yield
-        finally:
-            if folder:
-                _leave()
+        yield
 
 
 def _check_fork() -> None:
@@ -114,37 +86,3 @@ def _check_fork() -> None:
     if not _process.watched and hasattr(os, "register_at_fork"):
         _process.watched = True
         os.register_at_fork(after_in_child=_process.note_fork)
-
-
-def _enter() -> bool:
-    with _lock:
-        if _users.count:
-            _users.count += 1
-            return True
-        folder = cache_folder()
-        if folder is None or jax.config.jax_compilation_cache_dir is not None:
-            return False
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            # Without a place to write there is nothing to keep; all else works.
-            return False
-        settings = {**_SETTINGS, "jax_compilation_cache_dir": str(folder)}
-        _users.before = {name: getattr(jax.config, name) for name in settings}
-        _apply(settings)
-        _users.count = 1
-        return True
-
-
-def _leave() -> None:
-    with _lock:
-        _users.count -= 1
-        if _users.count == 0:
-            _apply(_users.before)
-
-
-def _apply(settings: Mapping[str, object]) -> None:
-    for name, value in settings.items():
-        _update(name, value)
-    # JAX decides once whether there is a cache, and where.
-    compilation_cache.reset_cache()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from bayeslaw.core.compilation import compiled
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.model.discrepancy import Discrepancy
 from bayeslaw.posterior.linearised import Linearised
 from bayeslaw.posterior.posterior import Posterior
@@ -138,7 +138,7 @@ def matern(far: np.ndarray) -> np.ndarray:
     return np.asarray((1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled))
 
 
-@partial(jax.jit, static_argnames="process")
+@compiled_for("process")
 def _covariance(process: Discrepancy, at: dict[str, float], x: Any, y: Any) -> jax.Array:
     return process.covariance(at, x, y)
 

@@ -8,7 +8,6 @@ Rue, Martino and Chopin 2009), and importance weights make up for what both appr
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.inference.conditional import Conditional
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
@@ -34,7 +34,7 @@ def clusters(runs: int) -> int:
     return min(max(_WORK // runs, FEWEST), MOST)
 
 
-@partial(jax.jit, static_argnames="density")
+@compiled_for("density")
 def _clusters(density: Density, start: Any, shared: Any, white: Any, data: Data) -> Any:
     """Points around the best coordinates beside each of the shared, their potentials and volume.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayeslaw.core.diagnostics import smoothed_log_weights
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.inference import conditional_laplace
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.whitening import Whitening
@@ -65,7 +65,7 @@ class Weighted:
         return self.pareto_k < LARGEST_PARETO_K and self.effective > SMALLEST_EFFECTIVE
 
 
-@partial(jax.jit, static_argnames="density")
+@compiled_for("density")
 def potentials(density: Density, z: Any, data: Data) -> Any:
     """Minus the log density at many points, in batches that fit into a processor's cache."""
     largest = max(part.size for part in jax.tree.leaves(data))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.descent import descend
 from bayeslaw.inference.quiet import quiet
@@ -42,7 +42,7 @@ class HasPotential(Protocol):
         """Minus the log density at one point."""
 
 
-@partial(jax.jit, static_argnames="density")
+@compiled_for("density")
 def value_and_gradient(density: HasPotential, z: Any, data: Any) -> Any:
     """The potential and its gradient, compiled once for each form of law and shape of table."""
     return jax.value_and_grad(density.potential)(z, data)
@@ -230,7 +230,7 @@ class _Objective:
         return [_End(z, float(value), _spread(inverse)) for z, value, inverse in ends]
 
 
-@partial(jax.jit, static_argnames="density")
+@compiled_for("density")
 def _descents(density: Density, starts: Any, data: Data) -> Any:
     # One after another: side by side, each would wait for the longest.
     return jax.lax.map(

@@ -6,15 +6,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
-from numpyro.infer.hmc import hmc
-from numpyro.infer.util import ParamInfo
 
 from bayeslaw.core.diagnostics import smallest_bfmi
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.inference.mode import HasPotential, value_and_gradient
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.posterior.info import CHUNK, FitSettings
@@ -49,6 +47,10 @@ def _kernel(
     density: HasPotential, data: Any, centre: Any, matrix: Any, start: Any, target: Any, warmup: int
 ) -> tuple[Any, Callable[..., Any]]:
     """NumPyro's initial state and step, in coordinates x with z = centre + matrix @ x."""
+    # Imported to be traced: what is compiled already does without.
+    from numpyro.infer.hmc import hmc
+    from numpyro.infer.util import ParamInfo
+
     init, step = hmc(lambda x: density.potential(centre + matrix @ x, data), algo="NUTS")
     x, value, gradient, key = start
     state = init(
@@ -62,7 +64,7 @@ def _kernel(
     return state, step
 
 
-@partial(jax.jit, static_argnames=("density", "warmup"))
+@compiled_for("density", "warmup")
 def _begin(
     density: HasPotential,
     data: Any,
@@ -73,10 +75,11 @@ def _begin(
     *,
     warmup: int,
 ) -> Any:
-    return _kernel(density, data, centre, matrix, start, target, warmup)[0]
+    state, _ = _kernel(density, data, centre, matrix, start, target, warmup)
+    return jax.tree.leaves(state)
 
 
-@partial(jax.jit, static_argnames=("density", "warmup"))
+@compiled_for("density", "warmup")
 def _advance(
     density: HasPotential,
     data: Any,
@@ -88,8 +91,9 @@ def _advance(
     *,
     warmup: int,
 ) -> Any:
-    # NumPyro's step closes over what its init set up; the initial state itself is not used here.
-    _, step = _kernel(density, data, centre, matrix, start, target, warmup)
+    # NumPyro's step closes over what its init set up; of the initial state the structure is needed.
+    first, step = _kernel(density, data, centre, matrix, start, target, warmup)
+    state = jax.tree.unflatten(jax.tree.structure(first), state)
 
     def body(state: Any, _: Any) -> tuple[Any, Any]:
         state = step(state)
@@ -104,7 +108,8 @@ def _advance(
         )
         return state, kept
 
-    return jax.lax.scan(body, state, None, length=CHUNK)
+    state, kept = jax.lax.scan(body, state, None, length=CHUNK)
+    return jax.tree.leaves(state), kept
 
 
 def _thinned(out: list[np.ndarray], thin: int) -> list[np.ndarray]:
@@ -137,7 +142,9 @@ def nuts(
     # NumPy's: every function of JAX's generator would be compiled, which takes a tenth of a second.
     rng = np.random.default_rng(settings.seed)
     starts = rng.standard_normal((chains, len(centre)))
-    chain_keys = [jax.random.key(int(number)) for number in rng.integers(2**32, size=chains)]
+    # What jax.random.key makes of such a number.
+    words: Any = [np.array([0, number], np.uint32) for number in rng.integers(2**32, size=chains)]
+    chain_keys = [jax.random.wrap_key_data(word, impl="threefry2x32") for word in words]
     stop, done = threading.Event(), [0] * chains
     energies: list[list[np.ndarray]] = [[] for _ in range(chains)]
 

@@ -8,13 +8,13 @@ from its neighbours and the law counts for little.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import Mode, sampling_coordinates, search, updated
 from bayeslaw.inference.profile import Profile
@@ -32,7 +32,7 @@ _TURNS, _CLOSE = 50, 0.02
 _OUTLIER = 0.3
 
 
-@partial(jax.jit, static_argnames="density")
+@compiled_for("density")
 def noise_parts(density: Density, z: Any, data: Data) -> Any:
     """Squared noise over its variance, for each run and for each without its own residual."""
     _, _, centre, values = density.parts(z, data)

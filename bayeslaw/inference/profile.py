@@ -7,7 +7,6 @@ left to search has about eight dimensions, and each evaluation one factorisation
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import expit, logit
 
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.inference.conditional import Conditional
 from bayeslaw.inference.density import Density
 from bayeslaw.inference.mode import CHECK_SCALES, PLATEAU, Mode, NoFiniteStart, OtherMode
@@ -48,7 +48,7 @@ class _Search(NamedTuple):
     done: Any
 
 
-@partial(jax.jit, static_argnames="density")
+@compiled_for("density")
 def profile(density: Density, start: Any, common: Any, data: Data) -> _Point:
     """The least potential beside given coordinates of noise and discrepancy, and its slope.
 

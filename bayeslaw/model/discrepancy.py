@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from itertools import accumulate
 from operator import add
 from typing import Any, override
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayeslaw.core.compilation import compiled
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.law.priors import Prior
 from bayeslaw.model.kernels import Columns, GaussianProcess, Growth, Kernel, Offsets, Values
 
@@ -131,7 +132,7 @@ def _backward(kept: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.
 log_density.defvjp(_forward, _backward)
 
 
-@partial(jax.jit, static_argnames="discrepancy")
+@compiled_for("discrepancy")
 def conditional(
     discrepancy: Discrepancy,
     values: Values,

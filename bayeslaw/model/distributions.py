@@ -17,6 +17,7 @@ from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import promote_shapes
 
 from bayeslaw.core.compilation import compiled
+from bayeslaw.core.programs import compiled_for
 
 # From here on the normal's tail is a series, beside which its logarithm would cancel.
 _FAR = 20.0
@@ -157,7 +158,7 @@ def measured_t(away: Any, df: Any, scale: Any, error: Any) -> np.ndarray:
     return densities[:size].reshape(arrays[0].shape)
 
 
-@jax.jit
+@compiled_for()
 def _measured_t(numbers: jax.Array) -> jax.Array:
     away, df, scale, error = numbers
     return MeasuredT(df, 0.0, scale, error, validate_args=False).log_prob(away)

@@ -16,10 +16,10 @@ Room = Callable[[np.ndarray], np.ndarray]
 
 def inside(room: Room, low: np.ndarray, high: np.ndarray, wish: np.ndarray) -> np.ndarray | None:
     """A point well inside all limits, near to one that is wished for."""
-    from scipy.optimize import minimize
-
     if np.min(room(wish), initial=np.inf) > _WANTED:
         return wish
+    from scipy.optimize import minimize
+
     margin = np.minimum(0.02 * (high - low), _WANTED)
 
     def depth(x: np.ndarray) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from jax.scipy.special import ndtr
 
 from bayeslaw.core.errors import RequestError
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.formula import Expression
 from bayeslaw.law import Form
 from bayeslaw.optimum import interior
@@ -96,7 +97,7 @@ def _quantile(shape: _Shape, numbers: _Numbers, x: Any) -> Any:
     return newton(newton(jax.lax.stop_gradient(root)))
 
 
-@partial(jax.jit, static_argnames="shape")
+@compiled_for("shape")
 def _lowest(shape: _Shape, numbers: _Numbers, start: Any) -> Any:
     """Minimiser of the quantile at a budget, whether it converged, and the sd of the draws."""
     structure, low, high = shape.structure, numbers.low, numbers.high

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayeslaw.core.compilation import compiled
+from bayeslaw.core.programs import compiled_for
 from bayeslaw.optimum import interior
 from bayeslaw.optimum.interior import FLAT, State
 from bayeslaw.optimum.problem import Problem, Structure
@@ -221,7 +221,7 @@ class _Search:
         return np.asarray(structure.room(columns, amount, self.own["limits"].T, np).T)
 
 
-@partial(jax.jit, static_argnames="structure")
+@compiled_for("structure")
 def _advance(
     structure: Structure, fixed: Any, low: Any, high: Any, own: Any, state: State, steps: Any
 ) -> State:

@@ -43,7 +43,7 @@ def stuck(memory: float) -> np.ndarray:
     ],
 )
 def test_diagnostics_are_those_of_arviz(draws: np.ndarray) -> None:
-    assert diagnostics.rhat(draws) == pytest.approx(array_stats.rhat(draws, **AXES), rel=1e-4)
+    assert diagnostics.rhat(draws) == pytest.approx(array_stats.rhat(draws, **AXES), rel=1e-12)
     sizes = {
         "bulk": diagnostics.ess_bulk(draws),
         "tail": diagnostics.ess_tail(draws, ENDS),
@@ -52,11 +52,11 @@ def test_diagnostics_are_those_of_arviz(draws: np.ndarray) -> None:
     for method, size in sizes.items():
         prob = ENDS if method == "tail" else None
         theirs = array_stats.ess(draws, method=method, prob=prob, **AXES)
-        # Geyer's sequences end a lag apart, which is seen where all are noise: in antithetic and
-        # very short chains.
-        assert min(size, draws.size) == pytest.approx(min(theirs, draws.size), rel=0.03)
+        # ArviZ lets the last pair of lags rise, which is seen in very short chains.
+        close = 1e-9 if draws.shape[1] > 100 else 0.01
+        assert size == pytest.approx(theirs, rel=close)
     theirs = array_stats.mcse(draws, **AXES)
-    assert diagnostics.mcse_mean(draws) == pytest.approx(theirs, rel=0.02)
+    assert diagnostics.mcse_mean(draws) == pytest.approx(theirs, rel=1e-9)
     theirs = array_stats.bfmi(draws, **AXES).min()
     assert diagnostics.smallest_bfmi(draws) == pytest.approx(theirs, rel=1e-12)
 
