@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,8 +28,8 @@ ROUNDS = 15
 #: The same beside a discrepancy, where a round factors hundreds of matrices.
 ROUNDS_WITH_MISFIT = 8
 _DEGREES, _WIDER = 10.0, 1.3
-# Numbers in the arrays of a batch of points.
-_NUMBERS = 1_000_000
+# Points of a call, and numbers in the arrays of a batch of points.
+_PART, _NUMBERS = 1_000, 1_000_000
 # Weights are flattened until they leave this many draws for each parameter of a covariance.
 _DRAWS_EACH = 20
 
@@ -73,8 +74,29 @@ def potentials(density: Density, z: Any, data: Data) -> Any:
     return jax.lax.map(lambda point: density.potential(point, data), z, batch_size=size)
 
 
+def _log_densities(density: Density, data: Data, z: np.ndarray, threads: int) -> np.ndarray:
+    """Log density at many points, in parts that do not depend on the number of threads."""
+    size = min(len(z), _PART)
+
+    def part(first: int) -> np.ndarray:
+        # Of one size, which is compiled once.
+        rows = np.minimum(np.arange(first, first + size), len(z) - 1)
+        # JAX's precision is a setting of each thread.
+        with jax.enable_x64(True):
+            return np.asarray(potentials(density, z[rows], data))
+
+    with ThreadPoolExecutor(threads) as pool:
+        return -np.concatenate(list(pool.map(part, range(0, len(z), size))))[: len(z)]
+
+
 def laplace(
-    density: Density, data: Data, modes: Sequence[Whitening], *, seed: int, draws: int
+    density: Density,
+    data: Data,
+    modes: Sequence[Whitening],
+    *,
+    seed: int,
+    draws: int,
+    threads: int = 1,
 ) -> Weighted:
     """Draw from the normal approximation at each mode and weight by what they miss.
 
@@ -90,7 +112,7 @@ def laplace(
     densities = np.empty((0, 0))
     for i in range(ROUNDS):
         new = [proposal.draw(rng, draws) for proposal in latest]
-        lp = np.concatenate([lp, *(-np.asarray(potentials(density, x, data)) for x in new)])
+        lp = np.concatenate([lp, *(_log_densities(density, data, x, threads) for x in new)])
         z = np.concatenate([z, *new])
         # Of earlier proposals the densities of earlier draws are there.
         there = len(densities.T)

@@ -54,7 +54,7 @@ def sample(
     if settings.method == "mode":
         drawn = _point(target, mode)
     elif settings.method == "laplace":
-        drawn = _laplace(target, mode, settings)
+        drawn = _laplace(target, mode, settings, threads)
         if settings.fallback and worst(drawn.notes) == "error":
             drawn = None
     if drawn is None:
@@ -155,12 +155,12 @@ def _pilot(target: Target, mode: Mode, settings: FitSettings, threads: int) -> S
     return SourceCoordinates.of_draws(target, plain.constrain(chains.z))
 
 
-def _laplace(target: Target, mode: Mode, settings: FitSettings) -> Sample:
+def _laplace(target: Target, mode: Mode, settings: FitSettings, threads: int) -> Sample:
     shape = (settings.chains, settings.draws)
     options = {"seed": settings.seed, "draws": settings.chains * settings.draws}
     if target.density.model.discrepancy is None:
         modes = [mode.whitening, *(other.whitening for other in _worth_drawing(mode))]
-        drawn = laplace(target.density, target.device_data, modes, **options)
+        drawn = laplace(target.density, target.device_data, modes, threads=threads, **options)
     else:
         drawn = laplace_with_misfit(target.density, target.device_data, mode.whitening, **options)
     stats = {"diverging": np.zeros(shape, dtype=bool), "lp": drawn.lp.reshape(shape)}
