@@ -51,7 +51,7 @@ def rolling_origin(
     """Fit to the smaller runs of a table and compare predictions with its larger ones."""
     posterior = bl.load(fit)
     check = bl.rolling_origin(posterior, over=over, origins=origins, ci_prob=ci_prob)
-    return Answer.of(check, results.rolling_origin(check), table=check.rows, plot=bl.plots.rolling)
+    return Answer.of(check, results.rolling_origin(check), table=check.rows, plot="rolling")
 
 
 @command(app, "bayeslaw prior-sensitivity fit.nc --at N=30e9")
@@ -123,5 +123,5 @@ def calibrate(
         folder=folder,
         **fitting.arguments() | ({} if posterior is None else {"noise": posterior.noise.name}),
     )
-    table, plot = calibration.to_frame().reset_index(), bl.plots.calibration
+    table, plot = calibration.to_frame().reset_index(), "calibration"
     return Answer.of(calibration, results.calibration(calibration), table=table, plot=plot)

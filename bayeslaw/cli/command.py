@@ -12,12 +12,12 @@ import io
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, get_args, get_type_hints
 
 import typer
 
+import bayeslaw as bl
 from bayeslaw.cli import show
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.files import destination, write_file
@@ -71,12 +71,18 @@ class Answer:
         text: Iterable[show.Block],
         *,
         table: pd.DataFrame | None = None,
-        plot: Callable[[Any], Figure] | None = None,
+        plot: str | None = None,
     ) -> Answer:
-        """The answer that a result is, with the table and the plot of it to write."""
-        figure = None if plot is None else partial(plot, result)
+        """The answer that a result is, with the table and the named plot of it to write."""
+
+        def figure() -> Figure:
+            # Plots take a second to import.
+            drawn: Figure = getattr(bl.plots, str(plot))(result)
+            return drawn
+
         data, notes = result.to_dict(), result.notes
-        return cls(data=data, text=text, notes=notes, table=table, figure=figure)
+        drawing = None if plot is None else figure
+        return cls(data=data, text=text, notes=notes, table=table, figure=drawing)
 
 
 # An option without a default makes typer load pydantic, which takes longer than all the rest.

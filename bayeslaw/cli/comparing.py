@@ -43,7 +43,7 @@ def compare(
         **holding_out.arguments(),
         **sampling.arguments(),
     )
-    ranking, plot = comparison.frame.reset_index(), bl.plots.comparison
+    ranking, plot = comparison.frame.reset_index(), "comparison"
     return Answer.of(comparison, results.comparison(comparison), table=ranking, plot=plot)
 
 
@@ -69,7 +69,7 @@ def compare_nested(
         **holding_out.arguments(),
         **sampling.arguments(),
     )
-    return Answer.of(answer, results.nested(answer), plot=bl.plots.nested)
+    return Answer.of(answer, results.nested(answer), plot="nested")
 
 
 @command(
@@ -140,4 +140,4 @@ def speedup(
             **common,
             **fitting.arguments(),
         )
-    return Answer.of(answer, results.speedup(answer), table=answer.frame, plot=bl.plots.speedup)
+    return Answer.of(answer, results.speedup(answer), table=answer.frame, plot="speedup")

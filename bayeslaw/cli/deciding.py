@@ -60,7 +60,7 @@ def optimum(
             )
         common["efficiency"] = bl.EfficiencyRules(**efficiency)
         best = bl.optimum(posteriors.load(), **common, **tolerances)
-        return Answer.of(best, results.optimum(best), plot=bl.plots.optimum)
+        return Answer.of(best, results.optimum(best), plot="optimum")
     if misplaced := {**tolerances, **efficiency}:
         name, value = next(iter(misplaced.items()))
         option = f"--{name.replace('_', '-')}"
@@ -71,7 +71,7 @@ def optimum(
         )
     common |= _given(probability=probability)
     cheapest = bl.cheapest(posteriors.load(), target_loss, **common)
-    return Answer.of(cheapest, results.cheapest(cheapest), plot=bl.plots.target)
+    return Answer.of(cheapest, results.cheapest(cheapest), plot="target")
 
 
 def _given(**options: float | None) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def frontier(
     bounds: dict[str, Any] = {"at": limits.fixed or None, "budget": limits.budget, "free": free}
     best = bl.frontier(posteriors.load(), flops, **bounds, ci_prob=ci_prob)
     frame = results.frontier_frame(best)
-    return Answer.of(best, results.frontier(best), table=frame, plot=bl.plots.frontier)
+    return Answer.of(best, results.frontier(best), table=frame, plot="frontier")
 
 
 @command(
@@ -146,7 +146,7 @@ def decide(
     if built is not None and config is not None:
         text = json.dumps(built.config(decision.best), indent=2)
         write_file(config, f"{text}\n", place="--config")
-    table, plot = decision.frame.reset_index(), bl.plots.decision
+    table, plot = decision.frame.reset_index(), "decision"
     return Answer.of(decision, results.decision(decision), table=table, plot=plot)
 
 

@@ -68,7 +68,7 @@ def next_runs(
         seed=seed,
     )
     table = batch.frame.reset_index()
-    return Answer.of(batch, results.next_runs(batch), table=table, plot=bl.plots.next_runs)
+    return Answer.of(batch, results.next_runs(batch), table=table, plot="next_runs")
 
 
 def _ranges(texts: list[str] | None) -> dict[str, tuple[str, str]] | None:
