@@ -38,23 +38,33 @@ runs = [bl.simulate("zhao2025", seed=seed) for seed in range(5)]
 here = sys.argv[1]
 large = bl.simulate("zhao2025", rows=20000, seed=1)
 large.table.to_csv(os.path.join(here, "runs.csv"), index=False)
+start = clock()
 posterior = bl.fit(runs[0], "zhao2025", seed=1, progress=False)
+seconds["first fit of a process"] = [clock() - start]
+budget = bl.Budget(train_flops=1e22, max_params=1e11)
+saved = os.path.join(here, "posterior.nc")
 jobs = {
     "card": lambda i: bl.law("zhao2025"),
     "reading 20,000 rows": lambda i: bl.read_runs(os.path.join(here, "runs.csv")),
+    "mode": lambda i: bl.fit(runs[1 + i], "zhao2025", method="mode", seed=1, progress=False),
     "fit, nuts": lambda i: bl.fit(runs[1 + i], "zhao2025", seed=1, progress=False),
     "fit, laplace": lambda i: bl.fit(
         runs[1 + i], "zhao2025", method="laplace", seed=1, progress=False
     ),
     "optimum": lambda i: bl.optimum(posterior, at={"N": 30e9}),
+    "optimum, budgeted": lambda i: bl.optimum(posterior, budget=budget),
     "evidence": lambda i: bl.evidence(posterior, seed=1),
     "predict": lambda i: posterior.predict(large.table.head(1000)),
-    "save": lambda i: posterior.save(os.path.join(here, "posterior.nc")),
+    "save": lambda i: posterior.save(saved),
+    "load": lambda i: bl.load(saved),
 }
 for name, job in jobs.items():
     if sys.argv[4:] and name not in sys.argv[4:]:
         continue
+    start = clock()
     job(0)
+    if name.startswith("optimum"):
+        seconds[f"first {name}"] = [clock() - start]
     seconds[name] = []
     for i in range(3):
         start = clock()
