@@ -157,8 +157,10 @@ def _load(path: Path) -> Any:
         content, sealed = unseal(path.read_bytes())
         if not sealed:
             return None
-        # So that the least used are removed first.
-        os.utime(path)
+        # Used now, so that others are removed first.
+        with suppress(OSError):
+            os.utime(path)
+        # Written by this user, as all that runs here.
         return serialize_executable.deserialize_and_load(*pickle.loads(content))
     except UNREADABLE:
         return None
