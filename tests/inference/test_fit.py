@@ -472,7 +472,7 @@ def test_a_second_mode_that_the_chains_reach_is_not(monkeypatch: pytest.MonkeyPa
     sampling: Any = importlib.import_module("bayeslaw.inference.sampling")
 
     def of_both(target: Any, mode: Any, settings: Any, *_: Any) -> Any:
-        drawn = sampling._laplace(target, mode, settings)
+        drawn = sampling._laplace(target, mode, settings, 1)
         return replace(drawn, info=replace(drawn.info, method="nuts"))
 
     monkeypatch.setattr(sampling, "_nuts", of_both)
