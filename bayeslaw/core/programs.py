@@ -34,8 +34,8 @@ from bayeslaw.core.kept import UNREADABLE, seal, unseal
 
 #: The least used programs are removed when there are more bytes than this.
 LARGEST_CACHE = 500_000_000
-#: Seconds below which tracing and compiling again is as fast.
-LEAST = 0.1
+#: Seconds below which tracing and compiling again is as fast as loading.
+LEAST = 0.02
 _PACKAGES = ("jax", "jaxlib", "numpyro", "numpy")
 # What a caller can set that changes what is traced, or needs a function to be traced.
 _SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion")
