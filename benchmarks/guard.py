@@ -42,7 +42,6 @@ start = clock()
 posterior = bl.fit(runs[0], "zhao2025", seed=1, progress=False)
 seconds["first fit of a process"] = [clock() - start]
 budget = bl.Budget(train_flops=1e22, max_params=1e11)
-saved = os.path.join(here, "posterior.nc")
 jobs = {
     "card": lambda i: bl.law("zhao2025"),
     "reading 20,000 rows": lambda i: bl.read_runs(os.path.join(here, "runs.csv")),
@@ -55,8 +54,7 @@ jobs = {
     "optimum, budgeted": lambda i: bl.optimum(posterior, budget=budget),
     "evidence": lambda i: bl.evidence(posterior, seed=1),
     "predict": lambda i: posterior.predict(large.table.head(1000)),
-    "save": lambda i: posterior.save(saved),
-    "load": lambda i: bl.load(saved),
+    "save": lambda i: posterior.save(os.path.join(here, "posterior.nc")),
 }
 for name, job in jobs.items():
     if sys.argv[4:] and name not in sys.argv[4:]:
