@@ -7,9 +7,10 @@ same for all laws, and so does not change Bayes factors.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from bayeslaw.core.errors import refuse, whole
 from bayeslaw.core.notes import Note, cautions
 from bayeslaw.core.results import Result
 from bayeslaw.inference.density import DEEPEST, Density
-from bayeslaw.inference.laplace import potentials
+from bayeslaw.inference.laplace import log_densities
 from bayeslaw.model.model import Data
 from bayeslaw.posterior.posterior import Posterior
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 LARGEST_ERROR = 0.5
 #: Share of draws above which the replaced tail of the floor's prior gives a note.
 LARGEST_BELOW = 0.01
-# Points evaluated at once: one shape, so one compilation.
-_BLOCK = 1000
 
 
 @dataclass(frozen=True)
@@ -146,13 +145,8 @@ def log_joint(density: Density, data: Data) -> Callable[[np.ndarray], np.ndarray
 
     def evaluate(z: np.ndarray) -> np.ndarray:
         with compiled():
-            on_device: Any = jax.device_put(data)
-            values = []
-            for first in range(0, len(z), _BLOCK):
-                block = z[first : first + _BLOCK]
-                full = np.concatenate([block, np.repeat(block[:1], _BLOCK - len(block), axis=0)])
-                values.append(-np.asarray(potentials(density, full, on_device))[: len(block)])
-        return np.asarray(np.concatenate(values) - constant)
+            on_device: Data = jax.device_put(data)
+            return log_densities(density, on_device, z, os.cpu_count() or 1) - constant
 
     return evaluate
 

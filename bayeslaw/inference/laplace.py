@@ -74,7 +74,7 @@ def potentials(density: Density, z: Any, data: Data) -> Any:
     return jax.lax.map(lambda point: density.potential(point, data), z, batch_size=size)
 
 
-def _log_densities(density: Density, data: Data, z: np.ndarray, threads: int) -> np.ndarray:
+def log_densities(density: Density, data: Data, z: np.ndarray, threads: int) -> np.ndarray:
     """Log density at many points, in parts that do not depend on the number of threads."""
     size = min(len(z), _PART)
 
@@ -112,7 +112,7 @@ def laplace(
     densities = np.empty((0, 0))
     for i in range(ROUNDS):
         new = [proposal.draw(rng, draws) for proposal in latest]
-        lp = np.concatenate([lp, *(_log_densities(density, data, x, threads) for x in new)])
+        lp = np.concatenate([lp, *(log_densities(density, data, x, threads) for x in new)])
         z = np.concatenate([z, *new])
         # Of earlier proposals the densities of earlier draws are there.
         there = len(densities.T)
