@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.experimental import serialize_executable
 
 from bayeslaw.core.compilation import cache_folder
@@ -160,10 +162,18 @@ def _load(path: Path) -> Any:
         # Used now, so that others are removed first.
         with suppress(OSError):
             os.utime(path)
+        if b"lapack_" in content:
+            _find_lapack()
         # Written by this user, as all that runs here.
         return serialize_executable.deserialize_and_load(*pickle.loads(content))
     except UNREADABLE:
         return None
+
+
+@cache
+def _find_lapack() -> None:
+    """Let JAX look up LAPACK, as it does only when it lowers: code that calls it crashes before."""
+    jax.jit(jnp.linalg.cholesky).lower(np.eye(1))
 
 
 def _keep(path: Path, program: Any) -> None:

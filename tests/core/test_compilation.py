@@ -355,3 +355,32 @@ def test_a_second_process_traces_nothing_and_gives_the_same(tmp_path: Path) -> N
     assert first[0].endswith("True"), outputs[0].stderr
     assert second[0] == "0 False", outputs[1].stderr
     assert first[1] == second[1]
+
+
+SOLVED = """
+import numpy as np, jax.numpy as jnp
+from bayeslaw.core import programs
+from bayeslaw.core.compilation import compiled
+
+programs.LEAST = 0.0
+
+@programs.compiled_for()
+def solved(matrix, vector):
+    root = jnp.linalg.cholesky(matrix)
+    return jnp.linalg.solve(root @ root.T, vector), jnp.linalg.eigh(matrix)[0]
+
+with compiled():
+    print(*map(np.asarray, solved(2.0 * np.eye(3), np.arange(3.0))))
+"""
+
+
+def test_a_second_process_solves_linear_equations(tmp_path: Path) -> None:
+    """JAX looks up LAPACK when it lowers a call of it, which the second process does not do."""
+    environment = {**programs.os.environ, "BAYESLAW_CACHE": str(tmp_path / "cache")}
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", SOLVED], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "[0.  0.5 1. ] [2. 2. 2.]\n"
+    assert len(files(tmp_path)) == 1

@@ -130,9 +130,13 @@ def test_a_size_that_is_filled_up_compiles_nothing_more(
     reference: ReferenceRun,
     request: pytest.FixtureRequest,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     method: str,
 ) -> None:
     """Not in a fit, in its checks or in the optimum."""
+    # Nothing is there from an earlier process.
+    monkeypatch.setenv("BAYESLAW_CACHE", str(tmp_path))
     compiled = []
     # In all threads, as the context manager of the name is not.
     jax.config.update("jax_log_compiles", True)
