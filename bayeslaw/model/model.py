@@ -225,11 +225,13 @@ class Model:
         """Log of the law's value at the runs."""
         import jax.numpy as jnp
 
+        from bayeslaw.core.elementary import log
+
         formula, _ = self.form.hoisted
         value = formula.scope({**data.columns, **raw}, jnp)[formula.result]
         low = SMALLEST_SHARE * data.scale
         line = jnp.log(low) + (value - low) / low
-        return jnp.where(value > low, jnp.log(jnp.maximum(value, low)), line)
+        return jnp.where(value > low, log(jnp.maximum(value, low)), line)
 
 
 def _distribution(family: str, numbers: Any) -> Any:

@@ -64,13 +64,13 @@ class Noise:
         """The distribution of log loss; ``errors`` are standard errors of its measurement."""
         from numpyro import distributions as dist
 
-        from bayeslaw.model.distributions import ExponentiallyModified, MeasuredT
+        from bayeslaw.model.distributions import ExponentiallyModified, MeasuredT, StudentT
 
         scale = values["noise_scale"]
         if self.name == "student_t":
             if errors is not None:
                 return MeasuredT(values["noise_df"], centre, scale, errors)
-            return dist.StudentT(values["noise_df"], centre, scale)
+            return StudentT(values["noise_df"], centre, scale)
         if errors is not None:
             scale = (scale**2 + errors**2) ** 0.5
         if self.name == "undertuned":
