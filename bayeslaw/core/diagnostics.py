@@ -29,18 +29,16 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
     return np.asarray((last - (counts - 1) / 2)[places])
 
 
-def rhat(draws: np.ndarray) -> float:
-    """Rank-normalised split R-hat (Vehtari et al. 2021)."""
-    if len(draws) < 2 or _undefined(draws):
-        return np.nan
+def rhat_and_ess(draws: np.ndarray) -> tuple[float, float]:
+    """Rank-normalised split R-hat, and the effective number of draws of the centre."""
+    if _undefined(draws):
+        return np.nan, np.nan
     halves = _halves(draws)
-    folded = np.abs(halves - np.median(halves))
-    return max(_reduction(_scores(values)) for values in (halves, folded))
-
-
-def ess_bulk(draws: np.ndarray) -> float:
-    """Effective number of draws of the rank-normalised centre."""
-    return np.nan if _undefined(draws) else _effective(_scores(_halves(draws)))
+    scores = _scores(halves)
+    if len(draws) < 2:
+        return np.nan, _effective(scores)
+    folded = _scores(np.abs(halves - np.median(halves)))
+    return max(_reduction(scores), _reduction(folded)), _effective(scores)
 
 
 def ess_tail(draws: np.ndarray, probabilities: tuple[float, float]) -> float:
@@ -99,7 +97,7 @@ def _effective(draws: np.ndarray) -> float:
     centred = draws - draws.mean(axis=1, keepdims=True)
     # Twice as long, so that the end does not wrap around to the beginning.
     power = np.abs(np.fft.rfft(centred, 1 << (2 * length - 1).bit_length())) ** 2
-    covariance = np.fft.irfft(power).mean(axis=0)[:length] / length
+    covariance = np.fft.irfft(power.mean(axis=0))[:length] / length
     within = covariance[0] * length / (length - 1)
     total = covariance[0] + (draws.mean(axis=1).var(ddof=1) if chains > 1 else 0.0)
     correlation = 1.0 - (within - covariance) / total

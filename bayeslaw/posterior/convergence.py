@@ -57,8 +57,7 @@ class Convergence:
             if np.isfinite(values).all() and np.ptp(values) == 0:
                 rhat[name], bulk[name], tail[name] = 1.0, float(values.size), float(values.size)
                 continue
-            rhat[name] = diagnostics.rhat(values)
-            bulk[name] = diagnostics.ess_bulk(values)
+            rhat[name], bulk[name] = diagnostics.rhat_and_ess(values)
             tail[name] = diagnostics.ess_tail(values, _TAILS)
         chains = len(next(iter(draws.values()))) if draws else 0
         if stats is None:
