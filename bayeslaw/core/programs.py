@@ -81,18 +81,22 @@ class Compiled:
         arguments = bound.arguments
         moving = {n: value for n, value in arguments.items() if n not in self._static}
         leaves, tree = jax.tree.flatten(moving)
-        folder = _folder()
-        if folder is None or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves) or not _ours():
             return self._jitted(**arguments)
-        kinds = tuple((one.shape, str(one.dtype), one.weak_type) for one in map(jax.typeof, leaves))
+        kinds = tuple((one.shape, one.dtype, one.weak_type) for one in map(jax.typeof, leaves))
         static = tuple(arguments[name] for name in self._static)
         key = (static, tree, kinds, _settings(_SETTINGS))
-        with self._lock:
-            program = self._programs.setdefault(key, _Program())
-        with program.lock:
-            # Whoever comes second finds it.
-            run = program.run = program.run or self._made(folder, arguments, static, key[1:])
-        return run(**moving)
+        program = self._programs.get(key)
+        if program is None or program.run is None:
+            folder = cache_folder()
+            if folder is None:
+                return self._jitted(**arguments)
+            with self._lock:
+                program = self._programs.setdefault(key, _Program())
+            with program.lock:
+                # Whoever comes second finds it.
+                program.run = program.run or self._made(folder, arguments, static, key[1:])
+        return program.run(**moving)
 
     def _cache_size(self) -> int:
         """How many programs there are, as JAX's own functions report."""
@@ -141,12 +145,10 @@ def described(value: Any) -> Any:
     return [kind.__module__, kind.__qualname__, compared]
 
 
-def _folder() -> Path | None:
-    """Where programs are kept; nowhere if the caller's own settings of JAX count."""
+def _ours() -> bool:
+    """Whether programs are kept: not if the caller's own settings of JAX count."""
     # What JAX's cache has loaded cannot be kept again: it lacks part of its code.
-    if any(_settings(_TRACED)) or jax.default_backend() != "cpu":
-        return None
-    return cache_folder()
+    return not any(_settings(_TRACED)) and jax.default_backend() == "cpu"
 
 
 def _settings(names: Sequence[str]) -> tuple[Any, ...]:
