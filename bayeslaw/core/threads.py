@@ -1,7 +1,7 @@
 """Linear algebra on one thread.
 
-Matrices of a few hundred rows gain nothing from several, which wait for each other in a busy loop:
-beside other work on the same cores that takes ten times as long.
+Matrices of a few hundred rows gain nothing from several, which wait for each other, and for the
+next matrix, in a busy loop: beside other work on the same cores that takes ten times as long.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -32,6 +31,7 @@ from bayeslaw.law.library import law as load_law
 from bayeslaw.model.design_notes import design_notes
 from bayeslaw.model.options import DiscrepancyOption, PoolOption
 from bayeslaw.model.specification import Specification
+from bayeslaw.posterior.along import judged
 from bayeslaw.posterior.fit_checks import fit_checks
 from bayeslaw.posterior.info import FitSettings, Method
 from bayeslaw.posterior.offsets import offset_notes
@@ -122,6 +122,7 @@ def fit(
         return fit_one(runs, law, reference, settings, report, os.cpu_count() or 1)
 
 
+@one_thread()
 def fit_one(
     runs: Runs,
     law: Law,
@@ -138,19 +139,17 @@ def fit_one(
     specification = Specification.of(runs, law, reference, **options)
     target = Target.of(specification, runs, rows=rows)
     mode = squared = None
-    # Without a discrepancy no matrix is large enough for threads.
-    with nullcontext() if specification.discrepancy is None else one_thread():
-        try:
-            target, mode, squared = _find_mode(target, specification, settings.seed)
-        except NoFiniteStart as error:
-            # One table among hundreds, or one law among several, does not take the others with it.
-            drawn = sample_prior(target, settings, error)
-        else:
-            if settings.method != "nuts":
-                # The search is half of the work, and draws come at once.
-                report(settings.iterations // 2)
-            drawn = sample(target, mode, settings, report, threads)
-            report(settings.iterations)
+    try:
+        target, mode, squared = _find_mode(target, specification, settings.seed)
+    except NoFiniteStart as error:
+        # One table among hundreds, or one law among several, does not take the others with it.
+        drawn = sample_prior(target, settings, error)
+    else:
+        if settings.method != "nuts":
+            # The search is half of the work, and draws come at once.
+            report(settings.iterations // 2)
+        drawn = sample(target, mode, settings, report, threads)
+        report(settings.iterations)
     if squared is not None:
         shape, rng = drawn.draws["noise_scale"].shape, np.random.default_rng(settings.seed)
         degrees = draw_degrees(squared, target.priors["noise_df"], rng, int(np.prod(shape)))
@@ -171,8 +170,9 @@ def fit_one(
     )
     if mode is None:
         return posterior
-    notes = (*outlier_notes(posterior), *offset_notes(posterior), *fit_checks(posterior))
-    return posterior.with_notes(*notes)
+    linear = judged(posterior)
+    outliers, offsets = outlier_notes(posterior, linear), offset_notes(posterior)
+    return posterior.with_notes(*outliers, *offsets, *fit_checks(posterior, linear))
 
 
 def _find_mode(

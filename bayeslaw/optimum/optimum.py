@@ -8,6 +8,7 @@ from dataclasses import replace
 from bayeslaw.core.calls import public
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
+from bayeslaw.core.threads import one_thread
 from bayeslaw.law import Law
 from bayeslaw.optimum.answer import Unbounded, draw_sets, merge, summarise
 from bayeslaw.optimum.budget import Budget
@@ -115,6 +116,7 @@ def optima(source: Posterior | Mixture, requests: Sequence[Request]) -> list[Opt
     return [merge(parts, members) for parts in zip(*by_law, strict=True)]
 
 
+@one_thread()
 def _of_law(posterior: Posterior, requests: Sequence[Request], first: Request) -> list[Optimum]:
     """The optimum of each request under one law."""
     sets = draw_sets(posterior)

@@ -10,8 +10,8 @@ from scipy.special import ndtri
 from bayeslaw.core.intervals import interval
 from bayeslaw.core.notes import Note
 from bayeslaw.model.noise import NOISES
-from bayeslaw.posterior.along import along_notes, judged, judged_runs, look_along
-from bayeslaw.posterior.linearised import Linearised, in_prior_sds, some_draws, values_of
+from bayeslaw.posterior.along import along_notes, judged_runs, look_along
+from bayeslaw.posterior.linearised import Linearised, in_prior_sds
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.posterior.statistics import loo_pit, neighbour_correlation, uniform_p_value
 from bayeslaw.runs import Runs
@@ -22,36 +22,27 @@ from bayeslaw.runs.replicates import find_replicates
 _SMALLEST_P = 0.005
 _LARGEST_TABLE = 500
 _FEWEST_RUNS = 8
-# Enough draws to judge a shape by.
-_PIT_DRAWS = 500
 # Outer share of the prior, over all parameters together.
 _OUTER = 0.01
 _REMEDY = 'Fit with method="laplace" and discrepancy="gp"; compare other laws'
 
 
-def fit_checks(posterior: Posterior) -> tuple[Note, ...]:
-    """Warnings about the fit."""
-    linear = judged(posterior)
+def fit_checks(posterior: Posterior, linear: Linearised | None) -> tuple[Note, ...]:
+    """Warnings about the fit; ``linear`` is what ``judged`` returns."""
     return (
         *_beyond_replicates(posterior),
         *_shared_misfit(posterior, linear),
         *along_notes(posterior, () if linear is None else look_along(posterior, linear)),
-        *_noise_shape(posterior),
+        *_noise_shape(posterior, linear),
         *_prior_conflict(posterior),
     )
 
 
-def left_out_pit(posterior: Posterior) -> np.ndarray | None:
+def left_out_pit(posterior: Posterior, linear: Linearised) -> np.ndarray:
     """Leave-one-out PIT values of the judged runs: uniform if the noise is as modelled."""
     model, runs = posterior.model, judged_runs(posterior.runs)
-    if model.specification.discrepancy is not None:
-        return None
-    some, columns = some_draws(model.size, _PIT_DRAWS), model.columns(runs)
-    with np.errstate(all="ignore"):
-        centre = np.log(values_of(model, some, columns))
-    if not np.isfinite(centre).all():
-        return None
-    noise = model.noise_draws(some, columns)
+    centre = np.log(linear.values)
+    noise = model.noise_draws(linear.some, model.columns(runs))
     predicts = posterior.law.predicts
     measured, errors = np.log(runs.column(predicts)), runs.errors(predicts)
     density = model.noise.log_density(measured, centre, noise, errors)
@@ -116,12 +107,14 @@ def _shared_misfit(posterior: Posterior, linear: Linearised | None) -> Iterator[
         yield Note("shared_misfit", "warning", message, _REMEDY)
 
 
-def _noise_shape(posterior: Posterior) -> Iterator[Note]:
+def _noise_shape(posterior: Posterior, linear: Linearised | None) -> Iterator[Note]:
     """Noise of another shape than modelled."""
     if posterior.info.method == "mode" or len(posterior.runs) < _FEWEST_RUNS:
         return
-    pit = left_out_pit(posterior)
-    if pit is not None and (p_value := uniform_p_value(pit)) <= _SMALLEST_P:
+    if linear is None or not ((linear.values > 0) & np.isfinite(linear.values)).all():
+        return
+    pit = left_out_pit(posterior, linear)
+    if (p_value := uniform_p_value(pit)) <= _SMALLEST_P:
         below, middle = float((pit < 0.5).mean()), float((np.abs(pit - 0.5) < 0.25).mean())
         message = (
             f"residuals are not {posterior.noise.name}: leave-one-out PIT values are not uniform "

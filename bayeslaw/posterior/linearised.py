@@ -15,7 +15,8 @@ from bayeslaw.runs import Runs
 
 #: Part of a bend that parameters leave: where it is less, linearisation would decide.
 OWN = 0.05
-_DRAWS = 200
+#: Enough draws for a median, and to judge the shape of noise by.
+SOME_DRAWS = 200
 # Length of a direction, a prior standard deviation long, in standard deviations of the noise.
 _ROOM = 3.0
 
@@ -24,12 +25,15 @@ _ROOM = 3.0
 class Linearised:
     """What a fit leaves of runs, and what it could still take up.
 
-    ``value`` and ``residuals`` (of log loss, from the median over draws) have shape (runs,);
-    ``slopes`` of log prediction, of shape (runs, parameters), are in prior standard deviations;
+    ``values`` are the law's at some draws, of shape (draws, runs), ``some`` their places; their
+    median ``value`` and ``residuals`` of log loss from that have shape (runs,); ``slopes`` of log
+    prediction, of shape (runs, parameters), are in prior standard deviations;
     ``taken``, of shape (runs, rank), are the orthonormal directions that parameters take up: those
     along which the prior leaves them more room than a few standard deviations of the noise.
     """
 
+    some: np.ndarray
+    values: np.ndarray
     value: np.ndarray
     residuals: np.ndarray
     slopes: np.ndarray
@@ -40,7 +44,9 @@ class Linearised:
         """At some runs, unless the law is not finite there."""
         law, model = posterior.law, posterior.model
         columns = model.columns(runs)
-        value = typical_value(posterior, columns)
+        some = some_draws(model.size)
+        values = values_of(model, some, columns)
+        value = np.median(values, axis=0)
         with np.errstate(all="ignore"):
             residuals = np.log(runs.column(law.predicts) / value)
         slopes = log_slopes(posterior, columns, value)
@@ -55,13 +61,13 @@ class Linearised:
             slopes = np.hstack([slopes, own * (places[:, None] == np.arange(len(pool.groups)))])
         basis, sizes, _ = np.linalg.svd(slopes, full_matrices=False)
         noise = float(np.median(posterior.draws["noise_scale"]))
-        return cls(value, residuals, slopes, basis[:, sizes > _ROOM * noise])
+        return cls(some, values, value, residuals, slopes, basis[:, sizes > _ROOM * noise])
 
 
 def typical_value(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Median of the law's value over some draws, of shape (configurations,)."""
     model = posterior.model
-    values = values_of(model, some_draws(model.size, _DRAWS), columns)
+    values = values_of(model, some_draws(model.size), columns)
     return np.asarray(np.median(values, axis=0))
 
 
@@ -90,9 +96,9 @@ def orthonormal(columns: np.ndarray, least: float) -> np.ndarray:
     return np.asarray(basis[:, sizes > least])
 
 
-def some_draws(size: int, most: int) -> np.ndarray:
+def some_draws(size: int) -> np.ndarray:
     """Evenly spaced draws."""
-    return np.linspace(0, size - 1, min(size, most)).astype(int)
+    return np.linspace(0, size - 1, min(size, SOME_DRAWS)).astype(int)
 
 
 def in_prior_sds(posterior: Posterior, values: Mapping[str, float]) -> np.ndarray:

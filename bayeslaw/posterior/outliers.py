@@ -10,7 +10,7 @@ import pandas as pd
 from bayeslaw.core.diagnostics import average_ranks
 from bayeslaw.core.notes import Note
 from bayeslaw.model.kernels import Offsets
-from bayeslaw.posterior.linearised import typical_value
+from bayeslaw.posterior.linearised import Linearised, typical_value
 from bayeslaw.posterior.posterior import Posterior
 from bayeslaw.runs import Runs
 
@@ -39,12 +39,15 @@ class Explained:
     text: str
 
 
-def outlier_notes(posterior: Posterior) -> tuple[Note, ...]:
-    """Notes on rows that stand out, and on a scatter that is too wide for runs of one kind."""
+def outlier_notes(posterior: Posterior, linear: Linearised | None) -> tuple[Note, ...]:
+    """Notes on rows that stand out, and on a scatter that is too wide for runs of one kind.
+
+    ``linear`` is what ``judged`` returns.
+    """
     runs, law = posterior.runs, posterior.law
     if law.predicts != "loss" or len(runs) < len(law.parameters) + _FEWEST:
         return ()
-    residuals = _residuals(posterior)
+    residuals = _residuals(posterior, linear)
     if residuals is None:
         return ()
     scale = 1.4826 * float(np.median(np.abs(residuals)))
@@ -105,11 +108,14 @@ def _times(residual: float) -> str:
     return f"{np.exp(abs(residual)):.3g} times too {'large' if residual > 0 else 'small'}"
 
 
-def _residuals(posterior: Posterior) -> np.ndarray | None:
+def _residuals(posterior: Posterior, linear: Linearised | None) -> np.ndarray | None:
     """Log loss less the law's and less the offset of its group, around their median."""
     model, runs = posterior.model, posterior.runs
-    with np.errstate(all="ignore"):
-        residuals = np.log(runs.column("loss") / typical_value(posterior, model.columns(runs)))
+    if linear is not None and len(linear.residuals) == len(runs):
+        residuals = linear.residuals
+    else:
+        with np.errstate(all="ignore"):
+            residuals = np.log(runs.column("loss") / typical_value(posterior, model.columns(runs)))
     process = posterior.discrepancy
     for part in process.parts if process is not None else ():
         if isinstance(part, Offsets):

@@ -122,7 +122,7 @@ def _with_replicates(fitted: bl.Posterior, noise: dict[str, float]) -> bl.Poster
 
 def test_replicates_are_compared_with_the_noise_of_their_source(fitted: bl.Posterior) -> None:
     alike = _with_replicates(fitted, {"a": 0.002, "c": 0.002})
-    notes = [note.message for note in fit_checks(alike) if note.code == "beyond_replicates"]
+    notes = [note.message for note in fit_checks(alike, None) if note.code == "beyond_replicates"]
     # The noise of c is .008, of which its replicates show a quarter; that of a is theirs.
     (message,) = notes
     assert message.startswith("c: misfit: ")

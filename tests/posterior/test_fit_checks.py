@@ -17,6 +17,7 @@ from bayeslaw.posterior.fit_checks import (
     left_out_pit,
     neighbours_agree,
 )
+from bayeslaw.posterior.linearised import SOME_DRAWS
 from bayeslaw.posterior.statistics import uniform_p_value
 
 # A third of the misfit in nats over a loss of 2.6, and the noise of replicates.
@@ -25,6 +26,12 @@ MISFIT, NOISE = 0.01 / 2.6, 0.0007 / 2.6
 
 def codes(posterior: bl.Posterior) -> set[str]:
     return {note.code for note in posterior.notes}
+
+
+def pit_of(posterior: bl.Posterior) -> np.ndarray:
+    linear = judged(posterior)
+    assert linear is not None
+    return left_out_pit(posterior, linear)
 
 
 def mode(runs: bl.Runs, seed: int) -> bl.Posterior:
@@ -85,7 +92,7 @@ def test_a_parameter_that_the_runs_pull_out_of_its_prior_is_named() -> None:
 
 
 def test_a_posterior_without_trouble_has_no_doubts(posterior: bl.Posterior) -> None:
-    assert fit_checks(posterior) == ()
+    assert fit_checks(posterior, judged(posterior)) == ()
 
 
 # --- how well an optimum is known ----------------------------------------------------------------
@@ -127,17 +134,16 @@ def test_probabilities_of_runs_left_out_are_those_of_fits_without_them() -> None
     runs = bl.simulate("chinchilla", rows=20, noise_sd=0.01, seed=3)
     options = {"method": "laplace", "fallback": True, "seed": 1}
     posterior = bl.fit(runs, "chinchilla", **options)
-    found = left_out_pit(posterior)
-    assert found is not None
+    found = pit_of(posterior)
     exact = []
     for i in range(20):
         out = np.arange(20) == i
         fitted = bl.fit(runs.select(~out), "chinchilla", reference=posterior.reference, **options)
         exact.append(score(fitted, runs.select(out)).pit[0])
-    # Shares of 500 draws, of which the weights that leave a run out make fewer; the exact ones are
+    # Shares of some draws, of which the weights that leave a run out make fewer; the exact ones are
     # shares of draws too, of 500 effective ones at least.
     weights = np.exp(-posterior.log_likelihood().reshape(-1, 20))
-    worth = 500 * weights.mean(axis=0) ** 2 / (weights**2).mean(axis=0)
+    worth = SOME_DRAWS * weights.mean(axis=0) ** 2 / (weights**2).mean(axis=0)
     share = np.array(exact)
     error = np.sqrt(share * (1 - share) * (1 / worth + 1 / 500))
     z = (found - share) / error
@@ -158,8 +164,7 @@ def test_the_p_value_of_uniform_values_is_kolmogorovs() -> None:
 
 def test_of_very_many_runs_those_that_are_judged_are_left_out() -> None:
     runs = bl.simulate("chinchilla", rows=20_500, noise_sd=0.01, seed=3)
-    found = left_out_pit(bl.fit(runs, "chinchilla", method="mode"))
-    assert found is not None
+    found = pit_of(bl.fit(runs, "chinchilla", method="mode"))
     assert found.shape == (20_000,)
     # One draw: whether its own prediction lies below.
     assert abs(found.mean() - 0.5) < 4 * 0.5 / np.sqrt(20_000)
@@ -178,8 +183,7 @@ def test_scatter_of_another_shape_is_told_by_runs_left_out() -> None:
     # At the limit of .005, hardly any of twenty tables whose noise is as modelled is told.
     for seed in range(20):
         fine = bl.simulate("chinchilla", rows=60, noise_sd=0.003, seed=seed)
-        pit = left_out_pit(bl.fit(fine, "chinchilla", method="laplace", seed=1))
-        assert pit is not None
+        pit = pit_of(bl.fit(fine, "chinchilla", method="laplace", seed=1))
         assert kstest(pit, "uniform").pvalue > 1e-3
 
 
@@ -200,5 +204,7 @@ def test_a_floor_below_its_prior_contradicts_it(posterior: bl.Posterior) -> None
     site = posterior.specification.site("epsilon")
     low = posterior.law.parameters["epsilon"].prior.low
     draws = {**posterior.draws, site: np.full_like(posterior.draws[site], low - 0.1)}
-    (note,) = [n for n in fit_checks(replace(posterior, draws=draws)) if n.code == "edge_of_prior"]
+    moved = replace(posterior, draws=draws)
+    notes = fit_checks(moved, judged(moved))
+    (note,) = [note for note in notes if note.code == "edge_of_prior"]
     assert "epsilon (-0.1, -inf sd)" in note.message
