@@ -48,9 +48,13 @@ class Density:
         It is that of the NumPyro model, term by term (a test holds the two together); going through
         NumPyro's handlers would cost half as much again to trace, to compile and to evaluate.
         """
+        prior, log_likelihood = self.prior_and_likelihood(z, data)
+        return prior - log_likelihood
+
+    def prior_and_likelihood(self, z: Any, data: Data) -> tuple[Any, Any]:
+        """What the prior adds to the potential, and the log likelihood that is subtracted."""
         away, change, centre, values = self.parts(z, data)
-        log_likelihood = self.model.log_likelihood(centre, values, data)
-        return 0.5 * (away**2).sum() - log_likelihood + change
+        return 0.5 * (away**2).sum() + change, self.model.log_likelihood(centre, values, data)
 
     def covariance(self, common: Any, data: Data) -> Any:
         """Covariance of log losses around the law, from the coordinates that are not the law's."""

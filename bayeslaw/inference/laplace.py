@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import logsumexp
 
@@ -30,6 +31,8 @@ ROUNDS_WITH_MISFIT = 8
 _DEGREES, _WIDER = 10.0, 1.3
 # Points of a call, and numbers in the arrays of a batch of points.
 _PART, _NUMBERS = 1_000, 1_000_000
+# Runs of a block, whose numbers a processor's cache holds: points in turn would each fetch all.
+_BLOCK = 4_096
 # Weights are flattened until they leave this many draws for each parameter of a covariance.
 _DRAWS_EACH = 20
 
@@ -68,10 +71,33 @@ class Weighted:
 
 @compiled_for("density")
 def potentials(density: Density, z: Any, data: Data) -> Any:
-    """Minus the log density at many points, in batches that fit into a processor's cache."""
-    largest = max(part.size for part in jax.tree.leaves(data))
-    size = min(max(_NUMBERS // largest, 1), len(z))
-    return jax.lax.map(lambda point: density.potential(point, data), z, batch_size=size)
+    """Minus the log density at many points, each block of runs at all of them in turn."""
+    blocks, count = _blocks(data)
+    size = min(max(_NUMBERS * count // data.table.size, 1), len(z))
+
+    def add(likelihood: Any, rows: dict[str, Any]) -> tuple[Any, Any]:
+        block = replace(data, **rows)
+        prior, more = jax.lax.map(
+            lambda point: density.prior_and_likelihood(point, block), z, batch_size=size
+        )
+        return likelihood + more, prior
+
+    likelihood, priors = jax.lax.scan(add, jnp.zeros(len(z)), blocks, length=count)
+    return priors[0] - likelihood
+
+
+def _blocks(data: Data) -> tuple[dict[str, Any], int]:
+    """Runs in blocks of one size along a first axis, the last filled up, and their number."""
+    rows = len(data.counted)
+    if rows <= _BLOCK or data.inputs is not None or data.firsts is not None:
+        return {}, 1
+    count = -(-rows // _BLOCK)
+    places = np.minimum(np.arange(count * _BLOCK), rows - 1).reshape(count, _BLOCK)
+    names = ("table", "observed", "counted", "errors", "places")
+    parts = {name: getattr(data, name) for name in names if getattr(data, name) is not None}
+    blocks = {name: jnp.moveaxis(part[..., places], -2, 0) for name, part in parts.items()}
+    blocks["counted"] &= (np.arange(count * _BLOCK) < rows).reshape(count, _BLOCK)
+    return blocks, count
 
 
 def log_densities(density: Density, data: Data, z: np.ndarray, threads: int) -> np.ndarray:

@@ -17,6 +17,8 @@ from bayeslaw.runs import Runs
 OWN = 0.05
 #: Enough draws for a median, and to judge the shape of noise by.
 SOME_DRAWS = 200
+# Of more configurations than this, fewer draws are evaluated, down to these; a part at a time.
+_MANY, _FEWEST_DRAWS = 20_000, 20
 # Length of a direction, a prior standard deviation long, in standard deviations of the noise.
 _ROOM = 3.0
 
@@ -66,9 +68,18 @@ class Linearised:
 
 def typical_value(posterior: Posterior, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Median of the law's value over some draws, of shape (configurations,)."""
-    model = posterior.model
-    values = values_of(model, some_draws(model.size), columns)
-    return np.asarray(np.median(values, axis=0))
+    model, size = posterior.model, len(next(iter(columns.values())))
+    # So many configurations come of as many runs, which leave draws little to differ in.
+    few = max(_FEWEST_DRAWS, SOME_DRAWS * _MANY // max(size, _MANY))
+    some = some_draws(model.size, few)
+    parts = [
+        np.median(
+            values_of(model, some, {n: v[first : first + _MANY] for n, v in columns.items()}),
+            axis=0,
+        )
+        for first in range(0, size, _MANY)
+    ]
+    return np.concatenate(parts)
 
 
 def values_of(
@@ -96,9 +107,9 @@ def orthonormal(columns: np.ndarray, least: float) -> np.ndarray:
     return np.asarray(basis[:, sizes > least])
 
 
-def some_draws(size: int) -> np.ndarray:
+def some_draws(size: int, most: int = SOME_DRAWS) -> np.ndarray:
     """Evenly spaced draws."""
-    return np.linspace(0, size - 1, min(size, SOME_DRAWS)).astype(int)
+    return np.linspace(0, size - 1, min(size, most)).astype(int)
 
 
 def in_prior_sds(posterior: Posterior, values: Mapping[str, float]) -> np.ndarray:

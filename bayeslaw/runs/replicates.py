@@ -15,6 +15,7 @@ from bayeslaw.core.display import Displayed
 from bayeslaw.core.errors import RequestError
 from bayeslaw.core.intervals import INTERVAL
 from bayeslaw.core.notes import Note
+from bayeslaw.runs.selection import row_codes
 from bayeslaw.runs.table import Runs
 
 # Of log losses, far below what any run is measured to.
@@ -150,8 +151,7 @@ def find_replicates(
     """``replicate_noise``, or None where there are no replicates."""
     log_loss = np.log(runs.column(predicts))
     names = configuration_columns(runs, predicts) if same is None else same
-    labels = {f"{i}": runs.labels(name).astype(str) for i, name in enumerate(names)}
-    which = pd.DataFrame(labels).groupby([*labels], sort=False).ngroup().to_numpy()
+    which = row_codes([runs.labels(name) for name in names], len(runs))
     counts = np.bincount(which)
     again = counts[which] > 1
     means = np.bincount(which, log_loss) / counts

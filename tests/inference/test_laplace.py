@@ -18,6 +18,7 @@ from bayeslaw.inference.laplace import laplace
 from bayeslaw.inference.mode import find_mode, value_and_gradient
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
+from bayeslaw.model.specification import Specification
 
 LAPLACE: Any = importlib.import_module("bayeslaw.inference.laplace")
 FIT: Any = importlib.import_module("bayeslaw.inference.fit")
@@ -298,3 +299,27 @@ def test_an_unknown_method_is_refused(table: bl.Runs) -> None:
     message = r"fit: unknown method 'laplas'\. Did you mean 'laplace'\?"
     with pytest.raises(RequestError, match=message):
         quick(table, method="laplas")
+
+
+@pytest.mark.parametrize(("pool", "errors"), [((), False), (("E", "A"), True)])
+def test_runs_in_blocks_have_the_density_of_all(
+    monkeypatch: pytest.MonkeyPatch, pool: tuple[str, ...], errors: bool
+) -> None:
+    """Also where the last block is filled up, and where runs have errors and groups."""
+    runs = bl.simulate("chinchilla", rows=100, noise_sd=0.01, seed=5)
+    extra = {"source": np.repeat(["a", "b"], 50), "loss_se": np.linspace(0.001, 0.03, 100)}
+    chosen = {name: extra[name] for name in ("source", *(("loss_se",) if errors else ()))}
+    runs = bl.read_runs(runs.table.assign(**chosen), group="source")
+    specification = Specification.of(
+        runs, bl.law("chinchilla"), None, noise="student_t", discrepancy=None, pool=pool
+    )
+    target = Target.of(specification, runs)
+    size = len(target.density.model.sampled)
+    # Floors of groups that are sampled by themselves name runs by their places: they stay together.
+    assert (target.data.firsts is None) == (not pool)
+    z = 0.1 + 0.1 * np.random.default_rng(0).standard_normal((7, size))
+    with jax.enable_x64(True):
+        one = [float(target.density.potential(point, target.data)) for point in z]
+        monkeypatch.setattr(LAPLACE, "_BLOCK", 30)
+        found = LAPLACE.potentials.__wrapped__(target.density, z, target.data)
+    np.testing.assert_allclose(found, one, rtol=1e-12)

@@ -164,7 +164,14 @@ def test_the_p_value_of_uniform_values_is_kolmogorovs() -> None:
 
 def test_of_very_many_runs_those_that_are_judged_are_left_out() -> None:
     runs = bl.simulate("chinchilla", rows=20_500, noise_sd=0.01, seed=3)
-    found = pit_of(bl.fit(runs, "chinchilla", method="mode"))
+    loss = runs.column("loss").copy()
+    # The last of them, which is judged by itself.
+    loss[-1] *= 1.5
+    fitted = bl.fit(replace(runs, table=runs.table.assign(loss=loss)), "chinchilla", method="mode")
+    (note,) = [note for note in fitted.notes if note.code == "rows_stand_out"]
+    assert note.message.startswith("1 of 20500 rows stand out of the fit")
+    assert f"{runs.table.index[-1]} (loss {loss[-1]:.4g}" in note.message
+    found = pit_of(fitted)
     assert found.shape == (20_000,)
     # One draw: whether its own prediction lies below.
     assert abs(found.mean() - 0.5) < 4 * 0.5 / np.sqrt(20_000)
