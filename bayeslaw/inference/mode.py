@@ -24,6 +24,8 @@ PLATEAU = 1e15
 _MORE_STARTS = 60
 # Tables with more runs are searched by so many of them first.
 _MANY, _FEW = 50_000, 5_000
+# Points of a call: as many as there are starts, and chains.
+_PART = 4
 # A second mode so far below the first in nats cannot hold much.
 _BELOW = 12.0
 # As high as the best and nearer than this, in standard deviations there, it is the best.
@@ -46,6 +48,22 @@ class HasPotential(Protocol):
 def value_and_gradient(density: HasPotential, z: Any, data: Any) -> Any:
     """The potential and its gradient, compiled once for each form of law and shape of table."""
     return jax.value_and_grad(density.potential)(z, data)
+
+
+def slopes(density: HasPotential, points: np.ndarray, data: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Potentials and gradients at many points, of shape (points,) and (points, parameters)."""
+    size = len(points)
+    # In parts of one size, the last filled up: one program serves starts, curvature and chains.
+    parts = np.minimum(np.arange(-(-size // _PART) * _PART), size - 1).reshape(-1, _PART)
+    found = [_slopes(density, points[part], data) for part in parts]
+    values, gradients = zip(*found, strict=True)
+    return np.concatenate(values)[:size], np.concatenate(gradients)[:size]
+
+
+@compiled_for("density")
+def _slopes(density: HasPotential, points: Any, data: Any) -> Any:
+    # One after another: side by side, large tables need memory.
+    return jax.lax.map(lambda z: jax.value_and_grad(density.potential)(z, data), points)
 
 
 #: The remedy where a density overflows.
@@ -133,7 +151,8 @@ def find_mode(
 
 def search(objective: Objective, starts: Sequence[np.ndarray], *, most: int | None = None) -> Mode:
     """Search from each start with a density, or from the first of those."""
-    usable = [start for start in starts if objective(start)[0] < PLATEAU][:most]
+    values, _ = _at(objective, starts)
+    usable = [z for z, value in zip(starts, values, strict=True) if value < PLATEAU][:most]
     if not usable:
         raise NoFiniteStart(
             f"the posterior density is finite at none of {len(starts)} starting points",
@@ -216,17 +235,13 @@ class _Objective:
     def __call__(self, z: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient; a plateau where either overflows."""
         at = value_and_gradient(self.target.density, z, self.target.device_data)
-        value, gradient = (np.asarray(part) for part in at)
-        if np.isfinite(value) and np.isfinite(gradient).all():
-            return float(value), gradient
-        # A line search that stepped into overflow has to come back, which it does from a plateau.
-        return PLATEAU, np.zeros_like(z)
+        value, gradient = (np.asarray(part)[None] for part in at)
+        (value,), (gradient,) = _with_plateau(value, gradient)
+        return float(value), gradient
 
-    def gradients(self, points: np.ndarray) -> np.ndarray:
-        """Gradients at many points near a mode, in one call."""
-        target = self.target
-        found = np.asarray(_gradients(target.density, points, target.device_data))
-        return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, 0.0)
+    def many(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same at many points."""
+        return _with_plateau(*slopes(self.target.density, points, self.target.device_data))
 
     def descents(self, starts: Sequence[np.ndarray]) -> list[_End]:
         """The end of a search from each start."""
@@ -236,10 +251,18 @@ class _Objective:
         return [_End(z, float(value), _spread(inverse)) for z, value, inverse in ends]
 
 
-@compiled_for("density")
-def _gradients(density: Density, points: Any, data: Data) -> Any:
-    # One after another: side by side, large tables need memory.
-    return jax.lax.map(lambda z: value_and_gradient(density, z, data)[1], points)
+def _with_plateau(values: np.ndarray, gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A plateau where either is not finite: a line search that stepped there has to come back."""
+    finite = np.isfinite(values) & np.isfinite(gradients).all(axis=1)
+    return np.where(finite, values, PLATEAU), np.where(finite[:, None], gradients, 0.0)
+
+
+def _at(objective: Objective, points: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and gradients of an objective at many points."""
+    if isinstance(objective, _Objective):
+        return objective.many(np.stack(points))
+    values, gradients = zip(*map(objective, points), strict=True)
+    return np.array(values), np.array(gradients)
 
 
 @compiled_for("density")
@@ -279,12 +302,7 @@ def _spread(covariance: np.ndarray) -> np.ndarray:
 def _whitening(objective: Objective, z: np.ndarray, spread: np.ndarray) -> Whitening:
     """The normal approximation at a mode, by differences of gradients over short steps."""
     steps = np.diag(1e-2 * spread)
-    points = np.concatenate([z + steps, z - steps])
-    if isinstance(objective, _Objective):
-        gradients = objective.gradients(points)
-    else:
-        gradients = np.array([objective(point)[1] for point in points])
-    above, below = np.split(gradients, 2)
+    above, below = np.split(_at(objective, [*(z + steps), *(z - steps)])[1], 2)
     hessian = (above - below) / (2e-2 * spread[:, None])
     return Whitening.of_hessian(z, (hessian + hessian.T) / 2)
 

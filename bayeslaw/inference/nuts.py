@@ -13,7 +13,7 @@ import numpy as np
 
 from bayeslaw.core.diagnostics import smallest_bfmi
 from bayeslaw.core.programs import compiled_for
-from bayeslaw.inference.mode import HasPotential, value_and_gradient
+from bayeslaw.inference.mode import HasPotential, slopes
 from bayeslaw.inference.whitening import Whitening
 from bayeslaw.posterior.info import CHUNK, FitSettings
 
@@ -142,6 +142,11 @@ def nuts(
     # NumPy's: every function of JAX's generator would be compiled, which takes a tenth of a second.
     rng = np.random.default_rng(settings.seed)
     starts = rng.standard_normal((chains, len(centre)))
+    values, gradients = slopes(density, centre + starts @ matrix.T, data)
+    while (lost := ~np.isfinite(values) & (np.abs(starts).max(axis=1) > 1e-3)).any():
+        # Towards the centre, where there is a density.
+        starts[lost] /= 2
+        values, gradients = slopes(density, centre + starts @ matrix.T, data)
     # What jax.random.key makes of such a number.
     words: Any = [np.array([0, number], np.uint32) for number in rng.integers(2**32, size=chains)]
     chain_keys = [jax.random.wrap_key_data(word, impl="threefry2x32") for word in words]
@@ -151,13 +156,7 @@ def nuts(
     def run(chain: int) -> list[Any]:
         # JAX's precision is a setting of each thread; its cache, of the process.
         with jax.enable_x64(True):
-            x = starts[chain]
-            value, gradient = value_and_gradient(density, centre + matrix @ x, data)
-            while not np.isfinite(value) and np.abs(x).max() > 1e-3:
-                # Towards the centre, where there is a density.
-                x = x / 2
-                value, gradient = value_and_gradient(density, centre + matrix @ x, data)
-            start = (x, value, matrix.T @ np.asarray(gradient), chain_keys[chain])
+            start = (starts[chain], values[chain], gradients[chain] @ matrix, chain_keys[chain])
             shared = (density, data, centre, matrix, start, target_accept)
             state = _begin(*shared, warmup=warmup)
             kept = []

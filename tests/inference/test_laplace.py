@@ -18,6 +18,7 @@ from bayeslaw.inference.laplace import laplace
 from bayeslaw.inference.mode import find_mode, value_and_gradient
 from bayeslaw.inference.target import Target
 from bayeslaw.inference.whitening import Whitening
+from bayeslaw.model.model import Data
 from bayeslaw.model.specification import Specification
 
 LAPLACE: Any = importlib.import_module("bayeslaw.inference.laplace")
@@ -121,16 +122,21 @@ def test_lp_is_the_density_of_the_draw_beside_it(table: bl.Runs) -> None:
 # --- the weights -----------------------------------------------------------------------------
 
 
+def few(mean: np.ndarray, precision: np.ndarray) -> Data:
+    """A mean and a precision in the place of a table."""
+    counted = np.ones(len(mean), dtype=bool)
+    return Data(precision, mean, 1.0, np.empty((0, 3)), mean, counted, (), (), ())
+
+
 @dataclass(frozen=True)
 class Normal:
-    """A density that is exactly normal; its data are the mean and the precision."""
+    """A density that is exactly normal, all of it the prior's."""
 
-    def potential(self, z: Any, data: Any) -> Any:
-        mean, precision = data
-        return 0.5 * (z - mean) @ precision @ (z - mean)
+    def prior_and_likelihood(self, z: Any, data: Data) -> Any:
+        return 0.5 * (z - data.point) @ data.table @ (z - data.point), 0.0
 
 
-# It stands for a Density, of which only the potential is asked for.
+# It stands for a Density, of which no more is asked for.
 NORMAL: Any = Normal()
 
 
@@ -143,7 +149,7 @@ def test_weights_make_up_for_a_wrong_centre_and_width(shift: float, width: float
     precision = np.linalg.inv(root @ root.T)
     wrong = Whitening(mean + root @ np.full(size, shift), width * root)
     with jax.enable_x64(True):
-        data = (mean, precision)
+        data = few(mean, precision)
         found = laplace(NORMAL, data, [wrong], seed=5, draws=draws)
     assert found.pareto_k < 0.7
     x = np.linalg.solve(root, (found.z - mean).T).T
@@ -163,15 +169,15 @@ def test_weights_make_up_for_a_wrong_centre_and_width(shift: float, width: float
 class Cauchy:
     """A density with tails so heavy that it has no mean."""
 
-    def potential(self, z: Any, data: Any) -> Any:
-        return 0.5 * (0.3 + len(z)) * jax.numpy.log1p(((z - data) ** 2).sum())
+    def prior_and_likelihood(self, z: Any, data: Data) -> Any:
+        return 0.5 * (0.3 + len(z)) * jax.numpy.log1p(((z - data.point) ** 2).sum()), 0.0
 
 
 def test_a_target_with_far_heavier_tails_has_a_large_pareto_k() -> None:
     narrow = Whitening(np.zeros(4), np.eye(4) / 6)
     heavy: Any = Cauchy()
     with jax.enable_x64(True):
-        found = laplace(heavy, np.zeros(4), [narrow], seed=5, draws=4000)
+        found = laplace(heavy, few(np.zeros(4), np.eye(4)), [narrow], seed=5, draws=4000)
     assert found.pareto_k > 0.7
     assert not found.reliable
 
@@ -183,7 +189,7 @@ def test_an_approximation_far_off_is_moved_to_where_the_weights_are(
     wrong = Whitening(np.full(4, shift), width * np.eye(4))
     draws = 4000
     with jax.enable_x64(True):
-        data = (np.zeros(4), np.eye(4))
+        data = few(np.zeros(4), np.eye(4))
         found = laplace(NORMAL, data, [wrong], seed=5, draws=draws)
     assert found.reliable
     error = np.sqrt(1 / found.effective + 1 / draws)
