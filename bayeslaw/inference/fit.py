@@ -106,7 +106,7 @@ def fit(
     Posterior
         Draws in the paper's coefficients, with notes on what cannot be trusted. Draws of NUTS that
         diverge or do not mix are drawn once more, at a higher target acceptance, whitened by the
-        first and thinned, before a note says so.
+        first, and thinned where these are too few, before a note says so.
 
     Raises
     ------

@@ -28,7 +28,7 @@ TARGET_ACCEPT, TARGET_ACCEPT_RETRY = 0.8, 0.99
 TARGET_ACCEPT_OF_SOURCES = 0.95
 #: Iterations of a chain that finds coordinates for several sources.
 PILOT_WARMUP, PILOT_DRAWS = 100, 200
-#: Iterations for each kept draw of the retry.
+#: Iterations for each kept draw of the retry, where the first draws are too few.
 RETRY_THIN = 4
 RETRY_THIN_OF_SOURCES = 2
 #: Shares of the mass from which another mode gives a note, and from which, being more than what 89%
@@ -116,7 +116,8 @@ def _nuts(
         if bent is None:
             # The curvature at the mode may be misleading: whiten by the first draws.
             whitening = Whitening.of_draws(chains.z)
-            accept, thin = TARGET_ACCEPT_RETRY, RETRY_THIN
+            # Chains that diverge but mix have draws enough.
+            accept, thin = TARGET_ACCEPT_RETRY, 1 if convergence.mixed else RETRY_THIN
         else:
             # More draws in better coordinates: smaller steps only where chains diverge.
             bent = SourceCoordinates.of_draws(target, z)
@@ -130,9 +131,10 @@ def _nuts(
         )
         notes = (*notes, Note("failed_chain", "error", message))
     elif attempts > 1 and convergence.trusted:
+        kept = f", and one in {thin} kept" if thin > 1 else ""
         message = (
-            f"the first draws fail a diagnostic; these, at target acceptance "
-            f"{accept}, whitened by the first, and one in {thin} kept, pass"
+            f"the first draws fail a diagnostic; these, at target acceptance {accept} and whitened "
+            f"by the first{kept}, pass"
         )
         notes = (Note("second_attempt", "info", message),)
     info = FitInfo(

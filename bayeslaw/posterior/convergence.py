@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from bayeslaw.core.notes import Note
 LARGEST_RHAT = 1.01
 SMALLEST_ESS = 400.0
 SMALLEST_BFMI = 0.3
+# Effective draws vary by some tenths between attempts.
+_SPARE = 1.25
 # Ends of the usual interval, rounded since the effective sample size is of a decimal quantile.
 _TAILS = (round((1 - INTERVAL) / 2, 12), round((1 + INTERVAL) / 2, 12))
 
@@ -69,6 +71,12 @@ class Convergence:
     def trusted(self) -> bool:
         """Whether every diagnostic is within its limit."""
         return not self.notes()
+
+    @property
+    def mixed(self) -> bool:
+        """Whether chains agree, with effective draws to spare, divergent or not."""
+        least = min((*self.ess_bulk.values(), *self.ess_tail.values()), default=np.inf)
+        return not replace(self, divergences=0).notes() and least > _SPARE * SMALLEST_ESS
 
     def notes(self, what: str = "the fit") -> tuple[Note, ...]:
         """An error for every diagnostic that is not within its limit."""

@@ -358,10 +358,32 @@ def test_a_divergence_is_tried_once_more_before_it_is_reported(
     assert tried == targets
     assert posterior.info.attempts == len(targets)
     assert posterior.info.target_accept == targets[-1]
+    # Chains that mix have draws enough.
+    assert posterior.info.thin == 1
     assert codes(posterior) == expected
     severities = {note.code: note.severity for note in posterior.notes}
     assert severities.get("divergences", "error") == "error"
     assert severities.get("second_attempt", "info") == "info"
+
+
+def test_chains_that_do_not_mix_are_thinned_in_the_second_attempt(
+    table: bl.Runs, fitted: bl.Posterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, thinned = DRAWN.nuts, list[int]()
+
+    def sample(*args: Any, thin: int, **options: Any) -> Any:
+        found = real(*args, thin=thin, **options)
+        if not thinned:
+            # Chains that drift from one end of the posterior to the other.
+            found.z.sort(axis=1)
+        thinned.append(thin)
+        return found
+
+    monkeypatch.setattr(DRAWN, "nuts", sample)
+    posterior = bl.fit(table, "chinchilla", seed=1)
+    assert thinned == [1, 4]
+    (note,) = [note for note in posterior.notes if note.code == "second_attempt"]
+    assert "whitened by the first, and one in 4 kept, pass" in note.message
 
 
 def test_a_short_fit_says_that_it_is_short(table: bl.Runs, fitted: bl.Posterior) -> None:
