@@ -1,7 +1,7 @@
-"""The logarithm of many numbers at once.
+"""Logarithms of many numbers at once.
 
-XLA computes exponentials of doubles on a processor in vectors, but calls its logarithm once a
-number, which takes three times as long and was half of a density's time.
+XLA computes exponentials of doubles on a processor in vectors, but calls its logarithms once a
+number, which take three times as long and were half of a density's time.
 """
 
 from __future__ import annotations
@@ -43,3 +43,22 @@ def log(x: Any) -> Any:
 def _slope(at: tuple[Any], along: tuple[Any]) -> tuple[Any, Any]:
     (x,), (change,) = at, along
     return log(x), change / x
+
+
+@jax.custom_jvp
+def log1p(x: Any) -> Any:
+    """Natural logarithm of one plus a number, to rounding however small that is."""
+    x = jnp.asarray(x)
+    if x.dtype != jnp.float64:
+        return jnp.log1p(x)
+    above = 1.0 + x
+    # What is left of x after rounding makes up for what was lost.
+    left = above - 1.0
+    exact = log(above) * (x / jnp.where(left == 0.0, 1.0, left))
+    return jnp.where(left == 0.0, x, jnp.where(above < jnp.inf, exact, above))
+
+
+@log1p.defjvp
+def _slope_above_one(at: tuple[Any], along: tuple[Any]) -> tuple[Any, Any]:
+    (x,), (change,) = at, along
+    return log1p(x), change / (1.0 + x)

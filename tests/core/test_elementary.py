@@ -1,4 +1,4 @@
-"""The logarithm of many numbers is that of NumPy, to rounding, with its slopes and ends."""
+"""Logarithms of many numbers are those of NumPy, to rounding, with their slopes and ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bayeslaw.core.compilation import compiled
-from bayeslaw.core.elementary import log
+from bayeslaw.core.elementary import log, log1p
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,14 @@ def test_numbers_in_single_precision_stay_there() -> None:
     x = np.float32([0.5, 3.0])
     assert log(x).dtype == np.float32
     np.testing.assert_allclose(log(x), np.log(np.float64(x)), rtol=1e-6)
+
+
+def test_one_plus_a_number_of_any_size() -> None:
+    x = np.exp(np.random.default_rng(1).uniform(-700.0, 700.0, 100_000))
+    x = np.concatenate([x, 0.9 * np.tanh(x[:1000]) * -1.0, [0.0]])
+    np.testing.assert_allclose(jax.jit(log1p)(x), np.log1p(x), rtol=2e-15, atol=0.0)
+    ends = np.array([np.inf, -2.0, np.nan])
+    np.testing.assert_array_equal(log1p(ends), [np.inf, np.nan, np.nan])
+    for at in (0.0, 1e-20, 0.5, 1e20):
+        assert float(jax.grad(log1p)(at)) == pytest.approx(1 / (1 + at), rel=1e-15)
+    assert log1p(np.float32([0.5])).dtype == np.float32

@@ -32,6 +32,33 @@ def test_the_density_is_that_of_its_name(name: str) -> None:
     np.testing.assert_allclose(found, FROZEN[name].logpdf(at - centre), rtol=1e-10)
 
 
+def test_a_t_of_many_degrees_of_freedom_is_a_normal() -> None:
+    """Where it were higher than any normal, chains would end there."""
+    z = np.array([0.0, 0.5, -3.0, 30.0])
+    with jax.enable_x64(True):
+
+        def density(df: float) -> np.ndarray:
+            values = {"noise_scale": 1.0, "noise_df": df}
+            return np.asarray(Noise("student_t").distribution(0.0, values).log_prob(z))
+
+        for df in (1.0, 5.0, 99.0, 100.5, 3e3):
+            np.testing.assert_allclose(density(df), stats.t(df).logpdf(z), rtol=1e-11)
+        for df in (1e12, 1e15, 1e18, 1e30, 1e300):
+            np.testing.assert_allclose(density(df), stats.norm.logpdf(z), rtol=1e-6)
+        slope = jax.grad(
+            lambda df: (
+                Noise("student_t")
+                .distribution(0.0, {"noise_scale": 1.0, "noise_df": df})
+                .log_prob(2.0)
+            )
+        )
+        for df in (5.0, 99.9, 100.1, 1e3):
+            step = 1e-4 * df
+            rise = stats.t(df + step).logpdf(2.0) - stats.t(df - step).logpdf(2.0)
+            assert float(slope(df)) == pytest.approx(rise / (2 * step), rel=1e-4)
+        assert abs(float(slope(1e18))) < 1e-30
+
+
 @pytest.mark.parametrize("name", NOISES)
 @pytest.mark.parametrize("error", [None, 0.01])
 def test_the_density_outside_compiled_functions_is_the_same(name: str, error: float | None) -> None:
