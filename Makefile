@@ -64,7 +64,7 @@ packaging: $(DEV) ## check that the law cards are found from wheel, editable ins
 docs: $(DOCS) ## build the documentation into build/docs/html; warnings and broken links are errors
 	@.venv/bin/python docs/build.py
 
-bench: $(BENCH) ## times against peers, floors and growing work, kept in benchmarks/results (50 minutes)
+bench: $(BENCH) ## times against peers, floors and growing work, kept in benchmarks/results (40 minutes)
 	@.venv/bin/python benchmarks/parts.py --out benchmarks/results/parts.md
 	@.venv/bin/python benchmarks/side_by_side.py --out benchmarks/results/side_by_side.md
 	@.venv/bin/python benchmarks/growth.py --out benchmarks/results/growth.md
